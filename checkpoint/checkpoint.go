@@ -1,0 +1,167 @@
+package checkpoint
+
+import (
+	"context"
+	"fmt"
+)
+
+// Epoch numbers the decided steps of a commit group. Claims and epochs draw from the same rising
+// sequence, so a number names one record of the commit log for ever. 0 is "none".
+type Epoch uint64
+
+// Position is a place in a split, written and read only by the source that owns the split.
+// Version is the source's own format version; a source refuses a version it does not know.
+type Position struct {
+	Version uint16
+	Data    []byte
+}
+
+// IsZero reports whether p says nothing, as for a split or an enumerator that never ran.
+func (p Position) IsZero() bool { return p.Version == 0 && len(p.Data) == 0 }
+
+// Split is a part of a source's input that one task reads: a file, a byte range, a partition.
+// ID is its identity across restarts; two splits of one source never share an ID.
+type Split struct {
+	ID       string
+	Position Position
+}
+
+// SourceState is what a manifest keeps of one source of the job.
+type SourceState struct {
+	Name       string   // the name in the job file: the identity across runs
+	Enumerator Position // the seen-set and the like, as returned by Enumerate
+	Splits     []Split  // every known unfinished split, assigned to a task or not
+	Finished   bool     // the source is bounded, enumerated to the end, and every split is read
+}
+
+// Committable is enough to finish the commit of one piece of output in another process.
+type Committable struct {
+	Sink    string // name of the sink in the job file
+	Task    int    // task that wrote it
+	Epoch   Epoch  // epoch that decides it
+	Claim   uint64 // claim number of the writing owner
+	Version uint16 // the sink's own format version of Data
+	Data    []byte
+}
+
+// Module names the guest code that produced an epoch.
+type Module struct {
+	Plugin string // name in the job file
+	SHA256 string // hex digest of the module bytes as loaded
+	Config []byte // JSON handed to open
+}
+
+// StateHandle points at durable keyed state of one task. No job writes one yet; the field exists
+// so that manifests written now stay readable when state arrives.
+type StateHandle struct {
+	Task    int
+	Version uint16
+	Data    []byte
+}
+
+// Kind tells what a log record is.
+type Kind string
+
+// The kinds of log records.
+const (
+	KindClaim Kind = "claim" // an owner took over; carries the last manifest unchanged
+	KindEpoch Kind = "epoch" // an epoch was decided
+	KindSeal  Kind = "seal"  // the log moved elsewhere; Log names the new one
+)
+
+// Owner identifies one claim on a job. Number rises by one with every start or takeover and is
+// durable and job-wide; Nonce makes two claims of equal number distinguishable.
+type Owner struct {
+	Number uint64
+	Nonce  string // 8 hex digits
+	Host   string // for messages only
+	PID    int    // for messages only
+}
+
+// String formats o for messages: "claim 7 (1f00ba12) by pid 411 on host".
+func (o Owner) String() string {
+	return fmt.Sprintf("claim %d (%s) by pid %d on %s", o.Number, o.Nonce, o.PID, o.Host)
+}
+
+// Manifest is the content of one log record: all that another process needs to go on.
+type Manifest struct {
+	Kind        Kind
+	Epoch       Epoch
+	JobID       string // random, made at the first claim
+	JobName     string
+	Owner       Owner
+	Parallelism int           // tasks of the generation that wrote it
+	Generation  uint64        // rises when mode or parallelism changes
+	Log         string        // the log in use: "store" or "kafka:<sink>"; for a seal the new one
+	Sources     []SourceState // sorted by name
+	// Committables of the newest decided epoch: the ones a new owner must Recover.
+	Committables []Committable
+	// Held are parts that are durable but deliberately not published yet; they travel from
+	// manifest to manifest until a later epoch publishes or replaces them.
+	Held    []Committable
+	State   []StateHandle
+	Modules []Module // sorted by plugin
+	// CreatedMillis is the wall clock of the writer, Unix milliseconds, for people only.
+	CreatedMillis int64
+}
+
+// Tx is an open transaction of a commit log that a sink may join through its WriterContext.
+// The store log has none and hands out nil.
+type Tx interface {
+	// Epoch returns the epoch the transaction will decide.
+	Epoch() Epoch
+}
+
+// CommitLog is where the one deciding record of an epoch is written.
+//
+// Claim comes first and fences every earlier owner; only after it returned may sinks Recover
+// and writers open (I1). Implementations are used by one goroutine at a time.
+type CommitLog interface {
+	// Claim fences, reads the last manifest, publishes a claim record carrying it and returns
+	// it. The bool is false for a job that never ran. Owner is valid afterwards.
+	Claim(ctx context.Context) (Manifest, bool, error)
+	// Owner returns this process's claim.
+	Owner() Owner
+	// Begin opens the work of epoch e. Sinks that can join get the Tx in their WriterContext.
+	Begin(ctx context.Context, e Epoch) (Tx, error)
+	// Decide writes the deciding record of m.Epoch: the commit point. A nil return means
+	// decided and durable. ErrFenced is terminal. ErrOutcomeUnknown means the record may
+	// or may not stand: claim again and read back. Any other error means not decided.
+	Decide(ctx context.Context, m Manifest) error
+	// Applied notes, best effort, that Commit(e) returned for every committable of e.
+	Applied(ctx context.Context, e Epoch) error
+	// Close releases what the log holds. It writes nothing.
+	Close() error
+}
+
+// Preparer is the ability of a sink's writer to take part in epochs.
+type Preparer interface {
+	// Prepare makes everything written so far durable and invisible, and returns what is
+	// needed to publish it. From its return on, Commit of the result must be able to succeed
+	// in any process. The writer goes on with the next epoch.
+	Prepare(ctx context.Context, e Epoch) ([]Committable, error)
+}
+
+// Committer publishes prepared output. There is one per sink and commit group, opened before any
+// writer; it sees the committables of all owners, also of tasks that no longer exist.
+type Committer interface {
+	// Commit publishes. Already published is success, lost is a loud error (I5).
+	Commit(ctx context.Context, cs []Committable) error
+	// Abort throws prepared output away. Unknown is success (I5). Called only for epochs for
+	// which Decide was never called, or by a claim that has read back that the epoch lost (I2).
+	Abort(ctx context.Context, cs []Committable) error
+	// Recover runs after a claim and before the first Write: it finishes the committables of
+	// the last decided epoch and removes strays of lower claims that keep does not name (I7).
+	Recover(ctx context.Context, committed []Committable, keep Retained) error
+	// Close releases resources; it publishes and discards nothing.
+	Close() error
+}
+
+// Retained tells a Committer what clean-up must leave alone.
+type Retained struct {
+	Claim uint64        // own claim number: only lower ones may be cleaned
+	Named []Committable // every committable and held part of every retained manifest
+	// Applied is the highest epoch known to be committed completely. A committable of that or
+	// an earlier epoch whose output is missing was published and removed by someone later.
+	Applied Epoch
+}

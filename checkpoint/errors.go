@@ -1,0 +1,31 @@
+package checkpoint
+
+import "errors"
+
+// Sentinels of commit logs, for callers to branch on.
+var (
+	// ErrFenced is returned by Claim and Decide when a newer owner stands in the log. It is
+	// terminal: the process ends with its own exit code and cleans nothing (I6).
+	ErrFenced = errors.New("fenced by a newer owner")
+
+	// ErrOutcomeUnknown is returned by Decide when the deciding record may or may not have
+	// been written and reading it back did not settle it. Claim again and read.
+	ErrOutcomeUnknown = errors.New("outcome of the commit is unknown")
+
+	// ErrBusy is returned by Claim when another live process holds the job and no takeover was
+	// asked for. Its wrapping error names the process.
+	ErrBusy = errors.New("job is already running")
+
+	// ErrOtherJob is returned by Claim when the store holds a job of another identity.
+	ErrOtherJob = errors.New("store belongs to another job")
+
+	// ErrNewerFormat is returned when a durable format is newer than this binary knows.
+	ErrNewerFormat = errors.New("format is newer than this version of wasmflow")
+
+	// ErrCorrupt is returned when a durable record does not decode or fails its checksum.
+	ErrCorrupt = errors.New("record is corrupt")
+
+	// ErrLost is returned by Committer.Commit and Recover when prepared output and its final
+	// name are both missing. Nothing is published further; a person decides.
+	ErrLost = errors.New("prepared output is missing")
+)

@@ -1,0 +1,140 @@
+package connectors
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// Spec is how a connector describes itself. The command holds the table of all of them.
+type Spec struct {
+	Name string // name in job files: "file", "kafka"
+	Doc  string // one paragraph for the reference page
+	// NewSource returns a configuration with its defaults filled in, or is nil when the
+	// connector reads nothing.
+	NewSource func() SourceConfig
+	// NewSink is the same for writing.
+	NewSink func() SinkConfig
+}
+
+// SourceConfig is a pointer to the struct that a [sources.x] table is decoded into. Its exported
+// fields carry the tags `toml:"key" doc:"what it means, with unit and default"`; an unknown key
+// is an error. Field types: string, bool, int, int64, float64, Duration, Size, Secret, slices,
+// maps with string keys and nested structs of these, and types with UnmarshalTOML(any) error.
+type SourceConfig interface {
+	// Validate reports every problem, without touching the outside.
+	Validate(p *Problems)
+	// Guarantee returns the best this configuration can do.
+	Guarantee() Guarantee
+	// Open opens the source. It touches the outside as little as possible: a wrong path or
+	// address should surface here rather than at the first record.
+	Open(ctx context.Context, env Env) (Source, error)
+}
+
+// SinkConfig is the same for a [sinks.x] table.
+type SinkConfig interface {
+	Validate(p *Problems)
+	Guarantee() Guarantee
+	Open(ctx context.Context, env Env) (Sink, error)
+}
+
+// Bucketed is the ability of a SinkConfig to take a guest bucketer.
+type Bucketed interface {
+	// BucketerRef returns the guest function that names buckets; ok is false when a built-in
+	// bucketer is configured.
+	BucketerRef() (ref FunctionRef, ok bool)
+}
+
+// Checker is the ability of a configuration to look at the outside without changing it, for
+// `wasmflow validate --connect`.
+type Checker interface {
+	CheckConnect(ctx context.Context, env Env) error
+}
+
+// FunctionRef names a function: a built-in one, or one of a plugin.
+type FunctionRef struct {
+	Builtin  string
+	Plugin   string
+	Function string
+}
+
+// IsZero reports whether nothing is named.
+func (f FunctionRef) IsZero() bool { return f == FunctionRef{} }
+
+// String formats f for messages.
+func (f FunctionRef) String() string {
+	if f.Plugin != "" {
+		return f.Plugin + "." + f.Function
+	}
+	return f.Builtin
+}
+
+// UnmarshalTOML decodes "name" or { plugin = "...", function = "..." }.
+func (f *FunctionRef) UnmarshalTOML(v any) error {
+	switch v := v.(type) {
+	case string:
+		*f = FunctionRef{Builtin: v}
+		return nil
+	case map[string]any:
+		ref, err := functionRefOf(v)
+		if err != nil {
+			return err
+		}
+		*f = ref
+		return nil
+	}
+	return fmt.Errorf("want a name or { plugin = \"...\", function = \"...\" }, not %T", v)
+}
+
+func functionRefOf(m map[string]any) (FunctionRef, error) {
+	var ref FunctionRef
+	for key, v := range m {
+		s, ok := v.(string)
+		if !ok {
+			return ref, fmt.Errorf("%s: want a string, not %T", key, v)
+		}
+		switch key {
+		case "plugin":
+			ref.Plugin = s
+		case "function":
+			ref.Function = s
+		default:
+			return ref, fmt.Errorf("unknown key %q; known are plugin, function", key)
+		}
+	}
+	if ref.Plugin == "" {
+		return ref, fmt.Errorf("plugin: required; name a [plugins.x] table")
+	}
+	return ref, nil
+}
+
+// Problem is one thing wrong with a job file.
+type Problem struct {
+	Key  string // dotted path below the table being validated; "" is the table itself
+	Text string // what is wrong and what to do
+}
+
+// Problems collects every problem of a table.
+type Problems struct{ List []Problem }
+
+// Addf adds a problem with the key. The text says what is wrong and, after a semicolon, what to do.
+func (p *Problems) Addf(key, format string, args ...any) {
+	p.List = append(p.List, Problem{Key: key, Text: fmt.Sprintf(format, args...)})
+}
+
+// Require adds a problem when the string is empty.
+func (p *Problems) Require(key, value, remedy string) {
+	if value == "" {
+		p.Addf(key, "required; %s", remedy)
+	}
+}
+
+// OneOf adds a problem when value is none of allowed.
+func (p *Problems) OneOf(key, value string, allowed ...string) {
+	for _, a := range allowed {
+		if value == a {
+			return
+		}
+	}
+	p.Addf(key, "%q is none of %s", value, strings.Join(allowed, ", "))
+}
