@@ -84,3 +84,12 @@ const (
 	AtLeastOnce Guarantee = "at-least-once" // records may be doubled after a crash
 	AtMostOnce  Guarantee = "at-most-once"  // records may be lost after a crash
 )
+
+// Assigner is the ability of a source to say which task reads a split. Splits it does not place
+// are handed out one at a time to tasks that have nothing left to read, so a source whose splits
+// never end must place them.
+type Assigner interface {
+	// AssignTask returns the task for the split, below parallelism, or false to have it handed
+	// out on demand. The answer depends on its arguments alone.
+	AssignTask(splitID string, parallelism int) (task int, ok bool)
+}

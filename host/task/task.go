@@ -1,0 +1,349 @@
+package task
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/wasmflow/wasmflow/checkpoint"
+	"github.com/wasmflow/wasmflow/connectors"
+)
+
+// Source is one source of a task: its reader and the way into the chain.
+type Source struct {
+	Name         string
+	Reader       connectors.SourceReader
+	Deserializer connectors.Deserializer // nil passes records through
+	Policy       Policy
+	Limiter      Limiter // nil for no limit; shared by all tasks of the source
+	Edges        []Edge
+	Named        int // outputs of the deserializer beside the main one
+	Counters     *Counters
+}
+
+// Limiter spreads a source's records over time.
+type Limiter interface {
+	// Take notes that records and bytes were read now and returns how long to wait before the
+	// next Poll.
+	Take(now time.Time, records, bytes int) time.Duration
+}
+
+// Config is what a task is made of. The task owns everything in it but the channels.
+type Config struct {
+	Index      int
+	Sources    []Source
+	Stages     []Stage // every stage reachable from the sources, each once, sinks last
+	Sinks      []*SinkStage
+	DeadLetter *DeadLetter // nil without dead letters
+	Linger     time.Duration
+	Now        func() time.Time
+	Commands   <-chan Command
+	Reports    chan<- Report
+}
+
+// Task runs the chain. Make it with New, run it once with Run.
+type Task struct {
+	cfg       Config
+	sources   []sourceState
+	listeners []connectors.TimeListener
+	nextTick  time.Time
+	timer     *time.Timer
+}
+
+// sourceState is what the loop keeps of one source.
+type sourceState struct {
+	*Source
+	guard     *guard
+	outputs   outputs
+	ended     bool      // every split given so far is read
+	told      bool      // the engine knows that it ended
+	notBefore time.Time // rate limit
+	raw       connectors.Batch
+	decoded   connectors.Batch
+	faults    connectors.Faults
+}
+
+// New returns the task of cfg.
+func New(cfg Config) *Task {
+	t := &Task{cfg: cfg, sources: make([]sourceState, len(cfg.Sources))}
+	for i := range cfg.Sources {
+		s := &cfg.Sources[i]
+		t.sources[i] = sourceState{
+			Source: s, guard: newGuard(s.Name, s.Policy, s.Counters),
+			outputs: newOutputs(s.Edges, s.Named), ended: true, told: true,
+		}
+	}
+	for _, s := range cfg.Sinks {
+		if l, ok := s.writer.(connectors.TimeListener); ok {
+			t.listeners = append(t.listeners, l)
+		}
+	}
+	t.timer = time.NewTimer(time.Hour)
+	t.timer.Stop()
+	return t
+}
+
+// Run works until a Stop command, an error or the end of ctx, then closes what the task owns. It
+// returns nil after a Stop.
+func (t *Task) Run(ctx context.Context) (err error) {
+	defer func() { err = errors.Join(err, t.close()) }()
+	for {
+		stop, err := t.obey(ctx)
+		if stop || err != nil {
+			return err
+		}
+		worked, wait, err := t.step(ctx)
+		if err != nil {
+			return err
+		}
+		if err := t.tick(ctx); err != nil {
+			return err
+		}
+		if worked {
+			continue
+		}
+		if stop, err := t.idle(ctx, wait); stop || err != nil {
+			return err
+		}
+	}
+}
+
+// step polls every source that may be polled once. wait is how long nothing will come.
+func (t *Task) step(ctx context.Context) (worked bool, wait time.Duration, err error) {
+	wait = connectors.TimeListenerMax
+	for i := range t.sources {
+		s := &t.sources[i]
+		if s.ended {
+			continue
+		}
+		if !s.notBefore.IsZero() {
+			if d := s.notBefore.Sub(t.cfg.Now()); d > 0 {
+				wait = min(wait, d)
+				continue
+			}
+			s.notBefore = time.Time{}
+		}
+		n, err := t.poll(ctx, i, s)
+		if err != nil {
+			return worked, 0, err
+		}
+		worked = worked || n > 0
+		if !s.ended {
+			wait = min(wait, t.cfg.Linger)
+		}
+	}
+	return worked, wait, ctx.Err()
+}
+
+// poll reads one batch of source i and pushes it through the chain.
+func (t *Task) poll(ctx context.Context, i int, s *sourceState) (int, error) {
+	s.raw.Reset()
+	err := s.Reader.Poll(ctx, &s.raw)
+	n := s.raw.Len()
+	switch {
+	case errors.Is(err, connectors.ErrEndOfInput):
+		s.ended = true
+		return n, t.tellEnded(ctx, i, s)
+	case err != nil:
+		return n, fmt.Errorf("reading %s: %w", s.Name, err)
+	case n == 0:
+		return 0, nil
+	}
+	bytes := payloadBytes(&s.raw)
+	s.Counters.In.Add(uint64(n))
+	s.Counters.InBytes.Add(bytes)
+	if s.Limiter != nil {
+		now := t.cfg.Now()
+		if d := s.Limiter.Take(now, n, int(bytes)); d > 0 {
+			s.notBefore = now.Add(d)
+		}
+	}
+	if t.cfg.DeadLetter != nil {
+		t.cfg.DeadLetter.source = s.Name
+	}
+	return n, s.pushRaw(ctx)
+}
+
+// pushRaw deserializes the polled batch and hands it to the chain.
+func (s *sourceState) pushRaw(ctx context.Context) error {
+	out := &s.raw
+	if s.Deserializer != nil {
+		s.decoded.Reset()
+		s.faults.Reset()
+		if err := s.Deserializer.Deserialize(ctx, &s.raw, &s.decoded, &s.faults); err != nil {
+			return fmt.Errorf("deserializing a batch of %s: %w", s.Name, err)
+		}
+		if err := s.guard.check(ctx, &s.raw, &s.faults); err != nil {
+			return err
+		}
+		out = &s.decoded
+	}
+	if out.Len() == 0 {
+		return nil
+	}
+	s.Counters.Out.Add(uint64(out.Len()))
+	return s.outputs.push(ctx, out)
+}
+
+// tellEnded reports, once per end, that source i needs splits.
+func (t *Task) tellEnded(ctx context.Context, i int, s *sourceState) error {
+	if s.told {
+		return nil
+	}
+	s.told = true
+	return t.report(ctx, Report{Kind: ReportEnded, Source: i})
+}
+
+// tick lets writers act on time.
+func (t *Task) tick(ctx context.Context) error {
+	if len(t.listeners) == 0 {
+		return nil
+	}
+	now := t.cfg.Now()
+	if now.Before(t.nextTick) {
+		return nil
+	}
+	t.nextTick = now.Add(connectors.TimeListenerMax)
+	for _, l := range t.listeners {
+		if err := l.OnTime(ctx, now); err != nil {
+			return fmt.Errorf("rolling output by time: %w", err)
+		}
+	}
+	return nil
+}
+
+// idle waits for a command or for wait to pass.
+func (t *Task) idle(ctx context.Context, wait time.Duration) (stop bool, err error) {
+	t.timer.Reset(wait)
+	defer t.timer.Stop()
+	select {
+	case c := <-t.cfg.Commands:
+		return t.execute(ctx, c)
+	case <-t.timer.C:
+		return false, nil
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+}
+
+// obey executes the commands that are waiting (T1).
+func (t *Task) obey(ctx context.Context) (stop bool, err error) {
+	for {
+		select {
+		case c := <-t.cfg.Commands:
+			if stop, err := t.execute(ctx, c); stop || err != nil {
+				return stop, err
+			}
+		default:
+			return false, ctx.Err()
+		}
+	}
+}
+
+func (t *Task) execute(ctx context.Context, c Command) (stop bool, err error) {
+	switch c.Kind {
+	case CommandAddSplits:
+		s := &t.sources[c.Source]
+		if err := s.Reader.AddSplits(ctx, c.Splits); err != nil {
+			return false, fmt.Errorf("adding splits of %s: %w", s.Name, err)
+		}
+		s.ended, s.told = false, false
+		return false, t.report(ctx, Report{Kind: ReportAdded, Source: c.Source})
+	case CommandPrepare:
+		if c.Final {
+			if err := t.checkShares(); err != nil {
+				return false, err
+			}
+		}
+		return false, t.prepare(ctx, c.Epoch)
+	case CommandCommitted:
+		return false, t.committed(ctx, c.Epoch)
+	case CommandStop:
+		return true, nil
+	}
+	panic(fmt.Sprintf("unknown command %d", c.Kind))
+}
+
+// prepare makes the output so far durable and invisible, then notes the positions (T2).
+func (t *Task) prepare(ctx context.Context, e checkpoint.Epoch) error {
+	r := Report{Kind: ReportPrepared, Epoch: e, Splits: make([][]checkpoint.Split, len(t.sources))}
+	for _, s := range t.cfg.Sinks {
+		if err := s.writer.Flush(ctx); err != nil {
+			return fmt.Errorf("flushing %s for epoch %d: %w", s.name, e, err)
+		}
+		p, ok := s.writer.(checkpoint.Preparer)
+		if !ok {
+			continue
+		}
+		cs, err := p.Prepare(ctx, e)
+		if err != nil {
+			return fmt.Errorf("preparing %s for epoch %d: %w", s.name, e, err)
+		}
+		r.Committables = append(r.Committables, cs...)
+	}
+	for i := range t.sources {
+		s := &t.sources[i]
+		splits, err := s.Reader.Snapshot(ctx, e)
+		if err != nil {
+			return fmt.Errorf("taking a snapshot of %s for epoch %d: %w", s.Name, e, err)
+		}
+		r.Splits[i] = splits
+	}
+	return t.report(ctx, r)
+}
+
+// checkShares judges every stage by all it has seen.
+func (t *Task) checkShares() error {
+	for i := range t.sources {
+		if err := t.sources[i].guard.checkShare(); err != nil {
+			return err
+		}
+	}
+	for _, s := range t.cfg.Stages {
+		if err := s.checkShare(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *Task) committed(ctx context.Context, e checkpoint.Epoch) error {
+	for i := range t.sources {
+		s := &t.sources[i]
+		l, ok := s.Reader.(connectors.CommitListener)
+		if !ok {
+			continue
+		}
+		if err := l.OnCommitted(ctx, e); err != nil {
+			return fmt.Errorf("acknowledging epoch %d to %s: %w", e, s.Name, err)
+		}
+	}
+	return nil
+}
+
+func (t *Task) report(ctx context.Context, r Report) error {
+	r.Task = t.cfg.Index
+	select {
+	case t.cfg.Reports <- r:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// close releases readers first, so that nothing new is read while writers give up (T4).
+func (t *Task) close() error {
+	var errs []error
+	for i := range t.sources {
+		s := &t.sources[i]
+		errs = append(errs, s.Reader.Close())
+		if s.Deserializer != nil {
+			errs = append(errs, s.Deserializer.Close())
+		}
+	}
+	for _, s := range t.cfg.Stages {
+		errs = append(errs, s.close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,137 @@
+// Package wasmflow_test holds the checks over the repository as a whole.
+package wasmflow_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const modulePath = "github.com/wasmflow/wasmflow/"
+
+// layer is a row of the layer table: packages whose import path, below the module's, is one of
+// paths or lies below it.
+type layer struct {
+	level int
+	paths []string
+}
+
+// layers is the table of ARCHITECTURE.md. The longest matching path decides. A package may import
+// packages of lower levels and of its own path's folder, nothing else of the module.
+var layers = []layer{
+	{5, []string{"cmd", "bench", "examples"}},
+	{4, []string{"host", "host/admin", "host/conformance", "host/console"}},
+	{3, []string{
+		"host/config", "host/operator", "host/task", "connectors/bucketing",
+		"connectors/collection", "connectors/discard", "connectors/file",
+		"connectors/filesystem/local", "connectors/generator", "connectors/print",
+		"connectors/socket", "connectors/stdin", "checkpoint/storelog",
+	}},
+	{2, []string{"connectors", "connectors/format", "connectors/ratelimit", "host/guest"}},
+	{1, []string{"connectors/filesystem", "checkpoint"}},
+	{0, []string{"abi", "checkpoint/failpoint", "sdk/go", "guests"}},
+}
+
+// soleImporters names libraries that exactly one folder may import.
+var soleImporters = map[string]string{
+	"github.com/tetratelabs/wazero": "host/guest",
+}
+
+type listed struct {
+	ImportPath string
+	Imports    []string
+}
+
+func TestLayersHold(t *testing.T) {
+	pkgs := listPackages(t)
+	require.NotEmpty(t, pkgs)
+	for _, p := range pkgs {
+		from := strings.TrimPrefix(p.ImportPath, modulePath)
+		if testSupport(from) {
+			continue
+		}
+		row, level := placeOf(from)
+		if row == "" {
+			t.Errorf("%s stands in no row of the layer table; add it", from)
+			continue
+		}
+		for _, imp := range p.Imports {
+			for lib, owner := range soleImporters {
+				if strings.HasPrefix(imp, lib) && !within(from, owner) {
+					t.Errorf("%s imports %s; only %s may", from, imp, owner)
+				}
+			}
+			to, ok := strings.CutPrefix(imp, modulePath)
+			if !ok {
+				continue
+			}
+			toRow, toLevel := placeOf(to)
+			if toLevel > level || toLevel == level && toRow != row {
+				t.Errorf("%s (level %d) imports %s (level %d); imports go strictly downward",
+					from, level, to, toLevel)
+			}
+		}
+	}
+}
+
+// testSupport tells packages that only tests import; they may import what they test.
+func testSupport(path string) bool {
+	for _, p := range []string{
+		"connectors/connectortest", "checkpoint/checkpointtest", "connectors/filesystem/fstest",
+	} {
+		if within(path, p) {
+			return true
+		}
+	}
+	return false
+}
+
+func TestTestSupportStaysInTests(t *testing.T) {
+	for _, p := range listPackages(t) {
+		from := strings.TrimPrefix(p.ImportPath, modulePath)
+		for _, imp := range p.Imports {
+			to, ok := strings.CutPrefix(imp, modulePath)
+			if ok && testSupport(to) && !testSupport(from) && !within(from, "cmd/chaos") {
+				t.Errorf("%s imports %s outside its tests", from, to)
+			}
+		}
+	}
+}
+
+func placeOf(path string) (row string, level int) {
+	level = -1
+	for _, l := range layers {
+		for _, p := range l.paths {
+			if within(path, p) && len(p) > len(row) {
+				row, level = p, l.level
+			}
+		}
+	}
+	return row, level
+}
+
+func within(path, folder string) bool {
+	return path == folder || strings.HasPrefix(path, folder+"/")
+}
+
+func listPackages(t *testing.T) []listed {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", "./...").Output()
+	require.NoError(t, err)
+	var pkgs []listed
+	dec := json.NewDecoder(strings.NewReader(string(out)))
+	for {
+		var p listed
+		err := dec.Decode(&p)
+		if errors.Is(err, io.EOF) {
+			return pkgs
+		}
+		require.NoError(t, err)
+		pkgs = append(pkgs, p)
+	}
+}
