@@ -1,0 +1,60 @@
+# wasmflow: build, run and test. Everything lands in build/.
+
+GO       ?= go
+BUILD    := build
+GUESTS   := uppercase access-log json-route csv-parse partition-by-field bucket-by-field
+PACKAGES := ./...
+VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+
+export CGO_ENABLED = 0
+
+.PHONY: all build guests run test check cross race chaos chaos-short bench clean tools
+
+all: build guests
+
+build: ## the wasmflow binary
+	$(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BUILD)/wasmflow ./cmd/wasmflow
+
+guests: $(GUESTS:%=$(BUILD)/guests/%.wasm) ## the example guests
+
+# The Go toolchain decides what is out of date, so the rule always runs.
+.PHONY: $(GUESTS:%=$(BUILD)/guests/%.wasm)
+$(GUESTS:%=$(BUILD)/guests/%.wasm): $(BUILD)/guests/%.wasm:
+	@mkdir -p $(BUILD)/guests
+	GOOS=wasip1 GOARCH=wasm $(GO) build -trimpath -buildmode=c-shared -ldflags "-s -w" -o $@ ./guests/$*
+
+run: build guests ## the main job: access logs, parsed by a guest, exactly once into bucket folders
+	./examples/access-log/run.sh $(BUILD)
+
+test: tools check cross race chaos-short ## everything CI runs
+
+tools: # name what is missing before anything starts
+	@command -v $(GO) >/dev/null || { echo "make test: needs the Go toolchain (1.26 or newer)"; exit 1; }
+	@command -v gcc >/dev/null || command -v cc >/dev/null || { \
+	  echo "make test: the race detector needs a C compiler; on Debian: apt-get install gcc libc6-dev"; exit 1; }
+
+check: ## formatting, vet, staticcheck
+	@out=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$out" ]; then echo "not gofmt-ed:"; echo "$$out"; exit 1; fi
+	$(GO) vet $(PACKAGES)
+	$(GO) tool staticcheck $(PACKAGES)
+
+cross: build ## the platforms a release is made for
+	GOOS=linux GOARCH=arm64 $(GO) build -o /dev/null ./cmd/wasmflow
+	GOOS=darwin GOARCH=arm64 $(GO) build -o /dev/null ./cmd/wasmflow
+
+race: ## every test, with the race detector
+	CGO_ENABLED=1 $(GO) test -race -timeout 8m $(PACKAGES)
+
+chaos: build guests ## kill test: 2,000,000 lines, 100 kills, every failpoint, zombies
+	$(GO) build -tags failpoints -o $(BUILD)/wasmflow-failpoints ./cmd/wasmflow
+	$(GO) run ./cmd/chaos -binary $(BUILD)/wasmflow-failpoints -guest $(BUILD)/guests/uppercase.wasm
+
+chaos-short: build guests ## the same with fewer lines and kills
+	$(GO) build -tags failpoints -o $(BUILD)/wasmflow-failpoints ./cmd/wasmflow
+	$(GO) run ./cmd/chaos -short -binary $(BUILD)/wasmflow-failpoints -guest $(BUILD)/guests/uppercase.wasm
+
+bench: build guests ## writes bench/RESULTS.md
+	$(GO) run ./cmd/bench
+
+clean:
+	rm -rf $(BUILD)
