@@ -17,10 +17,22 @@ type Spec struct {
 	NewSink func() SinkConfig
 }
 
-// SourceConfig is a pointer to the struct that a [sources.x] table is decoded into. Its exported
-// fields carry the tags `toml:"key" doc:"what it means, with unit and default"`; an unknown key
-// is an error. Field types: string, bool, int, int64, float64, Duration, Size, Secret, slices,
-// maps with string keys and nested structs of these, and types with UnmarshalTOML(any) error.
+// SourceConfig is a pointer to the struct that a [sources.x] table is decoded into. An unknown
+// key is an error. host/config decodes by the tags of the exported fields:
+//
+//	toml:"key"    name in the job file, snake_case; a field without it is not decoded
+//	doc:"..."     what it means, with its unit, for the reference page; the default is added there
+//	path:"file"   on string and []string: a value without a scheme is made absolute against the
+//	              folder of the job file, so what Validate and Open see is an absolute path or a URL
+//	form:"..."    for types with UnmarshalTOML: how a value is written, for the reference page
+//	flink:"..."   the Flink setter with the same meaning, for the reference page
+//
+// Field types: string, bool, integers, float64, Duration, Size, Secret, FunctionRef, slices, maps
+// with string keys, nested and embedded structs and pointers of these, and types with
+// UnmarshalTOML(any) error. The latter see string, int64, float64, bool, time.Time, []any and
+// map[string]any, with ${NAME} already replaced; { env = } and { file = } work for fields of
+// type Secret only. No key may be one that host/config reads from every source or sink:
+// connector, deserializer, serializer, from, on_error, rate_limit, timestamp, partitioner.
 type SourceConfig interface {
 	// Validate reports every problem, without touching the outside.
 	Validate(p *Problems)
@@ -43,6 +55,13 @@ type Bucketed interface {
 	// BucketerRef returns the guest function that names buckets; ok is false when a built-in
 	// bucketer is configured.
 	BucketerRef() (ref FunctionRef, ok bool)
+}
+
+// Partitioned is the ability of a SinkConfig whose sink has partitions. A partitioner on any
+// other sink is refused.
+type Partitioned interface {
+	// HasPartitions reports whether this configuration writes to partitions.
+	HasPartitions() bool
 }
 
 // Checker is the ability of a configuration to look at the outside without changing it, for
