@@ -1,0 +1,12 @@
+package failpoint
+
+import "slices"
+
+// EnvVar is the environment variable that arms places in a build with the tag "failpoints".
+const EnvVar = "WASMFLOW_FAILPOINTS"
+
+// table lists every place as "package/where", sorted, each with one call of Hit in the repository.
+var table = [...]string{}
+
+// Names returns every place there is, sorted.
+func Names() []string { return slices.Clone(table[:]) }
