@@ -22,6 +22,9 @@ var (
 	ErrReadOnly = errors.New("not writable")
 	// ErrNoSpace marks a write refused because the device or quota is full.
 	ErrNoSpace = errors.New("no space left")
+	// ErrToken is returned by Publish and Discard for a token that another kind of file system
+	// or a newer version made, or that is damaged.
+	ErrToken = errors.New("token is not readable by this file system")
 )
 
 // Info describes one file or folder.

@@ -1,0 +1,180 @@
+package local
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/wasmflow/wasmflow/connectors/filesystem"
+)
+
+func TestPath(t *testing.T) {
+	tests := []struct{ location, want, err string }{
+		{location: "/a/b/../c/", want: "/a/c"},
+		{location: "/a%20b", want: "/a%20b"},
+		{location: "file:///a%20b", want: "/a b"},
+		{location: "file:/a", want: "/a"},
+		{location: "file://localhost/a", want: "/a"},
+		{location: "file://host/a", err: "names host"},
+		{location: "file:a", err: "no absolute path"},
+		{location: "a/b", err: "no absolute path"},
+		{location: "/a\x00", err: "no absolute path"},
+		{location: "file:///%zz", err: "reading location"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.location, func(t *testing.T) {
+			got, err := Path(tt.location)
+			if tt.err != "" {
+				require.ErrorContains(t, err, tt.err)
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, tt.want, got)
+		})
+	}
+}
+
+func TestPartAppearsAtPublishOnly(t *testing.T) {
+	ctx := context.Background()
+	root := t.TempDir()
+	f := New(Options{})
+	name := filesystem.PendingName{
+		Root: root, Job: "job", Part: "part-0", Target: root + "/a/b/part-0", Claim: 3,
+	}
+	w, err := f.CreatePending(ctx, name)
+	require.NoError(t, err)
+	_, err = w.Write([]byte("hello\n"))
+	require.NoError(t, err)
+	token, err := w.Close(ctx)
+	require.NoError(t, err)
+	require.Equal(t, int64(6), token.Size)
+	require.NoFileExists(t, name.Target)
+
+	require.NoError(t, f.Publish(ctx, token))
+	require.NoError(t, f.Publish(ctx, token))
+	got, err := os.ReadFile(name.Target)
+	require.NoError(t, err)
+	require.Equal(t, "hello\n", string(got))
+	left, err := os.ReadDir(filesystem.Staging(root, "job"))
+	require.NoError(t, err)
+	require.Empty(t, left)
+}
+
+func TestPublishSurvivesRemovedFolder(t *testing.T) {
+	ctx := context.Background()
+	root := t.TempDir()
+	f := New(Options{})
+	for _, part := range []string{"one", "two"} {
+		w, err := f.CreatePending(ctx, filesystem.PendingName{
+			Root: root, Job: "job", Part: part, Target: root + "/bucket/" + part,
+		})
+		require.NoError(t, err)
+		token, err := w.Close(ctx)
+		require.NoError(t, err)
+		require.NoError(t, f.Publish(ctx, token))
+		require.FileExists(t, root+"/bucket/"+part)
+		// A user clears the bucket, the folder included, while the job runs.
+		require.NoError(t, os.RemoveAll(root+"/bucket"))
+	}
+}
+
+func TestListSkipsWhatIsNoFile(t *testing.T) {
+	ctx := context.Background()
+	root := t.TempDir()
+	require.NoError(t, os.MkdirAll(root+"/dir/deep", 0o755))
+	require.NoError(t, os.WriteFile(root+"/dir/file", []byte("x"), 0o644))
+	require.NoError(t, os.WriteFile(root+"/dir.txt", []byte("xy"), 0o644))
+	require.NoError(t, os.Symlink(root+"/dir.txt", root+"/link.txt"))
+	require.NoError(t, os.Symlink(root+"/dir", root+"/linked"))
+	require.NoError(t, os.Symlink(root, root+"/dir/circle"))
+	require.NoError(t, os.Symlink(root+"/nowhere", root+"/dangling"))
+
+	var got []string
+	for info, err := range New(Options{}).List(ctx, root, true) {
+		require.NoError(t, err)
+		name, _ := filepath.Rel(root, info.Path)
+		if info.Dir {
+			name += "/"
+		}
+		got = append(got, name)
+	}
+	require.Equal(t,
+		"dir/ dir.txt dir/circle/ dir/deep/ dir/file link.txt linked/", strings.Join(got, " "))
+}
+
+func TestIdentitySurvivesRename(t *testing.T) {
+	ctx := context.Background()
+	root := t.TempDir()
+	f := New(Options{})
+	require.NoError(t, os.WriteFile(root+"/log", []byte("x"), 0o644))
+	before, err := f.Stat(ctx, root+"/log")
+	require.NoError(t, err)
+	require.NoError(t, os.Rename(root+"/log", root+"/log.1"))
+	require.NoError(t, os.WriteFile(root+"/log", []byte("x"), 0o644))
+	rotated, err := f.Stat(ctx, root+"/log.1")
+	require.NoError(t, err)
+	fresh, err := f.Stat(ctx, root+"/log")
+	require.NoError(t, err)
+	require.Equal(t, before.Identity, rotated.Identity)
+	require.NotEqual(t, before.Identity, fresh.Identity)
+}
+
+func TestTokenNamesOnlyPendingFiles(t *testing.T) {
+	ctx := context.Background()
+	root := t.TempDir()
+	victim := root + "/victim"
+	require.NoError(t, os.WriteFile(victim, nil, 0o644))
+	f := New(Options{})
+	for _, p := range []string{
+		victim, "", "relative/.wasmflow/j/p.1.pending", root + "/.wasmflow/j/../../victim",
+		root + "/other/j/p.1.pending",
+	} {
+		token := filesystem.Token{Version: 1, Target: root + "/t", Data: []byte(p)}
+		require.ErrorIs(t, f.Discard(ctx, token), filesystem.ErrToken, p)
+		require.ErrorIs(t, f.Publish(ctx, token), filesystem.ErrToken, p)
+	}
+	newer := filesystem.Token{Version: 2, Data: []byte(root + "/.wasmflow/j/p.1.pending")}
+	require.ErrorIs(t, f.Publish(ctx, newer), filesystem.ErrToken)
+	require.FileExists(t, victim)
+}
+
+func TestFullDeviceIsNoSpace(t *testing.T) {
+	if _, err := os.Stat("/dev/full"); err != nil {
+		t.Skip("this system has no /dev/full")
+	}
+	f := New(Options{Disk: fullDisk{OS()}})
+	ctx := context.Background()
+	root := t.TempDir()
+	w, err := f.CreatePending(ctx, filesystem.PendingName{
+		Root: root, Job: "job", Part: "part", Target: root + "/part",
+	})
+	require.NoError(t, err)
+	_, err = w.Write(make([]byte, 2*writeBufferBytes))
+	require.ErrorIs(t, err, filesystem.ErrNoSpace)
+	require.ErrorContains(t, err, "writing "+root)
+	_, again := w.Write([]byte("x"))
+	require.Equal(t, err, again)
+	_, again = w.Close(ctx)
+	require.Equal(t, err, again)
+	require.NoError(t, w.Abort(ctx))
+	require.ErrorIs(t, f.PublishExclusive(ctx, root+"/name", []byte("x")), filesystem.ErrNoSpace)
+	require.NoFileExists(t, root+"/name")
+}
+
+// fullDisk opens /dev/full wherever a file is created.
+type fullDisk struct{ Disk }
+
+func (d fullDisk) Create(path string) (File, error) {
+	f, err := d.Disk.Create(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.Close(); err != nil {
+		return nil, err
+	}
+	return d.Append("/dev/full")
+}
