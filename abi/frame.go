@@ -150,8 +150,9 @@ func slice(
 	if count == 0 {
 		return table{data: emptyBytes(mem), stride: int(strideMin)}, nil
 	}
-	if stride < strideMin || stride%4 != 0 {
-		return table{}, lie(part, -1, "stride %d is not a multiple of 4 from %d", stride, strideMin)
+	if stride < strideMin || stride%alignment != 0 {
+		return table{}, lie(part, -1, "stride %d is not a multiple of %d from %d",
+			stride, alignment, strideMin)
 	}
 	if off%alignment != 0 {
 		return table{}, lie(part, -1, "address %d is not aligned to %d", off, alignment)
