@@ -122,6 +122,8 @@ type CommitLog interface {
 	Claim(ctx context.Context) (Manifest, bool, error)
 	// Owner returns this process's claim.
 	Owner() Owner
+	// Retained returns what Recover of a committer must leave alone. It is valid after Claim.
+	Retained(ctx context.Context) (Retained, error)
 	// Begin opens the work of epoch e. Sinks that can join get the Tx in their WriterContext.
 	Begin(ctx context.Context, e Epoch) (Tx, error)
 	// Decide writes the deciding record of m.Epoch: the commit point. A nil return means

@@ -28,4 +28,12 @@ var (
 	// ErrLost is returned by Committer.Commit and Recover when prepared output and its final
 	// name are both missing. Nothing is published further; a person decides.
 	ErrLost = errors.New("prepared output is missing")
+
+	// ErrRefused is returned when going on would lose or double data in a way that the user did
+	// not ask for. Its wrapping error names the remedy.
+	ErrRefused = errors.New("refused")
+
+	// ErrTimeout is wrapped by the cause of a machine's end when the parts of an epoch did not
+	// come in time.
+	ErrTimeout = errors.New("checkpoint timed out")
 )
