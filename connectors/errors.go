@@ -58,7 +58,7 @@ func mark(err error, c Class) error {
 var fatalSentinels = [...]error{
 	checkpoint.ErrFenced, checkpoint.ErrOtherJob, checkpoint.ErrNewerFormat, checkpoint.ErrCorrupt,
 	checkpoint.ErrLost, filesystem.ErrConflict, filesystem.ErrMissing,
-	filesystem.ErrToken,
+	filesystem.ErrDamaged, filesystem.ErrToken,
 }
 
 // Classify tells what to do about err. The outermost mark wins; a nil err is Fail.

@@ -18,6 +18,9 @@ var (
 	ErrConflict = errors.New("target exists with another length")
 	// ErrMissing is returned by Publish when neither the pending file nor the target exists.
 	ErrMissing = errors.New("pending file and target are both missing")
+	// ErrDamaged is returned by Publish when the pending file has not the length it was closed
+	// with: something outside cut it or wrote to it.
+	ErrDamaged = errors.New("pending file has another length than when it was closed")
 	// ErrReadOnly marks a write refused by permission or by a read-only mount.
 	ErrReadOnly = errors.New("not writable")
 	// ErrNoSpace marks a write refused because the device or quota is full.

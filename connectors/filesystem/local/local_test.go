@@ -64,6 +64,23 @@ func TestPartAppearsAtPublishOnly(t *testing.T) {
 	require.Empty(t, left)
 }
 
+func TestPublishRefusesDamagedPart(t *testing.T) {
+	ctx := context.Background()
+	root := t.TempDir()
+	f := New(Options{})
+	name := filesystem.PendingName{Root: root, Job: "job", Part: "part", Target: root + "/part"}
+	w, err := f.CreatePending(ctx, name)
+	require.NoError(t, err)
+	_, err = w.Write([]byte("hello\n"))
+	require.NoError(t, err)
+	token, err := w.Close(ctx)
+	require.NoError(t, err)
+	require.NoError(t, os.Truncate(name.PendingPath(), 3))
+	require.ErrorIs(t, f.Publish(ctx, token), filesystem.ErrDamaged)
+	require.NoFileExists(t, name.Target)
+	require.FileExists(t, name.PendingPath())
+}
+
 func TestPublishSurvivesRemovedFolder(t *testing.T) {
 	ctx := context.Background()
 	root := t.TempDir()

@@ -46,8 +46,8 @@ func (f *FileSystem) Publish(ctx context.Context, t filesystem.Token) error {
 func (f *FileSystem) link(pending string, t filesystem.Token) error {
 	e, err := f.disk.Stat(pending)
 	if err == nil && e.Size != t.Size {
-		return fmt.Errorf("publishing %s: pending file %s has %d bytes, not %d: %w",
-			t.Target, pending, e.Size, t.Size, filesystem.ErrConflict)
+		return fmt.Errorf("publishing %s: %s has %d bytes, not %d: %w",
+			t.Target, pending, e.Size, t.Size, filesystem.ErrDamaged)
 	}
 	if err == nil {
 		err = f.inFolder(path.Dir(t.Target), func() error {
