@@ -19,6 +19,8 @@ type Edge struct {
 type Stage interface {
 	// push takes b's records in order. b is not changed and may be re-used afterwards.
 	push(ctx context.Context, b *connectors.Batch) error
+	// count returns the stage's name and what it has counted.
+	count() (string, Count)
 	// checkShare fails when too large a share of all records seen was refused.
 	checkShare() error
 	// close releases what the stage owns.
@@ -32,6 +34,31 @@ type Counters struct {
 	Out     atomic.Uint64 // records that left
 	Skipped atomic.Uint64 // refused and skipped
 	Dead    atomic.Uint64 // refused and sent to the dead letters
+}
+
+// Count is one reading of Counters.
+type Count struct {
+	In      uint64 `json:"in"`
+	InBytes uint64 `json:"in_bytes"`
+	Out     uint64 `json:"out"`
+	Skipped uint64 `json:"skipped"`
+	Dead    uint64 `json:"dead_letters"`
+}
+
+// Load reads c. The values are of nearly the same moment, exactly so at a batch boundary.
+func (c *Counters) Load() Count {
+	return Count{
+		In: c.In.Load(), InBytes: c.InBytes.Load(), Out: c.Out.Load(),
+		Skipped: c.Skipped.Load(), Dead: c.Dead.Load(),
+	}
+}
+
+// Add returns the sum of both.
+func (c Count) Add(o Count) Count {
+	return Count{
+		In: c.In + o.In, InBytes: c.InBytes + o.InBytes, Out: c.Out + o.Out,
+		Skipped: c.Skipped + o.Skipped, Dead: c.Dead + o.Dead,
+	}
 }
 
 // outputs pushes a function's output batch to the edges.
@@ -116,6 +143,8 @@ func (s *TransformStage) push(ctx context.Context, b *connectors.Batch) error {
 	return s.outputs.push(ctx, &s.out)
 }
 
+func (s *TransformStage) count() (string, Count) { return s.name, s.counters.Load() }
+
 func (s *TransformStage) checkShare() error { return s.guard.checkShare() }
 
 func (s *TransformStage) close() error { return s.transform.Close() }
@@ -182,6 +211,8 @@ func (s *SinkStage) push(ctx context.Context, b *connectors.Batch) error {
 	s.counters.InBytes.Add(payloadBytes(in))
 	return nil
 }
+
+func (s *SinkStage) count() (string, Count) { return s.name, s.counters.Load() }
 
 func (s *SinkStage) checkShare() error { return s.guard.checkShare() }
 

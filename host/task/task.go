@@ -48,6 +48,7 @@ type Task struct {
 	sources   []sourceState
 	listeners []connectors.TimeListener
 	nextTick  time.Time
+	final     bool // the last epoch is prepared: nothing is read any more
 	timer     *time.Timer
 }
 
@@ -112,6 +113,9 @@ func (t *Task) Run(ctx context.Context) (err error) {
 // step polls every source that may be polled once. wait is how long nothing will come.
 func (t *Task) step(ctx context.Context) (worked bool, wait time.Duration, err error) {
 	wait = connectors.TimeListenerMax
+	if t.final {
+		return false, wait, ctx.Err()
+	}
 	for i := range t.sources {
 		s := &t.sources[i]
 		if s.ended {
@@ -197,7 +201,7 @@ func (t *Task) tellEnded(ctx context.Context, i int, s *sourceState) error {
 
 // tick lets writers act on time.
 func (t *Task) tick(ctx context.Context) error {
-	if len(t.listeners) == 0 {
+	if len(t.listeners) == 0 || t.final {
 		return nil
 	}
 	now := t.cfg.Now()
@@ -251,7 +255,7 @@ func (t *Task) execute(ctx context.Context, c Command) (stop bool, err error) {
 		s.ended, s.told = false, false
 		return false, t.report(ctx, Report{Kind: ReportAdded, Source: c.Source})
 	case CommandPrepare:
-		if c.Final {
+		if t.final = c.Final; t.final {
 			if err := t.checkShares(); err != nil {
 				return false, err
 			}
@@ -267,7 +271,9 @@ func (t *Task) execute(ctx context.Context, c Command) (stop bool, err error) {
 
 // prepare makes the output so far durable and invisible, then notes the positions (T2).
 func (t *Task) prepare(ctx context.Context, e checkpoint.Epoch) error {
-	r := Report{Kind: ReportPrepared, Epoch: e, Splits: make([][]checkpoint.Split, len(t.sources))}
+	r := checkpoint.Report{
+		Task: t.cfg.Index, Epoch: e, Splits: make(map[string][]checkpoint.Split, len(t.sources)),
+	}
 	for _, s := range t.cfg.Sinks {
 		if err := s.writer.Flush(ctx); err != nil {
 			return fmt.Errorf("flushing %s for epoch %d: %w", s.name, e, err)
@@ -288,9 +294,22 @@ func (t *Task) prepare(ctx context.Context, e checkpoint.Epoch) error {
 		if err != nil {
 			return fmt.Errorf("taking a snapshot of %s for epoch %d: %w", s.Name, e, err)
 		}
-		r.Splits[i] = splits
+		r.Splits[s.Name] = splits
 	}
-	return t.report(ctx, r)
+	return t.report(ctx, Report{Kind: ReportPrepared, Prepared: r, Counts: t.counts()})
+}
+
+// counts returns what every stage has counted up to this batch boundary.
+func (t *Task) counts() map[string]Count {
+	out := make(map[string]Count, len(t.sources)+len(t.cfg.Stages))
+	for i := range t.sources {
+		out[t.sources[i].Name] = t.sources[i].Counters.Load()
+	}
+	for _, s := range t.cfg.Stages {
+		name, c := s.count()
+		out[name] = c
+	}
+	return out
 }
 
 // checkShares judges every stage by all it has seen.
