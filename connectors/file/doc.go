@@ -1,0 +1,23 @@
+// Package file reads records from files and writes records to plain files, on any file system
+// that the command offers.
+//
+// The source owns how files become splits (enumerate.go, list.go, glob.go, seen.go), how bytes
+// become records (scanner.go, charset.go, codec.go) and where a reader goes on (cursor.go,
+// split.go). It never changes, moves or deletes a file, never schedules, and opens file systems
+// through connectors.Env only.
+//
+// Invariants of the source:
+//
+//	S1  A record's name is (split, byte offset of its first byte); it never depends on the
+//	    number of tasks, on batch limits or on where a restart fell. Offsets in a compressed
+//	    file count decompressed bytes.
+//	S2  Every record of a file belongs to exactly one range: the one in which it begins.
+//	S3  A restored position proves itself: a delimiter must end where it points. A file that is
+//	    gone, shorter or another one is an error that names it, never a gap.
+//	S4  Lent bytes stay where they are until the next Poll: the scanner moves its buffer only
+//	    while nothing is lent.
+//	S5  Nothing is read twice because it was forgotten: what leaves the seen-set raises its floor
+//	    or was away for longer than the look-back.
+//
+// Below: connectors, connectors/filesystem, connectors/format. Above: cmd, which names it.
+package file

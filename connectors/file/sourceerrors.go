@@ -1,0 +1,32 @@
+package file
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/wasmflow/wasmflow/connectors"
+)
+
+// Sentinels of the file source, for callers to branch on. They come wrapped with the path.
+var (
+	// ErrNoPath is returned by Enumerate when the path of the job file is not there.
+	ErrNoPath = errors.New("path does not exist")
+	// ErrVanished is returned by Poll when a file that was found, or begun, is gone.
+	ErrVanished = errors.New("file is gone")
+	// ErrShrunk is returned by Poll when a file is shorter than when it was found.
+	ErrShrunk = errors.New("file is shorter than when it was found")
+	// ErrReplaced is returned by Poll when another file stands under the path of a begun one.
+	ErrReplaced = errors.New("another file stands under this path")
+	// ErrRecordTooLong is returned by Poll for a record above record_bytes_max.
+	ErrRecordTooLong = errors.New("record is longer than record_bytes_max")
+	// ErrInvalidText is returned by Poll when invalid = "fail" and bytes do not decode.
+	ErrInvalidText = errors.New("bytes are not valid in the charset")
+	// ErrOtherMode is returned by AddSplits for a split that another mode made.
+	ErrOtherMode = errors.New("split was made in another mode")
+)
+
+// fault wraps one of the sentinels. No restart mends any of them, so the job ends at once and the
+// operator reads the path and the place.
+func fault(path string, offset int64, err error) error {
+	return connectors.Permanent(fmt.Errorf("reading %s at byte %d: %w", path, offset, err))
+}
