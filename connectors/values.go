@@ -102,16 +102,24 @@ const secretMask = "***"
 // Secret is a value that never reaches a log, an error, a metric or the API: every way of
 // formatting it prints a mask. Job files give it as a string, { env = "NAME" } or
 // { file = "path" }; host/config resolves the latter two before it decodes.
-type Secret struct{ value string }
+//
+// The value stands behind a pointer because fmt does not ask the methods of what it finds in an
+// unexported field or under a verb that does not fit; there it prints an address.
+type Secret struct{ value *string }
 
 // NewSecret wraps value.
-func NewSecret(value string) Secret { return Secret{value: value} }
+func NewSecret(value string) Secret { return Secret{value: &value} }
 
 // Reveal returns the value itself, for handing to a client library and nothing else.
-func (s Secret) Reveal() string { return s.value }
+func (s Secret) Reveal() string {
+	if s.value == nil {
+		return ""
+	}
+	return *s.value
+}
 
 // IsZero reports whether no secret is set.
-func (s Secret) IsZero() bool { return s.value == "" }
+func (s Secret) IsZero() bool { return s.Reveal() == "" }
 
 // String implements fmt.Stringer with a mask.
 func (s Secret) String() string { return secretMask }
@@ -131,6 +139,6 @@ func (s *Secret) UnmarshalTOML(v any) error {
 	if !ok {
 		return fmt.Errorf("want a string, { env = \"NAME\" } or { file = \"path\" }")
 	}
-	s.value = x
+	s.value = &x
 	return nil
 }

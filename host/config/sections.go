@@ -1,0 +1,230 @@
+package config
+
+import (
+	"time"
+
+	"github.com/wasmflow/wasmflow/connectors"
+)
+
+// Bounds of what a job file may ask for. They lie far beyond what helps and keep a slip of the
+// pen, such as a missing unit, from taking the machine down.
+const (
+	parallelismMax  = 4096             // the number of key groups: no more tasks can own one
+	batchRecordsMax = 1 << 20          // a record costs a table entry in guest memory
+	batchBytesMax   = 1 << 30          // a batch and its output must fit a guest's 4 GiB
+	lingerMax       = 10 * time.Second // an idle task looks up no less often
+	intervalMin     = 10 * time.Millisecond
+	spanMax         = 366 * 24 * time.Hour
+	retainMax       = 1000 // every retained manifest is read at each claim
+	memoryMax       = 4 << 30
+	memoryMin       = 64 << 10 // one page of Wasm memory
+	jobNameMax      = 128      // leaves room in names of topics and of files for what is added
+	nameMax         = 64
+)
+
+// file is the job file as a structure: a field for every key and table at its top. The tables
+// whose keys depend on a connector, or that name their entries, are kept as they stand.
+type file struct {
+	Name       string           `toml:"name" doc:"Name of the job: letters, digits, '.', '_' and '-'. It is unique in its checkpoint store: a job that is started again under the same name goes on where it stopped."`
+	Settings   Settings         `toml:"job"`
+	Checkpoint Checkpoint       `toml:"checkpoint"`
+	Restart    Restart          `toml:"restart"`
+	Plugins    map[string]*node `toml:"plugins"`
+	Sources    map[string]*node `toml:"sources"`
+	Transforms map[string]*node `toml:"transforms"`
+	Sinks      map[string]*node `toml:"sinks"`
+	DeadLetter *node            `toml:"dead_letter"`
+	Dev        dev              `toml:"dev"`
+	Admin      Admin            `toml:"admin"`
+}
+
+// newFile returns the defaults of everything but the named tables.
+func newFile() *file {
+	return &file{
+		Settings: Settings{
+			Batch: Batch{Records: 4096, Bytes: 1 << 20, Linger: duration(5 * time.Millisecond)},
+		},
+		Checkpoint: Checkpoint{
+			Interval: duration(time.Second),
+			Mode:     ExactlyOnce,
+			Store:    ".wasmflow/store",
+			Log:      "auto",
+			Timeout:  duration(10 * time.Minute),
+			Retain:   3,
+		},
+		Restart: Restart{
+			Strategy:               RestartExponentialDelay,
+			Attempts:               1,
+			Delay:                  duration(time.Second),
+			InitialBackoff:         duration(time.Second),
+			MaxBackoff:             duration(5 * time.Minute),
+			BackoffMultiplier:      2,
+			JitterFactor:           0.1,
+			ResetBackoffThreshold:  duration(time.Hour),
+			MaxFailuresPerInterval: 1,
+			FailureRateInterval:    duration(time.Minute),
+		},
+		Admin: Admin{Address: AdminAuto},
+	}
+}
+
+func duration(d time.Duration) connectors.Duration { return connectors.Duration(d) }
+
+// Settings is the [job] table.
+type Settings struct {
+	ID          string `toml:"id" doc:"Pins the job id where no durable store exists. By default an id is drawn at the first start and kept in the checkpoint store."`
+	Parallelism int    `toml:"parallelism" doc:"Number of tasks; 0 is the number of CPUs. A job may be restarted with another one." flink:"StreamExecutionEnvironment.setParallelism"`
+	Batch       Batch  `toml:"batch"`
+}
+
+// Tasks returns the number of tasks on a machine with cpus CPUs.
+func (s Settings) Tasks(cpus int) int {
+	if s.Parallelism > 0 {
+		return s.Parallelism
+	}
+	return max(1, min(cpus, parallelismMax))
+}
+
+// Batch bounds one batch of records. The first bound that is reached ends it.
+type Batch struct {
+	Records int                 `toml:"records" doc:"Most records in a batch."`
+	Bytes   connectors.Size     `toml:"bytes" doc:"Most bytes of keys and values in a batch; a larger record travels alone."`
+	Linger  connectors.Duration `toml:"linger" doc:"Longest wait for the first record of a batch."`
+}
+
+// Checkpoint is the [checkpoint] table.
+type Checkpoint struct {
+	Interval          connectors.Duration `toml:"interval" doc:"Time from the start of one epoch's commit to the next. Output becomes visible at a commit." flink:"StreamExecutionEnvironment.enableCheckpointing"`
+	Mode              Mode                `toml:"mode" doc:"exactly-once or at-least-once." flink:"CheckpointConfig.setCheckpointingMode"`
+	Store             string              `toml:"store" path:"file" doc:"Folder or URL where the job's decisions, positions and modules are kept. By default the folder .wasmflow/store beside the job file." flink:"state.checkpoints.dir"`
+	Log               string              `toml:"log" doc:"Where the deciding record of an epoch is written: auto or store."`
+	Timeout           connectors.Duration `toml:"timeout" doc:"A checkpoint that takes longer counts as failed." flink:"CheckpointConfig.setCheckpointTimeout"`
+	MinPause          connectors.Duration `toml:"min_pause" doc:"Least time between the end of one checkpoint and the start of the next." flink:"CheckpointConfig.setMinPauseBetweenCheckpoints"`
+	TolerableFailures int                 `toml:"tolerable_failures" doc:"So many checkpoints in a row may fail before the attempt fails." flink:"CheckpointConfig.setTolerableCheckpointFailureNumber"`
+	Retain            int                 `toml:"retain" doc:"Number of decided epochs that are kept, for run --epoch." flink:"state.checkpoints.num-retained"`
+}
+
+// RestartStrategy says what follows when an attempt to run the job fails.
+type RestartStrategy string
+
+// The strategies.
+const (
+	RestartNone             RestartStrategy = "none"
+	RestartFixedDelay       RestartStrategy = "fixed-delay"
+	RestartExponentialDelay RestartStrategy = "exponential-delay"
+	RestartFailureRate      RestartStrategy = "failure-rate"
+)
+
+// Restart is the [restart] table. Only the fields of the chosen strategy mean something.
+type Restart struct {
+	Strategy               RestartStrategy     `toml:"strategy" doc:"none, fixed-delay, exponential-delay or failure-rate." flink:"restart-strategy"`
+	Attempts               int                 `toml:"attempts" doc:"fixed-delay: restarts before the job fails." flink:"restart-strategy.fixed-delay.attempts"`
+	Delay                  connectors.Duration `toml:"delay" doc:"fixed-delay, failure-rate: pause before a restart." flink:"restart-strategy.fixed-delay.delay, restart-strategy.failure-rate.delay"`
+	InitialBackoff         connectors.Duration `toml:"initial_backoff" doc:"exponential-delay: pause before the first restart." flink:"restart-strategy.exponential-delay.initial-backoff"`
+	MaxBackoff             connectors.Duration `toml:"max_backoff" doc:"exponential-delay: longest pause." flink:"restart-strategy.exponential-delay.max-backoff"`
+	BackoffMultiplier      float64             `toml:"backoff_multiplier" doc:"exponential-delay: every pause is so many times the one before." flink:"restart-strategy.exponential-delay.backoff-multiplier"`
+	JitterFactor           float64             `toml:"jitter_factor" doc:"exponential-delay: share of the pause, 0 to 1, that is added or taken away at random." flink:"restart-strategy.exponential-delay.jitter-factor"`
+	ResetBackoffThreshold  connectors.Duration `toml:"reset_backoff_threshold" doc:"exponential-delay: after so long without a failure the pause begins anew." flink:"restart-strategy.exponential-delay.reset-backoff-threshold"`
+	MaxFailuresPerInterval int                 `toml:"max_failures_per_interval" doc:"failure-rate: so many failures in an interval are borne; one more fails the job." flink:"restart-strategy.failure-rate.max-failures-per-interval"`
+	FailureRateInterval    connectors.Duration `toml:"failure_rate_interval" doc:"failure-rate: the interval." flink:"restart-strategy.failure-rate.failure-rate-interval"`
+}
+
+// restartKeys lists the keys that each strategy reads beside strategy itself.
+func restartKeys(s RestartStrategy) []string {
+	switch s {
+	case RestartFixedDelay:
+		return []string{"attempts", "delay"}
+	case RestartExponentialDelay:
+		return []string{"initial_backoff", "max_backoff", "backoff_multiplier", "jitter_factor",
+			"reset_backoff_threshold"}
+	case RestartFailureRate:
+		return []string{"max_failures_per_interval", "failure_rate_interval", "delay"}
+	}
+	return nil
+}
+
+// Values of Admin.Address that are no address.
+const (
+	AdminAuto = "auto"
+	AdminOff  = "off"
+)
+
+// Admin is the [admin] table.
+type Admin struct {
+	Address string            `toml:"address" doc:"host:port of the admin HTTP server; auto is a free loopback port, which status and stop find through the checkpoint store; off is none."`
+	Token   connectors.Secret `toml:"token" doc:"Bearer token that requests must carry. Required when address is not a loopback one."`
+}
+
+// dev is the [dev] table. Nothing in it is there yet; validation refuses what is switched on.
+type dev struct {
+	EmbeddedBroker bool `toml:"embedded_broker" doc:"Reserved; true is refused in this version."`
+}
+
+// Plugin is a [plugins.x] table.
+type Plugin struct {
+	Name   string
+	Path   string       `toml:"path" path:"file" doc:"The Wasm module: a file. Required."`
+	SHA256 string       `toml:"sha256" doc:"Hex digest the module must have. Required with run --production."`
+	Config PluginConfig `toml:"config" form:"any value" doc:"Handed to the guest as JSON when it is opened. It is kept in the checkpoint store as it is, so it is no place for secrets."`
+	Limits PluginLimits `toml:"limits"`
+	Watch  bool         `toml:"watch" doc:"Reserved for swapping the module when its file changes; true is refused in this version."`
+}
+
+// PluginLimits bound what a guest may use. They hold for each of its instances, one a task.
+type PluginLimits struct {
+	Memory       connectors.Size     `toml:"memory" doc:"Most linear memory of an instance, in whole pages of 64 KiB."`
+	TimePerBatch connectors.Duration `toml:"time_per_batch" doc:"Longest time of one call with one batch."`
+}
+
+// Source is a [sources.x] table.
+type Source struct {
+	Name      string
+	Connector string `toml:"connector" doc:"Name of the connector. Required."`
+	// Deserializer is zero when records are taken as the connector reads them.
+	Deserializer connectors.FunctionRef `toml:"deserializer" doc:"Makes records out of the bytes that were read. By default a record is what the connector reads."`
+	OnError      OnError                `toml:"on_error" form:"name or table" doc:"What happens to a record that the deserializer refuses: fail, skip, dead-letter, or { policy = \"skip\", share_max = 0.05 }, which stops the job when more than that share of all records is refused."`
+	RateLimit    RateLimit              `toml:"rate_limit" form:"number or table" doc:"Records a second, or { records = 1000, bytes = \"1MiB\" }, of all tasks together."`
+	// Timestamp is zero when records keep the timestamps of the connector.
+	Timestamp connectors.FunctionRef  `toml:"timestamp" doc:"Gives records their timestamps. By default they keep those of the connector."`
+	Config    connectors.SourceConfig // the connector's own keys
+}
+
+// Transform is a [transforms.x] table.
+type Transform struct {
+	Name     string
+	From     []Edge  `toml:"from" form:"list of names" doc:"Sources and transforms whose records it takes, such as \"orders\", or \"enrich.errors\" for an output that the guest names. Required."`
+	Plugin   string  `toml:"plugin" doc:"Name of a [plugins.x] table. Required."`
+	Function string  `toml:"function" doc:"Function of the plugin; wasmflow inspect lists them. Required."`
+	OnError  OnError `toml:"on_error" form:"name or table" doc:"What happens to a record that the function refuses, as for sources."`
+}
+
+// Sink is a [sinks.x] table, or [dead_letter].
+type Sink struct {
+	Name      string
+	Connector string `toml:"connector" doc:"Name of the connector. Required."`
+	From      []Edge `toml:"from" form:"list of names" doc:"Sources and transforms whose records it takes, as for transforms. Required."`
+	// Serializer is zero when the value of a record is written as it is.
+	Serializer connectors.FunctionRef `toml:"serializer" doc:"Turns a record into the bytes to write. By default these are the record's value."`
+	// Partitioner is zero when the sink has no partitions or chooses by itself.
+	Partitioner connectors.FunctionRef `toml:"partitioner" doc:"Chooses the partition of a record, for sinks that have partitions."`
+	OnError     OnError                `toml:"on_error" form:"name or table" doc:"What happens to a record that a function of the sink refuses, as for sources."`
+	Config      connectors.SinkConfig  // the connector's own keys
+}
+
+// The defaults of the named tables.
+func newPlugin(name string) Plugin {
+	return Plugin{
+		Name:   name,
+		Limits: PluginLimits{Memory: 64 << 20, TimePerBatch: duration(time.Second)},
+	}
+}
+
+func newSource(name string) Source {
+	return Source{Name: name, OnError: OnError{Policy: PolicyFail}}
+}
+
+func newTransform(name string) Transform {
+	return Transform{Name: name, OnError: OnError{Policy: PolicyFail}}
+}
+
+func newSink(name string) Sink { return Sink{Name: name, OnError: OnError{Policy: PolicyFail}} }
