@@ -115,8 +115,8 @@ type FileSystem interface {
 	ListStrays(ctx context.Context, root, job string) iter.Seq2[Stray, error]
 
 	// PublishExclusive makes path appear with exactly data, durable, or returns ErrExists when
-	// the name was taken (F4). An error that is not ErrExists leaves the outcome unknown:
-	// read the name back.
+	// the name was taken (F4); what stands there is durable then. An error that is not
+	// ErrExists leaves the outcome unknown: read the name back.
 	PublishExclusive(ctx context.Context, path string, data []byte) error
 	// ReadFile returns the whole content of a file of at most sizeMax bytes.
 	ReadFile(ctx context.Context, path string, sizeMax int64) ([]byte, error)

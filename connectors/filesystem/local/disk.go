@@ -57,20 +57,21 @@ type Name struct {
 	Dir  bool
 }
 
-// Modes of new files and folders, before the umask.
-const (
-	fileMode   fs.FileMode = 0o666
-	folderMode fs.FileMode = 0o777
-)
-
 // osDisk is the machine's own disk.
-type osDisk struct{}
+type osDisk struct {
+	// Modes of new files and folders, before the umask.
+	fileMode, folderMode fs.FileMode
+}
 
 // OS returns the machine's own disk.
-func OS() Disk { return osDisk{} }
+func OS() Disk { return osDisk{fileMode: 0o666, folderMode: 0o777} }
 
-func (osDisk) Create(path string) (File, error) {
-	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
+// PrivateOS returns the machine's own disk for files that only this user may read: a checkpoint
+// store holds module bytes, which are run, and configuration.
+func PrivateOS() Disk { return osDisk{fileMode: 0o600, folderMode: 0o700} }
+
+func (d osDisk) Create(path string) (File, error) {
+	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, d.fileMode)
 }
 
 func (osDisk) Append(path string) (File, error) {
@@ -104,7 +105,7 @@ func (osDisk) ReadDir(dir string) ([]Name, error) {
 	return names, nil
 }
 
-func (osDisk) Mkdir(dir string) error       { return os.Mkdir(dir, folderMode) }
+func (d osDisk) Mkdir(dir string) error     { return os.Mkdir(dir, d.folderMode) }
 func (osDisk) Link(from, to string) error   { return os.Link(from, to) }
 func (osDisk) Rename(from, to string) error { return os.Rename(from, to) }
 func (osDisk) Unlink(path string) error     { return os.Remove(path) }

@@ -22,6 +22,10 @@ func (f *FileSystem) PublishExclusive(ctx context.Context, p string, data []byte
 	}
 	err = f.disk.Link(temp, p)
 	if errors.Is(err, fs.ErrExist) {
+		// Whoever made the name may have crashed before its sync, and the caller acts on it.
+		if err := f.disk.SyncDir(path.Dir(p)); err != nil {
+			return errors.Join(wrap("syncing the folder of", p, err), f.dropTemp(temp))
+		}
 		return errors.Join(fmt.Errorf("publishing %s: %w", p, filesystem.ErrExists),
 			f.dropTemp(temp))
 	}

@@ -195,3 +195,14 @@ func (d fullDisk) Create(path string) (File, error) {
 	}
 	return d.Append("/dev/full")
 }
+
+func TestPrivateDiskHidesFromOthers(t *testing.T) {
+	dir := t.TempDir()
+	f := New(Options{Disk: PrivateOS()})
+	require.NoError(t, f.WriteFile(t.Context(), dir+"/store/job", []byte("x")))
+	for name, want := range map[string]os.FileMode{"/store": 0o700, "/store/job": 0o600} {
+		info, err := os.Stat(dir + name)
+		require.NoError(t, err)
+		require.Equal(t, want, info.Mode().Perm(), name)
+	}
+}
