@@ -62,6 +62,12 @@ func New(o Options) (*Splitter, error) {
 	return s, nil
 }
 
+// CheckCharset returns an error when New would not take the charset.
+func CheckCharset(name string) error {
+	_, err := charset(name)
+	return err
+}
+
 // charset returns the encoding of an IANA name, nil for UTF-8.
 func charset(name string) (encoding.Encoding, error) {
 	if name == "" {
