@@ -1,0 +1,130 @@
+package guest_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/wasmflow/wasmflow/abi"
+	"github.com/wasmflow/wasmflow/host/guest"
+)
+
+// rawGuest is the plugin of testdata/raw, built once for all tests; cacheDir keeps it compiled.
+var rawGuest, cacheDir string
+
+func TestMain(m *testing.M) { os.Exit(runTests(m)) }
+
+func runTests(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "guest-test")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	rawGuest, cacheDir = filepath.Join(dir, "raw.wasm"), filepath.Join(dir, "cache")
+	build := exec.Command("go", "build", "-buildmode=c-shared", "-o", rawGuest, "./testdata/raw")
+	build.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "building testdata/raw: %v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
+}
+
+func newRuntime(t testing.TB, cfg guest.Config) *guest.Runtime {
+	t.Helper()
+	rt, err := guest.NewRuntime(cfg)
+	require.NoError(t, err)
+	return rt
+}
+
+// load loads a module made by hand.
+func load(t testing.TB, binary []byte, limits guest.Limits) (*guest.Module, error) {
+	t.Helper()
+	ctx := context.Background()
+	m, err := newRuntime(t, guest.Config{}).Load(ctx,
+		guest.Source{Path: "plugin.wasm", Bytes: binary}, limits)
+	if err == nil {
+		t.Cleanup(func() { require.NoError(t, m.Close(ctx)) })
+	}
+	return m, err
+}
+
+func instantiate(t testing.TB, m *guest.Module, cfg guest.InstanceConfig) *guest.Instance {
+	t.Helper()
+	ctx := context.Background()
+	in, err := m.Instantiate(ctx, cfg)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, in.Close(ctx)) })
+	return in
+}
+
+// raw is the raw plugin on one engine.
+func raw(t testing.TB, cfg guest.Config) *guest.Module {
+	t.Helper()
+	ctx := context.Background()
+	cfg.CacheDir = cacheDir
+	m, err := newRuntime(t, cfg).Load(ctx, guest.Source{Path: rawGuest}, guest.Limits{})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, m.Close(ctx)) })
+	return m
+}
+
+// call runs a function of the raw plugin on an empty frame.
+func call(t testing.TB, in *guest.Instance, c guest.Call) (string, error) {
+	t.Helper()
+	region, err := in.Reserve(context.Background(), 4<<10)
+	require.NoError(t, err)
+	var enc abi.Encoder
+	require.NoError(t, enc.Begin(region, abi.Layout{Records: 8}, abi.FrameInfo{}))
+	enc.Finish()
+	ptr, err := in.Process(context.Background(), c)
+	if err != nil {
+		return "", err
+	}
+	mem := in.Memory()
+	size := binary.LittleEndian.Uint32(mem[ptr:])
+	return string(mem[ptr+4 : ptr+4+size]), nil
+}
+
+// recorder is a logger and a sink of metrics.
+type recorder struct {
+	text    bytes.Buffer
+	metrics []string
+}
+
+func (r *recorder) Metric(kind abi.MetricKind, name string, value float64) {
+	r.metrics = append(r.metrics, fmt.Sprintf("%d %s %g", kind, name, value))
+}
+
+func (r *recorder) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(&r.text, &slog.HandlerOptions{
+		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+			if a.Key == slog.TimeKey {
+				return slog.Attr{}
+			}
+			return a
+		},
+	}))
+}
+
+func (r *recorder) lines() []string {
+	text := strings.TrimSpace(r.text.String())
+	if text == "" {
+		return nil
+	}
+	return strings.Split(text, "\n")
+}
+
+// stopped is a clock that does not run.
+func stopped() time.Time { return time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC) }

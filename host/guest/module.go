@@ -1,0 +1,100 @@
+package guest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tetratelabs/wazero"
+
+	"github.com/wasmflow/wasmflow/abi"
+)
+
+// Module is a compiled plugin. It may be used by several goroutines at a time.
+type Module struct {
+	path        string
+	sha256      string
+	size        int
+	limits      Limits
+	description *abi.Description
+	meter       Meter
+	now         func() time.Time
+
+	runtime  wazero.Runtime
+	compiled wazero.CompiledModule
+	cache    wazero.CompilationCache
+}
+
+// Path is the plugin's name in messages.
+func (m *Module) Path() string { return m.path }
+
+// SHA256 is the hash of the whole file, in hexadecimal. It names the module in manifests.
+func (m *Module) SHA256() string { return m.sha256 }
+
+// Size is that of the file in bytes.
+func (m *Module) Size() int { return m.size }
+
+// Limits returns the limits in force.
+func (m *Module) Limits() Limits { return m.limits }
+
+// Description is what the plugin says of itself. It is not to be changed.
+func (m *Module) Description() *abi.Description { return m.description }
+
+// Function finds a function of the plugin that has one of the roles. The error says what there is.
+func (m *Module) Function(name string, roles ...abi.Role) (int, error) {
+	i, ok := m.description.Function(name)
+	if !ok {
+		var names []string
+		for _, f := range m.description.Functions {
+			names = append(names, f.Name)
+		}
+		return 0, &RefusedError{
+			Path:   m.path,
+			Reason: fmt.Sprintf("has no function %q", name),
+			Remedy: "it has " + strings.Join(names, ", "),
+		}
+	}
+	if role := m.description.Functions[i].Role; len(roles) > 0 && !slices.Contains(roles, role) {
+		return 0, &RefusedError{
+			Path:   m.path,
+			Reason: fmt.Sprintf("function %q is a %s, here a %s is needed", name, role, roles[0]),
+			Remedy: "name a function of that role, or register it under that role",
+		}
+	}
+	return i, nil
+}
+
+// Close frees the module and all its instances.
+func (m *Module) Close(ctx context.Context) error {
+	err := m.runtime.Close(ctx)
+	if m.compiled != nil {
+		err = errors.Join(err, m.compiled.Close(ctx))
+	}
+	if m.cache != nil {
+		err = errors.Join(err, m.cache.Close(ctx))
+	}
+	return err
+}
+
+// refused makes any error that keeps a plugin from running a *RefusedError with its path.
+func (m *Module) refused(err error) error { return refusedAt(m.path, err) }
+
+func refusedAt(path string, err error) error {
+	var refused *RefusedError
+	if errors.As(err, &refused) {
+		refused.Path = path
+		return refused
+	}
+	var trap *TrapError
+	if errors.As(err, &trap) {
+		reason := fmt.Sprintf("trapped in %s: %s", trap.Call, trap.Reason)
+		if line := trap.firstLine(); line != "" {
+			reason += ": " + line
+		}
+		return &RefusedError{Path: path, Reason: reason, Remedy: "mend the plugin", Err: err}
+	}
+	return &RefusedError{Path: path, Reason: err.Error(), Err: err}
+}
