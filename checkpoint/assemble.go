@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 )
 
@@ -19,6 +20,8 @@ type Report struct {
 	// Held is every part the task holds back after this epoch, old ones included.
 	Held  []Committable
 	State []StateHandle
+	// Counts are what each stage of the task has counted since the tasks were started.
+	Counts map[string]Count
 }
 
 // SourceProgress is the coordinator's part of one source in an epoch, taken when Prepare is sent
@@ -50,6 +53,7 @@ func (m *Machine) assemble() (Manifest, error) {
 		Generation:  m.restored.Generation,
 		Log:         m.cfg.Log,
 		Modules:     slices.Clone(a.collected.Modules),
+		Counts:      maps.Clone(m.restored.Counts),
 	}
 	slices.SortFunc(out.Modules, func(x, y Module) int { return cmp.Compare(x.Plugin, y.Plugin) })
 	sources, err := assembleSources(a.collected.Sources, a.reports)
@@ -65,11 +69,22 @@ func (m *Machine) assemble() (Manifest, error) {
 		}
 		out.Held = append(out.Held, r.Held...)
 		out.State = append(out.State, r.State...)
+		out.count(r.Counts)
 	}
 	if a.final && m.inputDone && !out.Finished() {
 		return Manifest{}, errors.New("the input was said to have ended, but splits are left")
 	}
 	return out, nil
+}
+
+// count adds what one task counted.
+func (m *Manifest) count(counts map[string]Count) {
+	if m.Counts == nil && len(counts) > 0 {
+		m.Counts = make(map[string]Count, len(counts))
+	}
+	for stage, c := range counts {
+		m.Counts[stage] = m.Counts[stage].Add(c)
+	}
 }
 
 // assembleSources merges by source, in order of names.

@@ -59,6 +59,23 @@ type StateHandle struct {
 	Data    []byte
 }
 
+// Count is what one stage has counted.
+type Count struct {
+	In      uint64 `json:"in"`           // records that entered
+	InBytes uint64 `json:"in_bytes"`     // bytes of their keys and values, at sources and sinks
+	Out     uint64 `json:"out"`          // records that left
+	Skipped uint64 `json:"skipped"`      // refused and skipped
+	Dead    uint64 `json:"dead_letters"` // refused and sent to the dead letters
+}
+
+// Add returns the sum of both.
+func (c Count) Add(o Count) Count {
+	return Count{
+		In: c.In + o.In, InBytes: c.InBytes + o.InBytes, Out: c.Out + o.Out,
+		Skipped: c.Skipped + o.Skipped, Dead: c.Dead + o.Dead,
+	}
+}
+
 // Kind tells what a log record is.
 type Kind string
 
@@ -86,7 +103,8 @@ func (o Owner) String() string {
 // Manifest is the content of one log record: all that another process needs to go on.
 type Manifest struct {
 	Kind        Kind
-	Epoch       Epoch
+	Epoch       Epoch  // number of the record: decided work for an epoch, a place for the others
+	Previous    Epoch  // the decided epoch that stood before in this log; 0 is none
 	JobID       string // random, made at the first claim
 	JobName     string
 	Owner       Owner
@@ -101,6 +119,9 @@ type Manifest struct {
 	Held    []Committable
 	State   []StateHandle
 	Modules []Module // sorted by plugin
+	// Counts are what every stage has counted in all decided epochs of the job, by name of the
+	// source, transform or sink: exact, because they are decided with the records they count.
+	Counts map[string]Count
 	// CreatedMillis is the wall clock of the writer, Unix milliseconds, for people only.
 	CreatedMillis int64
 }
@@ -166,4 +187,39 @@ type Retained struct {
 	// Applied is the highest epoch known to be committed completely. A committable of that or
 	// an earlier epoch whose output is missing was published and removed by someone later.
 	Applied Epoch
+	// Accepted are the final names whose loss a person has accepted: missing output of these
+	// is no error.
+	Accepted []string
+}
+
+// Verifier is the ability of a Committer to tell, changing nothing, whether committed output is
+// published or can still be.
+type Verifier interface {
+	Verify(ctx context.Context, committed []Committable, keep Retained) ([]Finding, error)
+}
+
+// Severity grades a finding.
+type Severity string
+
+// The severities.
+const (
+	Note    Severity = "note"    // worth knowing; the job runs
+	Problem Severity = "problem" // the job will not start, or has lost something
+)
+
+// Finding is one thing that a check of durable data found.
+type Finding struct {
+	Severity Severity
+	Subject  string // the file, record or output it is about
+	Text     string // what is the matter
+	Remedy   string // what to do; empty when nothing needs doing
+}
+
+// String formats f for people.
+func (f Finding) String() string {
+	s := fmt.Sprintf("%s: %s: %s", f.Severity, f.Subject, f.Text)
+	if f.Remedy != "" {
+		s += "; " + f.Remedy
+	}
+	return s
 }

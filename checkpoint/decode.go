@@ -50,12 +50,14 @@ func unmarshalStrict(data []byte, v any) error {
 
 func manifestFromV1(v manifestV1) Manifest {
 	return Manifest{
-		Kind: v.Kind, Epoch: v.Epoch, JobID: v.JobID, JobName: v.JobName,
+		Kind: v.Kind, Epoch: v.Epoch, Previous: v.Previous,
+		JobID: v.JobID, JobName: v.JobName,
 		Owner: Owner{
 			Number: v.Owner.Claim, Nonce: v.Owner.Nonce, Host: v.Owner.Host, PID: v.Owner.PID,
 		},
 		Parallelism: v.Parallelism, Generation: v.Generation, Log: v.Log,
 		CreatedMillis: v.Created,
+		Counts:        v.Counts,
 		Modules: mapSlice(v.Modules, func(m moduleV1) Module {
 			config := bytesV1{Text: m.Config, Base64: m.ConfigBase64}
 			return Module{Plugin: m.Plugin, SHA256: m.SHA256, Config: config.bytes()}
@@ -121,6 +123,8 @@ func (m *Manifest) validate() error {
 	switch {
 	case m.Epoch == 0:
 		return errors.New("epoch is 0")
+	case m.Previous >= m.Epoch:
+		return fmt.Errorf("epoch %d stands before epoch %d", m.Previous, m.Epoch)
 	case m.JobID == "" || m.JobName == "":
 		return errors.New("job has no id or no name")
 	case m.Owner.Number == 0:

@@ -23,20 +23,22 @@ const ManifestBytesMax = 64 << 20
 // while the format does not.
 type (
 	manifestV1 struct {
-		Kind         Kind            `json:"kind"`
-		Epoch        Epoch           `json:"epoch"`
-		JobID        string          `json:"job_id"`
-		JobName      string          `json:"job_name"`
-		Owner        ownerV1         `json:"owner"`
-		Parallelism  int             `json:"parallelism"`
-		Generation   uint64          `json:"generation"`
-		Log          string          `json:"log"`
-		Created      int64           `json:"created_unix_ms"`
-		Modules      []moduleV1      `json:"modules,omitempty"`
-		Committables []committableV1 `json:"committables,omitempty"`
-		Held         []committableV1 `json:"held,omitempty"`
-		State        []stateV1       `json:"state,omitempty"`
-		Sources      []sourceV1      `json:"sources,omitempty"`
+		Kind         Kind             `json:"kind"`
+		Epoch        Epoch            `json:"epoch"`
+		Previous     Epoch            `json:"previous,omitempty"`
+		JobID        string           `json:"job_id"`
+		JobName      string           `json:"job_name"`
+		Owner        ownerV1          `json:"owner"`
+		Parallelism  int              `json:"parallelism"`
+		Generation   uint64           `json:"generation"`
+		Log          string           `json:"log"`
+		Created      int64            `json:"created_unix_ms"`
+		Modules      []moduleV1       `json:"modules,omitempty"`
+		Committables []committableV1  `json:"committables,omitempty"`
+		Held         []committableV1  `json:"held,omitempty"`
+		State        []stateV1        `json:"state,omitempty"`
+		Sources      []sourceV1       `json:"sources,omitempty"`
+		Counts       map[string]Count `json:"counts,omitempty"`
 	}
 	ownerV1 struct {
 		Claim uint64 `json:"claim"`
@@ -128,12 +130,14 @@ func EncodeManifest(m Manifest) ([]byte, error) {
 
 func manifestToV1(m Manifest) manifestV1 {
 	out := manifestV1{
-		Kind: m.Kind, Epoch: m.Epoch, JobID: m.JobID, JobName: m.JobName,
+		Kind: m.Kind, Epoch: m.Epoch, Previous: m.Previous,
+		JobID: m.JobID, JobName: m.JobName,
 		Owner: ownerV1{
 			Claim: m.Owner.Number, Nonce: m.Owner.Nonce, Host: m.Owner.Host, PID: m.Owner.PID,
 		},
 		Parallelism: m.Parallelism, Generation: m.Generation, Log: m.Log,
 		Created:      m.CreatedMillis,
+		Counts:       m.Counts,
 		Modules:      mapSlice(m.Modules, moduleToV1),
 		Committables: mapSlice(m.Committables, committableToV1),
 		Held:         mapSlice(m.Held, committableToV1),

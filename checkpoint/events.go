@@ -92,8 +92,8 @@ type (
 	// Claim: call CommitLog.Claim, answer ClaimDone.
 	Claim struct{}
 
-	// Recover: call Recover of every committer with what Manifest holds for it, note the epoch
-	// of its committables as applied (best effort), answer RecoverDone.
+	// Recover: call Recover of every committer with what Manifest holds for it and with
+	// CommitLog.Retained, answer RecoverDone.
 	Recover struct{ Manifest Manifest }
 
 	// Begin: call CommitLog.Begin before anything of the epoch is written; an error is Failed.

@@ -16,7 +16,7 @@ import (
 // version knew of it.
 func full() Manifest {
 	return Manifest{
-		Kind: KindEpoch, Epoch: 42, JobID: "k3x9", JobName: "orders",
+		Kind: KindEpoch, Epoch: 42, Previous: 40, JobID: "k3x9", JobName: "orders",
 		Owner:       Owner{Number: 7, Nonce: "1f00ba12", Host: "host", PID: 411},
 		Parallelism: 4, Generation: 2, Log: "store",
 		Sources: []SourceState{
@@ -113,6 +113,8 @@ func TestDecodeManifestRefuses(t *testing.T) {
 		{"unknown kind", reframe(t, `"epoch",`, `"era",`), ErrCorrupt, `kind "era"`},
 		{"epoch 0", reframe(t, `"epoch":42`, `"epoch":0`), ErrCorrupt, "epoch is 0"},
 		{"negative epoch", reframe(t, `"epoch":42`, `"epoch":-1`), ErrCorrupt, "cannot unmarshal"},
+		{"previous in the future", reframe(t, `"previous":40`, `"previous":42`), ErrCorrupt,
+			"stands before"},
 		{"no job", reframe(t, `"k3x9"`, `""`), ErrCorrupt, "no id"},
 		{"no claim", reframe(t, `"claim":7`, `"claim":0`), ErrCorrupt, "claim number"},
 		{"bad nonce", reframe(t, "1f00ba12", "1f00ba1"), ErrCorrupt, "nonce"},

@@ -290,19 +290,23 @@ func (m *Machine) inRecovering(ev Event) {
 		m.unexpected(ev)
 	}
 	m.calling = false
-	switch {
-	case done.Err != nil:
+	if done.Err != nil {
 		m.stop(outcomeOf(done.Err), fmt.Errorf("recovering sinks: %w", done.Err))
-	case m.ending:
+		return
+	}
+	if cs := m.restored.Committables; len(cs) > 0 {
+		m.emit(MarkApplied{Epoch: cs[0].Epoch}) // they are all of one epoch
+	}
+	if m.ending {
 		// Asked to stop before anything was read: there is nothing to decide.
 		m.stop(Stopped, nil)
-	default:
-		m.state, m.tasksUp = StateRunning, true
-		m.attempt, m.decidedAt = attempt{epoch: m.restored.Epoch + 1}, m.now
-		m.triggerAt = m.now + m.cfg.Interval
-		m.emit(Begin{Epoch: m.attempt.epoch})
-		m.emit(StartTasks{Manifest: m.restored})
+		return
 	}
+	m.state, m.tasksUp = StateRunning, true
+	m.attempt, m.decidedAt = attempt{epoch: m.restored.Epoch + 1}, m.now
+	m.triggerAt = m.now + m.cfg.Interval
+	m.emit(Begin{Epoch: m.attempt.epoch})
+	m.emit(StartTasks{Manifest: m.restored})
 }
 
 // maybeTrigger starts an epoch when it is time, or at once when it is the last one.

@@ -173,7 +173,7 @@ var pairs = map[State]map[string]string{
 	},
 	StateRecovering: {
 		"Tick early": "recovering: ", "Tick late": "recovering: ",
-		"RecoverDone":      "running: Begin(8) StartTasks",
+		"RecoverDone":      "running: MarkApplied Begin(8) StartTasks",
 		"RecoverDone lost": "ended: End(fatal)",
 		"Stop":             "recovering: ",
 		"Failed":           "stopping: ",
@@ -270,8 +270,9 @@ func TestLifeOfABoundedJob(t *testing.T) {
 	require.Equal(t, "Recover", names(effects))
 	require.Equal(t, claimed().Manifest, effects[0].(Recover).Manifest)
 	effects = r.step(RecoverDone{})
-	require.Equal(t, "Begin(8) StartTasks", names(effects))
-	require.Equal(t, claimed().Manifest, effects[1].(StartTasks).Manifest)
+	require.Equal(t, "MarkApplied Begin(8) StartTasks", names(effects))
+	require.Equal(t, Epoch(6), effects[0].(MarkApplied).Epoch)
+	require.Equal(t, claimed().Manifest, effects[2].(StartTasks).Manifest)
 
 	require.Equal(t, "Prepare(8,false)", names(r.tick()))
 	require.Equal(t, time.Second, r.now)
@@ -316,7 +317,7 @@ func TestStopBeforeTasksRunDecidesNothing(t *testing.T) {
 	r := newRig(t, testConfig()).to(StateClaiming)
 	require.Empty(t, r.step(Stop{}))
 	require.Equal(t, "Recover", names(r.step(claimed())), "what was decided is still published")
-	require.Equal(t, "End(stopped)", names(r.step(RecoverDone{})))
+	require.Equal(t, "MarkApplied End(stopped)", names(r.step(RecoverDone{})))
 }
 
 func TestTriggerKeepsIntervalAndPause(t *testing.T) {
