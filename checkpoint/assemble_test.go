@@ -96,6 +96,7 @@ func TestAssembleCarriesEveryPart(t *testing.T) {
 			Committables: []Committable{{Sink: "out", Task: task, Epoch: 1, Claim: 3}},
 			Held:         []Committable{{Sink: "out", Task: task, Epoch: 5, Claim: 2}},
 			State:        []StateHandle{{Task: task}},
+			Counts:       map[string]Count{"in": {In: 2, Out: uint64(task)}},
 		}})
 		if task == 0 {
 			require.Empty(t, effects)
@@ -113,6 +114,7 @@ func TestAssembleCarriesEveryPart(t *testing.T) {
 			},
 			State:   []StateHandle{{Task: 0}, {Task: 1}},
 			Modules: []Module{{Plugin: "a"}, {Plugin: "b"}},
+			Counts:  map[string]Count{"in": {In: 4, Out: 1}},
 		}, effects[0].(Decide).Manifest)
 	}
 }

@@ -36,6 +36,10 @@ func full() Manifest {
 		Held:    []Committable{{Sink: "out", Task: 1, Epoch: 40, Claim: 6, Version: 1}},
 		State:   []StateHandle{{Task: 1, Version: 9, Data: []byte("x")}},
 		Modules: []Module{{Plugin: "p", SHA256: strings.Repeat("ab", 32), Config: []byte(`{"r":1}`)}},
+		Counts: map[string]Count{
+			"a":   {In: 100, InBytes: 4_000, Out: 100},
+			"out": {In: 99, InBytes: 3_900, Out: 90, Skipped: 2, Dead: 7},
+		},
 
 		CreatedMillis: 1_700_000_000_123,
 	}
