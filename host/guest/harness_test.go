@@ -19,8 +19,13 @@ import (
 	"github.com/wasmflow/wasmflow/host/guest"
 )
 
-// rawGuest is the plugin of testdata/raw, built once for all tests; cacheDir keeps it compiled.
-var rawGuest, cacheDir string
+// rawGuest is the plugin of testdata/raw, built once for all tests. rawModules are its modules by
+// engine, compiled once; clock is what their rate of log lines is measured with.
+var (
+	rawGuest   string
+	rawModules = map[guest.Engine]*guest.Module{}
+	clock      = time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC)
+)
 
 func TestMain(m *testing.M) { os.Exit(runTests(m)) }
 
@@ -31,14 +36,19 @@ func runTests(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	rawGuest, cacheDir = filepath.Join(dir, "raw.wasm"), filepath.Join(dir, "cache")
-	build := exec.Command("go", "build", "-buildmode=c-shared", "-o", rawGuest, "./testdata/raw")
+	rawGuest = filepath.Join(dir, "raw.wasm")
+	build := exec.Command("go", "build", "-buildmode=c-shared", "-ldflags=-w",
+		"-o", rawGuest, "./testdata/raw")
 	build.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "building testdata/raw: %v\n%s", err, out)
 		return 1
 	}
-	return m.Run()
+	code := m.Run()
+	for _, mod := range rawModules {
+		_ = mod.Close(context.Background())
+	}
+	return code
 }
 
 func newRuntime(t testing.TB, cfg guest.Config) *guest.Runtime {
@@ -69,14 +79,16 @@ func instantiate(t testing.TB, m *guest.Module, cfg guest.InstanceConfig) *guest
 	return in
 }
 
-// raw is the raw plugin on one engine.
-func raw(t testing.TB, cfg guest.Config) *guest.Module {
+// raw is the raw plugin on an engine.
+func raw(t testing.TB, engine guest.Engine) *guest.Module {
 	t.Helper()
-	ctx := context.Background()
-	cfg.CacheDir = cacheDir
-	m, err := newRuntime(t, cfg).Load(ctx, guest.Source{Path: rawGuest}, guest.Limits{})
+	if m, ok := rawModules[engine]; ok {
+		return m
+	}
+	rt := newRuntime(t, guest.Config{Engine: engine, Now: func() time.Time { return clock }})
+	m, err := rt.Load(context.Background(), guest.Source{Path: rawGuest}, guest.Limits{})
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, m.Close(ctx)) })
+	rawModules[engine] = m
 	return m
 }
 
@@ -125,6 +137,3 @@ func (r *recorder) lines() []string {
 	}
 	return strings.Split(text, "\n")
 }
-
-// stopped is a clock that does not run.
-func stopped() time.Time { return time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC) }

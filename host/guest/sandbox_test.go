@@ -17,17 +17,17 @@ import (
 )
 
 // engines runs a test on both: what a guest sees must not depend on the engine.
-func engines(t *testing.T, test func(t *testing.T, cfg guest.Config)) {
+func engines(t *testing.T, test func(t *testing.T, e guest.Engine)) {
 	for _, e := range []guest.Engine{guest.EngineAuto, guest.EngineInterpreter} {
 		t.Run(string(e), func(t *testing.T) {
-			test(t, guest.Config{Engine: e, Now: stopped})
+			test(t, e)
 		})
 	}
 }
 
 func TestSleepMovesTheGuestsClock(t *testing.T) {
-	engines(t, func(t *testing.T, cfg guest.Config) {
-		in := instantiate(t, raw(t, cfg), guest.InstanceConfig{})
+	engines(t, func(t *testing.T, e guest.Engine) {
+		in := instantiate(t, raw(t, e), guest.InstanceConfig{})
 		at := time.Date(2030, 1, 1, 12, 0, 0, 500, time.UTC)
 
 		got, err := call(t, in, guest.Call{Function: 1, Time: at.UnixNano()})
@@ -46,7 +46,7 @@ func TestSleepMovesTheGuestsClock(t *testing.T) {
 }
 
 func TestClockAtStart(t *testing.T) {
-	m := raw(t, guest.Config{})
+	m := raw(t, guest.EngineAuto)
 	at := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 	in := instantiate(t, m, guest.InstanceConfig{Time: at.UnixNano()})
 	got, err := call(t, in, guest.Call{Function: 11})
@@ -55,7 +55,7 @@ func TestClockAtStart(t *testing.T) {
 }
 
 func TestRandomIsKeyedByTheCall(t *testing.T) {
-	m := raw(t, guest.Config{})
+	m := raw(t, guest.EngineAuto)
 	key := guest.NewSeedKey("job", "raw")
 	draw := func(in *guest.Instance, seed guest.Seed) string {
 		got, err := call(t, in, guest.Call{Function: 3, Seed: seed})
@@ -99,17 +99,17 @@ func TestSeedsDiffer(t *testing.T) {
 }
 
 func TestNoWorldOutside(t *testing.T) {
-	engines(t, func(t *testing.T, cfg guest.Config) {
+	engines(t, func(t *testing.T, e guest.Engine) {
 		t.Setenv("SECRET", "hunter2")
-		in := instantiate(t, raw(t, cfg), guest.InstanceConfig{})
+		in := instantiate(t, raw(t, e), guest.InstanceConfig{})
 		got, err := call(t, in, guest.Call{Function: 4})
 		require.NoError(t, err)
-		require.Equal(t, "args=0 env=0 open=true dial=true create=true stdin=0,EOF", got)
+		require.Equal(t, "args=0 env=0 open=true create=true stdin=0,EOF", got)
 	})
 }
 
 func TestConfigReachesTheGuest(t *testing.T) {
-	m := raw(t, guest.Config{})
+	m := raw(t, guest.EngineAuto)
 	in := instantiate(t, m, guest.InstanceConfig{Config: []byte(`{"rate":2}`)})
 	got, err := call(t, in, guest.Call{})
 	require.NoError(t, err)
@@ -122,7 +122,7 @@ func TestConfigReachesTheGuest(t *testing.T) {
 }
 
 func TestRefusedConfigNamesTheField(t *testing.T) {
-	_, err := raw(t, guest.Config{}).Instantiate(context.Background(),
+	_, err := raw(t, guest.EngineAuto).Instantiate(context.Background(),
 		guest.InstanceConfig{Config: []byte(`{"rate":-1}`)})
 	require.EqualError(t, err,
 		rawGuest+": refuses its configuration: config.rate: must not be negative")
@@ -142,7 +142,7 @@ func TestTraps(t *testing.T) {
 		"exit":          {6, "exit with code 4", "", 3},
 		"out of memory": {10, "unreachable", "fatal error: out of memory", abi.NoProgress},
 	}
-	m := raw(t, guest.Config{Now: stopped})
+	m := raw(t, guest.EngineAuto)
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			var rec recorder
@@ -172,7 +172,7 @@ func TestTraps(t *testing.T) {
 }
 
 func TestEffectsWaitForTheVerdict(t *testing.T) {
-	m := raw(t, guest.Config{Now: stopped})
+	m := raw(t, guest.EngineAuto)
 	var rec recorder
 	in := instantiate(t, m, guest.InstanceConfig{Logger: rec.logger(), Metrics: &rec})
 	_, err := call(t, in, guest.Call{Function: 7})
@@ -209,8 +209,7 @@ func TestEffectsWaitForTheVerdict(t *testing.T) {
 }
 
 func TestLogRateIsLimited(t *testing.T) {
-	now := stopped()
-	m := raw(t, guest.Config{Now: func() time.Time { return now }})
+	m := raw(t, guest.EngineAuto)
 	var rec recorder
 	in := instantiate(t, m, guest.InstanceConfig{Logger: rec.logger()})
 	_, err := call(t, in, guest.Call{Function: 8})
@@ -219,7 +218,7 @@ func TestLogRateIsLimited(t *testing.T) {
 	require.Len(t, rec.lines(), 1_000, "a burst of ten seconds")
 	require.Equal(t, `level=WARN msg="line 0 [31m"`, rec.lines()[0], "no escape sequences")
 
-	now = now.Add(time.Second)
+	clock = clock.Add(time.Second)
 	_, err = call(t, in, guest.Call{Function: 8})
 	require.NoError(t, err)
 	in.Settle(0, false, nil)
@@ -228,7 +227,7 @@ func TestLogRateIsLimited(t *testing.T) {
 }
 
 func TestLongLinesAreCut(t *testing.T) {
-	m := raw(t, guest.Config{Now: stopped})
+	m := raw(t, guest.EngineAuto)
 	var rec recorder
 	in := instantiate(t, m, guest.InstanceConfig{Logger: rec.logger()})
 	_, err := call(t, in, guest.Call{Function: 9})
@@ -242,7 +241,7 @@ func TestLongLinesAreCut(t *testing.T) {
 
 func TestReserve(t *testing.T) {
 	ctx := context.Background()
-	in := instantiate(t, raw(t, guest.Config{}), guest.InstanceConfig{})
+	in := instantiate(t, raw(t, guest.EngineAuto), guest.InstanceConfig{})
 	region, err := in.Reserve(ctx, 100)
 	require.NoError(t, err)
 	require.Len(t, region, 100)

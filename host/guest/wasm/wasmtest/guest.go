@@ -20,9 +20,9 @@ const (
 	TypeProcess        // (i32, i32, i64) -> i32
 	TypeLog            // (i32, i32, i32) -> ()
 	TypeMetric         // (i32, i32, i32, f64) -> ()
-	TypeWASI2          // (i32, i32) -> i32
 	TypeExit           // (i32) -> ()
 	TypeAbort          // (i32, i32, i32, i32) -> ()
+	TypeExtra          // the guest's own
 )
 
 // Guest is a plugin of the guest ABI made by hand: everything in it does the least that is right
@@ -31,6 +31,7 @@ type Guest struct {
 	Description string
 	Imports     [][]byte
 	Data        [][]byte // further data segments
+	Type        []byte   // TypeExtra
 
 	Marker, Describe, Open, Reserve, Process []byte
 	// Start, if not nil, becomes the module's start function; Initialize is exported.
@@ -81,7 +82,7 @@ func (g Guest) Module() []byte {
 		U32(TypeVoid), U32(TypeVoid))
 	data := append([][]byte{DataAt(DescriptionAt, []byte(g.Description))}, g.Data...)
 	sections := [][]byte{
-		Section(Types, guestTypes()),
+		Section(Types, guestTypes(g.Type)),
 		Section(Imports, Vec(g.Imports...)),
 		Section(Functions, functions),
 		Section(Tables, Vec(g.Tables...)),
@@ -123,7 +124,7 @@ func (g Guest) exports() [][]byte {
 	return append(out, g.Also...)
 }
 
-func guestTypes() []byte {
+func guestTypes(extra []byte) []byte {
 	i, none := []byte{I32}, []byte(nil)
 	return Vec(
 		Type(none, none),
@@ -137,6 +138,7 @@ func guestTypes() []byte {
 		Type([]byte{I32, I32}, i),
 		Type(i, none),
 		Type([]byte{I32, I32, I32, I32}, none),
+		or(extra, Type(none, none)),
 	)
 }
 
