@@ -34,10 +34,8 @@ const (
 
 // Report is what a task tells the engine. Failures are what Run returns.
 type Report struct {
-	Task   int
-	Kind   ReportKind
-	Source int // index into Config.Sources, for ReportAdded and ReportEnded
-	// Prepared and Counts come with ReportPrepared.
-	Prepared checkpoint.Report
-	Counts   map[string]Count // by name of source, transform or sink
+	Task     int
+	Kind     ReportKind
+	Source   int               // index into Config.Sources, for ReportAdded and ReportEnded
+	Prepared checkpoint.Report // for ReportPrepared
 }

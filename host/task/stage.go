@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync/atomic"
 
+	"github.com/wasmflow/wasmflow/checkpoint"
 	"github.com/wasmflow/wasmflow/connectors"
 )
 
@@ -20,7 +21,7 @@ type Stage interface {
 	// push takes b's records in order. b is not changed and may be re-used afterwards.
 	push(ctx context.Context, b *connectors.Batch) error
 	// count returns the stage's name and what it has counted.
-	count() (string, Count)
+	count() (string, checkpoint.Count)
 	// checkShare fails when too large a share of all records seen was refused.
 	checkShare() error
 	// close releases what the stage owns.
@@ -36,28 +37,11 @@ type Counters struct {
 	Dead    atomic.Uint64 // refused and sent to the dead letters
 }
 
-// Count is one reading of Counters.
-type Count struct {
-	In      uint64 `json:"in"`
-	InBytes uint64 `json:"in_bytes"`
-	Out     uint64 `json:"out"`
-	Skipped uint64 `json:"skipped"`
-	Dead    uint64 `json:"dead_letters"`
-}
-
 // Load reads c. The values are of nearly the same moment, exactly so at a batch boundary.
-func (c *Counters) Load() Count {
-	return Count{
+func (c *Counters) Load() checkpoint.Count {
+	return checkpoint.Count{
 		In: c.In.Load(), InBytes: c.InBytes.Load(), Out: c.Out.Load(),
 		Skipped: c.Skipped.Load(), Dead: c.Dead.Load(),
-	}
-}
-
-// Add returns the sum of both.
-func (c Count) Add(o Count) Count {
-	return Count{
-		In: c.In + o.In, InBytes: c.InBytes + o.InBytes, Out: c.Out + o.Out,
-		Skipped: c.Skipped + o.Skipped, Dead: c.Dead + o.Dead,
 	}
 }
 
@@ -143,7 +127,7 @@ func (s *TransformStage) push(ctx context.Context, b *connectors.Batch) error {
 	return s.outputs.push(ctx, &s.out)
 }
 
-func (s *TransformStage) count() (string, Count) { return s.name, s.counters.Load() }
+func (s *TransformStage) count() (string, checkpoint.Count) { return s.name, s.counters.Load() }
 
 func (s *TransformStage) checkShare() error { return s.guard.checkShare() }
 
@@ -212,7 +196,7 @@ func (s *SinkStage) push(ctx context.Context, b *connectors.Batch) error {
 	return nil
 }
 
-func (s *SinkStage) count() (string, Count) { return s.name, s.counters.Load() }
+func (s *SinkStage) count() (string, checkpoint.Count) { return s.name, s.counters.Load() }
 
 func (s *SinkStage) checkShare() error { return s.guard.checkShare() }
 

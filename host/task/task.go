@@ -39,7 +39,7 @@ type Config struct {
 	Linger     time.Duration
 	Now        func() time.Time
 	Commands   <-chan Command
-	Reports    chan<- Report
+	Report     func(Report) // may block for a moment, never for long
 }
 
 // Task runs the chain. Make it with New, run it once with Run.
@@ -148,7 +148,8 @@ func (t *Task) poll(ctx context.Context, i int, s *sourceState) (int, error) {
 	switch {
 	case errors.Is(err, connectors.ErrEndOfInput):
 		s.ended = true
-		return n, t.tellEnded(ctx, i, s)
+		t.tellEnded(i, s)
+		return n, nil
 	case err != nil:
 		return n, fmt.Errorf("reading %s: %w", s.Name, err)
 	case n == 0:
@@ -191,12 +192,11 @@ func (s *sourceState) pushRaw(ctx context.Context) error {
 }
 
 // tellEnded reports, once per end, that source i needs splits.
-func (t *Task) tellEnded(ctx context.Context, i int, s *sourceState) error {
-	if s.told {
-		return nil
+func (t *Task) tellEnded(i int, s *sourceState) {
+	if !s.told {
+		s.told = true
+		t.report(Report{Kind: ReportEnded, Source: i})
 	}
-	s.told = true
-	return t.report(ctx, Report{Kind: ReportEnded, Source: i})
 }
 
 // tick lets writers act on time.
@@ -253,7 +253,8 @@ func (t *Task) execute(ctx context.Context, c Command) (stop bool, err error) {
 			return false, fmt.Errorf("adding splits of %s: %w", s.Name, err)
 		}
 		s.ended, s.told = false, false
-		return false, t.report(ctx, Report{Kind: ReportAdded, Source: c.Source})
+		t.report(Report{Kind: ReportAdded, Source: c.Source})
+		return false, nil
 	case CommandPrepare:
 		if t.final = c.Final; t.final {
 			if err := t.checkShares(); err != nil {
@@ -296,12 +297,14 @@ func (t *Task) prepare(ctx context.Context, e checkpoint.Epoch) error {
 		}
 		r.Splits[s.Name] = splits
 	}
-	return t.report(ctx, Report{Kind: ReportPrepared, Prepared: r, Counts: t.counts()})
+	r.Counts = t.counts()
+	t.report(Report{Kind: ReportPrepared, Prepared: r})
+	return nil
 }
 
 // counts returns what every stage has counted up to this batch boundary.
-func (t *Task) counts() map[string]Count {
-	out := make(map[string]Count, len(t.sources)+len(t.cfg.Stages))
+func (t *Task) counts() map[string]checkpoint.Count {
+	out := make(map[string]checkpoint.Count, len(t.sources)+len(t.cfg.Stages))
 	for i := range t.sources {
 		out[t.sources[i].Name] = t.sources[i].Counters.Load()
 	}
@@ -341,15 +344,13 @@ func (t *Task) committed(ctx context.Context, e checkpoint.Epoch) error {
 	return nil
 }
 
-func (t *Task) report(ctx context.Context, r Report) error {
+func (t *Task) report(r Report) {
 	r.Task = t.cfg.Index
-	select {
-	case t.cfg.Reports <- r:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	t.cfg.Report(r)
 }
+
+// Discard closes what the task owns when Run is never called.
+func (t *Task) Discard() error { return t.close() }
 
 // close releases readers first, so that nothing new is read while writers give up (T4).
 func (t *Task) close() error {

@@ -163,7 +163,7 @@ func newRig(lines map[string][]string, p Policy) *rig {
 		Linger:     time.Millisecond,
 		Now:        time.Now,
 		Commands:   r.commands,
-		Reports:    r.reports,
+		Report:     func(rep Report) { r.reports <- rep },
 	})
 	return r
 }
@@ -203,8 +203,8 @@ func TestTaskMovesRecordsThroughTheChain(t *testing.T) {
 	require.Equal(t, map[string][]checkpoint.Split{"lines": nil}, rep.Prepared.Splits,
 		"a finished split leaves the manifest")
 	require.Len(t, rep.Prepared.Committables, 3)
-	require.Equal(t, Count{In: 3, InBytes: 7, Out: 3}, rep.Counts["out"])
-	require.Equal(t, Count{In: 4, Out: 4}, rep.Counts["rules"])
+	require.Equal(t, checkpoint.Count{In: 3, InBytes: 7, Out: 3}, rep.Prepared.Counts["out"])
+	require.Equal(t, checkpoint.Count{In: 4, Out: 4}, rep.Prepared.Counts["rules"])
 	require.Equal(t, 3, r.main.prepared[9])
 	require.Equal(t, []checkpoint.Epoch{9}, r.reader.committed)
 	require.Equal(t, uint64(4), r.counters.In.Load())

@@ -1,0 +1,358 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/wasmflow/wasmflow/checkpoint"
+	"github.com/wasmflow/wasmflow/connectors"
+	"github.com/wasmflow/wasmflow/host/task"
+)
+
+// Bounds of an attempt's queues.
+const (
+	// eventsMax is how many events may wait for the coordinator. Senders block beyond it; the
+	// coordinator never waits for a sender, so it always drains.
+	eventsMax = 256
+	// commandsSpare is how many commands beside one AddSplits a source may wait for a task: a
+	// Prepare, the Committed of the epoch before it, and a Stop, with room for one more each.
+	commandsSpare = 6
+)
+
+// attempt is the life of one claim: a machine, the goroutines it commands, and what they opened.
+// Its coordinator is the goroutine that calls run; every field belongs to it unless said otherwise.
+type attempt struct {
+	e       *Engine
+	machine *checkpoint.Machine
+	log     JobLog
+	began   time.Time
+	started bool // StartTasks succeeded
+
+	events  chan any                     // to the coordinator
+	calls   chan func() checkpoint.Event // to the caller goroutine, one at a time
+	effects []checkpoint.Effect          // still to be done
+
+	group group // of tasks and enumerators
+
+	sources      []*sourceRun
+	sinks        []*sinkRun
+	tasks        []*taskRun
+	stopping     bool
+	inputDone    bool
+	preparing    checkpoint.Prepare          // the newest one
+	published    bool                        // the final epoch is: tasks only have to close
+	preparedAt   time.Duration               // when the newest epoch began to be prepared
+	acknowledged checkpoint.Epoch            // the last published one
+	counts       map[string]checkpoint.Count // of the newest decided epoch
+	deciding     map[string]checkpoint.Count // of the epoch that is being decided
+	outcome      checkpoint.Outcome
+	err          error
+	over         bool
+}
+
+// sourceRun is one source of the job while an attempt lasts.
+type sourceRun struct {
+	name    string
+	source  connectors.Source
+	pool    *splitPool
+	limiter task.Limiter
+	adopted chan checkpoint.Position // tells the enumerator that its answer is adopted
+}
+
+// sinkRun is one sink of the job while an attempt lasts.
+type sinkRun struct {
+	name      string
+	sink      connectors.Sink
+	committer checkpoint.Committer // nil when its writers prepare nothing
+}
+
+// taskRun is one task while an attempt lasts.
+type taskRun struct {
+	commands chan task.Command
+	counters map[string]*task.Counters
+}
+
+// group is the goroutines of tasks and enumerators.
+type group struct {
+	tasks, enumerators             context.Context
+	cancelTasks, cancelEnumerators context.CancelFunc
+	running                        int // goroutines that have not told their end
+}
+
+func newGroup(ctx context.Context) group {
+	var g group
+	g.tasks, g.cancelTasks = context.WithCancel(ctx)
+	g.enumerators, g.cancelEnumerators = context.WithCancel(ctx)
+	return g
+}
+
+func (g *group) cancel() { g.stop(false) }
+
+// stop ends the enumerators and, unless they end by a command in their own time, the tasks.
+func (g *group) stop(orderly bool) {
+	g.cancelEnumerators()
+	if !orderly {
+		g.cancelTasks()
+	}
+}
+
+// Events of the coordinator beside those of the machine.
+type (
+	taskReport struct{ task.Report }
+	taskEnded  struct {
+		index int
+		err   error
+	}
+	enumerated struct {
+		source int
+		answer connectors.Enumeration
+	}
+	enumeratorEnded struct {
+		source int
+		err    error
+	}
+)
+
+// run drives the machine from claim to end.
+func (a *attempt) run(ctx context.Context) (checkpoint.Outcome, error) {
+	a.group = newGroup(ctx)
+	defer a.group.cancel()
+	callerDone := make(chan struct{})
+	go func() { // ends when calls is closed below
+		defer close(callerDone)
+		for call := range a.calls {
+			a.events <- call()
+		}
+	}()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	a.step(ctx, checkpoint.Start{})
+	stop, hard := a.e.stop, ctx.Done()
+	for !a.over {
+		a.arm(timer)
+		select {
+		case ev := <-a.events:
+			a.handle(ctx, ev)
+		case <-timer.C:
+			a.step(ctx, checkpoint.Tick{})
+		case <-stop:
+			stop = nil
+			a.step(ctx, checkpoint.Stop{})
+		case <-hard:
+			hard = nil
+			a.step(ctx, checkpoint.Failed{Err: context.Cause(ctx)})
+		}
+		a.e.publish(a)
+	}
+	close(a.calls)
+	<-callerDone
+	return a.outcome, errors.Join(a.err, a.close())
+}
+
+// arm sets the timer to the machine's next tick.
+func (a *attempt) arm(timer *time.Timer) {
+	next, ok := a.machine.Next()
+	if !ok {
+		timer.Stop()
+		return
+	}
+	timer.Reset(max(0, next-a.now()))
+}
+
+func (a *attempt) now() time.Duration { return a.e.cfg.Now().Sub(a.began) }
+
+// step tells the machine and does what it answers. Effects are done in order although doing one
+// may step the machine again.
+func (a *attempt) step(ctx context.Context, ev checkpoint.Event) {
+	if a.over {
+		return
+	}
+	nested := len(a.effects) > 0
+	a.effects = append(a.effects, a.machine.Step(a.now(), ev)...)
+	if nested {
+		return
+	}
+	for len(a.effects) > 0 {
+		a.do(ctx, a.effects[0])
+		a.effects = a.effects[1:]
+	}
+}
+
+// call hands f to the caller goroutine. The machine has at most one call under way, so the queue
+// of one never blocks.
+func (a *attempt) call(f func() checkpoint.Event) {
+	select {
+	case a.calls <- f:
+	default:
+		panic("host: two calls at the same time")
+	}
+}
+
+// do carries out one effect of the machine.
+func (a *attempt) do(ctx context.Context, effect checkpoint.Effect) {
+	switch ef := effect.(type) {
+	case checkpoint.Claim:
+		a.call(func() checkpoint.Event { return a.claim(ctx) })
+	case checkpoint.Recover:
+		a.call(func() checkpoint.Event {
+			return checkpoint.RecoverDone{Err: a.recover(ctx, ef.Manifest)}
+		})
+	case checkpoint.Begin:
+		if _, err := a.log.Begin(ctx, ef.Epoch); err != nil {
+			a.fail(ctx, fmt.Errorf("beginning epoch %d: %w", ef.Epoch, err))
+		}
+	case checkpoint.StartTasks:
+		a.counts = ef.Manifest.Counts
+		if err := a.start(ef.Manifest); err != nil {
+			a.fail(ctx, err)
+		}
+		a.handOut(ctx)
+	case checkpoint.Prepare:
+		a.prepare(ctx, ef)
+	case checkpoint.Decide:
+		// A decision is never given up half-way: its outcome would be unknown for nothing.
+		a.deciding = ef.Manifest.Counts
+		keep := context.WithoutCancel(ctx)
+		a.call(func() checkpoint.Event {
+			return checkpoint.DecideDone{Epoch: ef.Manifest.Epoch, Err: a.log.Decide(keep, ef.Manifest)}
+		})
+	case checkpoint.Commit:
+		a.counts = a.deciding
+		a.call(func() checkpoint.Event { return a.commit(ctx, ef) })
+	case checkpoint.Acknowledge:
+		a.acknowledge(ef.Epoch)
+	case checkpoint.MarkApplied:
+		if err := a.log.Applied(ctx, ef.Epoch); err != nil {
+			a.e.cfg.Logger.Warn("noting that an epoch is applied", "epoch", ef.Epoch, "error", err)
+		}
+	case checkpoint.StopTasks:
+		a.stopTasks(ctx)
+	case checkpoint.Abort:
+		a.call(func() checkpoint.Event { return a.abort(ctx, ef.Committables) })
+	case checkpoint.End:
+		a.outcome, a.err, a.over = ef.Outcome, ef.Err, true
+	default:
+		panic(fmt.Sprintf("host: unknown effect %T", effect))
+	}
+}
+
+// fail tells the machine of a failure of tasks, enumerators or the log.
+func (a *attempt) fail(ctx context.Context, err error) {
+	a.step(ctx, checkpoint.Failed{Err: err, Fatal: connectors.Classify(err) == connectors.Fatal})
+}
+
+// handle takes one event.
+func (a *attempt) handle(ctx context.Context, ev any) {
+	switch ev := ev.(type) {
+	case checkpoint.Event:
+		a.step(ctx, ev)
+	case taskReport:
+		a.onReport(ctx, ev.Report)
+	case enumerated:
+		s := a.sources[ev.source]
+		s.pool.adopt(ev.answer)
+		s.adopted <- ev.answer.State // the enumerator waits for it
+		a.handOut(ctx)
+	case enumeratorEnded:
+		a.group.running--
+		if ev.err != nil && !a.stopping {
+			a.fail(ctx, ev.err)
+		}
+		a.maybeStopped(ctx)
+	case taskEnded:
+		a.group.running--
+		if ev.err != nil && (!a.stopping || !errors.Is(ev.err, context.Canceled)) {
+			a.fail(ctx, ev.err)
+		}
+		a.maybeStopped(ctx)
+	default:
+		panic(fmt.Sprintf("host: unknown event %T", ev))
+	}
+}
+
+func (a *attempt) onReport(ctx context.Context, r task.Report) {
+	switch r.Kind {
+	case task.ReportAdded:
+		a.sources[r.Source].pool.added(r.Task)
+		a.handOut(ctx)
+	case task.ReportEnded:
+		a.sources[r.Source].pool.ended(r.Task)
+		a.handOut(ctx)
+	case task.ReportPrepared:
+		a.step(ctx, checkpoint.Prepared{Report: r.Prepared})
+	}
+}
+
+// handOut gives splits to tasks that wait for some and notices the end of the input.
+func (a *attempt) handOut(ctx context.Context) {
+	if !a.started || a.stopping {
+		return
+	}
+	done := len(a.sources) > 0
+	for i, s := range a.sources {
+		for t, run := range a.tasks {
+			if splits := s.pool.next(t); len(splits) > 0 {
+				a.send(run, task.Command{Kind: task.CommandAddSplits, Source: i, Splits: splits})
+			}
+		}
+		done = done && s.pool.finished()
+	}
+	if done && !a.inputDone {
+		a.inputDone = true
+		a.step(ctx, checkpoint.InputEnded{})
+	}
+}
+
+// send queues a command. The queue has room for every command that may be under way.
+func (a *attempt) send(t *taskRun, c task.Command) {
+	select {
+	case t.commands <- c:
+	default:
+		panic("host: the command queue of a task is full")
+	}
+}
+
+// prepare asks every task for its part of the epoch, then gives the coordinator's own. Splits
+// handed out before travel ahead of the Prepare in the tasks' queues (E2).
+func (a *attempt) prepare(ctx context.Context, p checkpoint.Prepare) {
+	for _, t := range a.tasks {
+		a.send(t, task.Command{Kind: task.CommandPrepare, Epoch: p.Epoch, Final: p.Final})
+	}
+	c := checkpoint.Collected{Epoch: p.Epoch, Modules: a.e.plugins.modules()}
+	for _, s := range a.sources {
+		c.Sources = append(c.Sources, checkpoint.SourceProgress{
+			Name: s.name, Enumerator: s.pool.state, Unassigned: s.pool.unassigned(),
+			Done: s.pool.done,
+		})
+	}
+	a.preparing, a.preparedAt = p, a.now()
+	a.step(ctx, c)
+}
+
+func (a *attempt) acknowledge(epoch checkpoint.Epoch) {
+	for _, t := range a.tasks {
+		a.send(t, task.Command{Kind: task.CommandCommitted, Epoch: epoch})
+	}
+	a.e.metrics.duration.Observe((a.now() - a.preparedAt).Seconds())
+	a.published, a.acknowledged = a.preparing.Final, epoch
+}
+
+// stopTasks ends tasks and enumerators: at once, unless the final epoch is published and all that
+// is left to them is to close.
+func (a *attempt) stopTasks(ctx context.Context) {
+	a.stopping = true
+	for _, t := range a.tasks {
+		a.send(t, task.Command{Kind: task.CommandStop})
+	}
+	a.group.stop(a.published)
+	a.maybeStopped(ctx)
+}
+
+// maybeStopped tells the machine once the last goroutine has ended.
+func (a *attempt) maybeStopped(ctx context.Context) {
+	if a.stopping && a.group.running == 0 {
+		a.step(ctx, checkpoint.TasksStopped{})
+	}
+}

@@ -1,0 +1,177 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/wasmflow/wasmflow/connectors"
+	"github.com/wasmflow/wasmflow/host/config"
+	"github.com/wasmflow/wasmflow/host/task"
+)
+
+// functions opens the functions of a job. Every call makes an instance of its own.
+type functions interface {
+	Transform(ctx context.Context, ref connectors.FunctionRef) (connectors.Transform, error)
+	Deserializer(ctx context.Context, ref connectors.FunctionRef) (connectors.Deserializer, error)
+	Serializer(ctx context.Context, ref connectors.FunctionRef) (connectors.Serializer, error)
+	Bucketer(ctx context.Context, ref connectors.FunctionRef) (connectors.BucketAssigner, error)
+	// Outputs returns the named outputs of a function.
+	Outputs(ref connectors.FunctionRef) []string
+}
+
+// Builtins are the functions that job files name without a plugin. Every call makes a new one.
+type Builtins struct {
+	Deserializers map[string]func() (connectors.Deserializer, error)
+	Serializers   map[string]func() (connectors.Serializer, error)
+}
+
+// taskBuilder builds one task from the sinks upwards, so that every edge finds its end.
+type taskBuilder struct {
+	a      *attempt
+	index  int
+	run    *taskRun
+	cfg    task.Config
+	stages map[string]task.Stage
+	dead   *task.DeadLetter
+	opened []interface{ Close() error } // not owned by a stage yet
+}
+
+// buildTask opens what task index needs. On an error everything opened for it is closed.
+func (a *attempt) buildTask(ctx context.Context, index int, run *taskRun) (*task.Task, error) {
+	b := &taskBuilder{
+		a: a, index: index, run: run, stages: map[string]task.Stage{},
+		cfg: task.Config{
+			Index: index, Linger: a.e.cfg.Job.Settings.Batch.Linger.D(), Now: a.e.cfg.Now,
+			Commands: run.commands,
+			Report:   func(r task.Report) { a.events <- taskReport{r} },
+		},
+	}
+	run.counters = map[string]*task.Counters{}
+	if err := b.build(ctx); err != nil {
+		for _, c := range slices.Backward(b.opened) {
+			err = errors.Join(err, c.Close())
+		}
+		return nil, err
+	}
+	return task.New(b.cfg), nil
+}
+
+func (b *taskBuilder) build(ctx context.Context) error {
+	for _, s := range b.a.sinks {
+		if err := b.sink(ctx, s); err != nil {
+			return fmt.Errorf("opening sink %s: %w", s.name, err)
+		}
+	}
+	var transforms []task.Stage
+	for _, t := range slices.Backward(b.a.e.plan.transforms) {
+		stage, err := b.transform(ctx, t)
+		if err != nil {
+			return fmt.Errorf("opening transform %s: %w", t.Name, err)
+		}
+		transforms = append(transforms, stage)
+	}
+	b.cfg.Stages = append(transforms, b.cfg.Stages...)
+	for i, s := range b.a.e.plan.sources {
+		if err := b.source(ctx, i, s); err != nil {
+			return fmt.Errorf("opening source %s: %w", s.Name, err)
+		}
+	}
+	b.cfg.DeadLetter = b.dead
+	return nil
+}
+
+func (b *taskBuilder) counters(name string) *task.Counters {
+	c := &task.Counters{}
+	b.run.counters[name] = c
+	return c
+}
+
+func (b *taskBuilder) sink(ctx context.Context, run *sinkRun) error {
+	var s *config.Sink
+	for _, x := range b.a.e.plan.sinks {
+		if x.Name == run.name {
+			s = x
+		}
+	}
+	var serializer connectors.Serializer
+	if !s.Serializer.IsZero() {
+		var err error
+		if serializer, err = b.a.e.functions.Serializer(ctx, s.Serializer); err != nil {
+			return err
+		}
+		b.opened = append(b.opened, serializer)
+	}
+	stage := task.NewSinkStage(s.Name, serializer, policyOf(s.OnError, b.dead), b.counters(s.Name))
+	wc := connectors.WriterContext{
+		Task: b.index, Owner: b.a.log.Owner(), Faults: stage.Fault,
+	}
+	if bucketed, ok := s.Config.(connectors.Bucketed); ok {
+		if ref, guest := bucketed.BucketerRef(); guest {
+			bucketer, err := b.a.e.functions.Bucketer(ctx, ref)
+			if err != nil {
+				return err
+			}
+			b.opened = append(b.opened, bucketer)
+			wc.Bucketer = bucketer
+		}
+	}
+	writer, err := run.sink.OpenWriter(ctx, wc)
+	if err != nil {
+		return err
+	}
+	b.opened = append(b.opened, writer)
+	stage.SetWriter(writer)
+	b.stages[s.Name] = stage
+	b.cfg.Stages = append(b.cfg.Stages, stage)
+	b.cfg.Sinks = append(b.cfg.Sinks, stage)
+	if s == b.a.e.plan.dead {
+		b.dead = task.NewDeadLetter(stage)
+	}
+	return nil
+}
+
+func (b *taskBuilder) transform(ctx context.Context, t *config.Transform) (task.Stage, error) {
+	f, err := b.a.e.functions.Transform(ctx, refOf(t))
+	if err != nil {
+		return nil, err
+	}
+	b.opened = append(b.opened, f)
+	named := b.a.e.functions.Outputs(refOf(t))
+	stage := task.NewTransformStage(t.Name, f, policyOf(t.OnError, b.dead),
+		b.a.e.plan.edges(t.Name, named, b.stages), len(named), b.counters(t.Name))
+	b.stages[t.Name] = stage
+	return stage, nil
+}
+
+func (b *taskBuilder) source(ctx context.Context, i int, s *config.Source) error {
+	batch := b.a.e.cfg.Job.Settings.Batch
+	limits := connectors.Limits{Records: batch.Records, Bytes: int(batch.Bytes)}
+	if len(b.a.e.plan.sources) == 1 {
+		// With one source it may as well wait itself; with several an idle one would hold up
+		// the others.
+		limits.LingerMillis = int(batch.Linger.D().Milliseconds())
+	}
+	reader, err := b.a.sources[i].source.OpenReader(ctx, connectors.ReaderContext{
+		Task: b.index, Limits: limits,
+	})
+	if err != nil {
+		return err
+	}
+	b.opened = append(b.opened, reader)
+	src := task.Source{
+		Name: s.Name, Reader: reader, Policy: policyOf(s.OnError, b.dead),
+		Limiter: b.a.sources[i].limiter, Counters: b.counters(s.Name),
+	}
+	named := b.a.e.functions.Outputs(s.Deserializer)
+	src.Named, src.Edges = len(named), b.a.e.plan.edges(s.Name, named, b.stages)
+	if !s.Deserializer.IsZero() {
+		if src.Deserializer, err = b.a.e.functions.Deserializer(ctx, s.Deserializer); err != nil {
+			return err
+		}
+		b.opened = append(b.opened, src.Deserializer)
+	}
+	b.cfg.Sources = append(b.cfg.Sources, src)
+	return nil
+}

@@ -1,0 +1,208 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/wasmflow/wasmflow/checkpoint"
+	"github.com/wasmflow/wasmflow/connectors"
+	"github.com/wasmflow/wasmflow/connectors/filesystem"
+	"github.com/wasmflow/wasmflow/host/config"
+	"github.com/wasmflow/wasmflow/host/guest"
+	"github.com/wasmflow/wasmflow/host/task"
+)
+
+// JobLog is the commit log of one job with what the engine needs beside deciding. A new one is
+// opened for every attempt.
+type JobLog interface {
+	checkpoint.CommitLog
+	// JobID returns the job's id. It is valid after Claim.
+	JobID() string
+	// Retained tells what clean-up must leave alone. It is valid after Claim.
+	Retained(ctx context.Context) (checkpoint.Retained, error)
+	// KeepModule stores the bytes of a module. It comes before the first epoch that names them
+	// and after Claim.
+	KeepModule(ctx context.Context, sha256 string, data []byte) error
+}
+
+// Config is what an engine is made of.
+type Config struct {
+	Job         *config.Job
+	OpenLog     func(ctx context.Context) (JobLog, error)
+	DropSources []string // sources of the manifest that the job file may lack
+	FileSystems filesystem.Resolver
+	Guests      *guest.Runtime
+	Builtins    Builtins
+	Logger      *slog.Logger
+	Now         func() time.Time // with a monotonic reading
+}
+
+// Engine runs one job. Make it with New, run it once with Run.
+type Engine struct {
+	cfg       Config
+	plan      *plan
+	functions functions
+	plugins   *plugins
+	metrics   *metrics
+	stop      chan struct{} // closed by Stop
+	stopOnce  sync.Once
+
+	mu struct { // guards what Status reads; held for copying only
+		sync.Mutex
+		status Status
+		counts map[string]checkpoint.Count // of the decided epochs of earlier attempts and processes
+		live   []map[string]*task.Counters // of the running attempt's tasks
+	}
+}
+
+// New plans the job and loads its plugins. Nothing outside is touched beyond reading plugin files.
+// An error about the job file or a plugin is a *config.Error.
+func New(ctx context.Context, cfg Config) (*Engine, error) {
+	e := &Engine{
+		cfg: cfg, plan: newPlan(cfg.Job, cfg.Job.Settings.Tasks(runtime.NumCPU())),
+		stop: make(chan struct{}),
+	}
+	plugins, err := loadPlugins(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	e.plugins = plugins
+	e.functions = plugins
+	if err := e.plan.checkOutputs(cfg.Job, e.functions.Outputs); err != nil {
+		return nil, errors.Join(err, plugins.Close(ctx))
+	}
+	e.metrics = newMetrics(e)
+	e.mu.status = Status{Job: cfg.Job.Name, State: checkpoint.StateNew.String(), Tasks: e.plan.tasks}
+	return e, nil
+}
+
+// Stop asks Run to end after one more epoch. It may be called at any time and more than once.
+func (e *Engine) Stop() { e.stopOnce.Do(func() { close(e.stop) }) }
+
+// Gatherer returns the metrics of the engine and of the connectors of the running attempt.
+func (e *Engine) Gatherer() prometheus.Gatherer { return e.metrics }
+
+// Close frees the plugins. It comes after Run.
+func (e *Engine) Close(ctx context.Context) error { return e.plugins.Close(ctx) }
+
+// Result is how a run ended.
+type Result struct {
+	Outcome checkpoint.Outcome
+	Epoch   checkpoint.Epoch
+	Counts  map[string]checkpoint.Count // by stage, of all decided epochs of the job
+}
+
+// Run works until the job is finished, stopped or has failed. The end of ctx ends it at once,
+// without another epoch. The error says why for outcomes that are no success.
+func (e *Engine) Run(ctx context.Context) (Result, error) {
+	restart := newRestarter(e.cfg.Job.Restart)
+	for {
+		began := e.cfg.Now()
+		outcome, err := e.attempt(ctx, began)
+		if outcome != checkpoint.Restart || ctx.Err() != nil || e.asked() {
+			return e.result(outcome), err
+		}
+		wait, ok := restart.next(began, e.cfg.Now())
+		if !ok {
+			return e.result(outcome), err
+		}
+		e.cfg.Logger.Warn("restarting after a failure", "wait", wait, "error", err)
+		e.restarting(err)
+		if !e.pause(ctx, wait) {
+			return e.result(outcome), err
+		}
+	}
+}
+
+// pause waits before a restart. It reports false when the run is to end instead.
+func (e *Engine) pause(ctx context.Context, wait time.Duration) bool {
+	t := time.NewTimer(wait)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-e.stop:
+		return false
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (e *Engine) asked() bool {
+	select {
+	case <-e.stop:
+		return true
+	default:
+		return false
+	}
+}
+
+// attempt runs the job for the length of one claim.
+func (e *Engine) attempt(ctx context.Context, began time.Time) (checkpoint.Outcome, error) {
+	log, err := e.cfg.OpenLog(ctx)
+	if err != nil {
+		outcome := checkpoint.Restart
+		if connectors.Classify(err) == connectors.Fatal {
+			outcome = checkpoint.Fatal
+		}
+		return outcome, fmt.Errorf("opening the checkpoint store: %w", err)
+	}
+	c := e.cfg.Job.Checkpoint
+	a := &attempt{
+		e: e, log: log, began: began,
+		events: make(chan any, eventsMax), calls: make(chan func() checkpoint.Event, 1),
+		machine: checkpoint.NewMachine(checkpoint.Config{
+			JobName: e.cfg.Job.Name, Log: "store", Parallelism: e.plan.tasks,
+			Sources: e.plan.sourceNames(), DropSources: e.cfg.DropSources,
+			Interval: c.Interval.D(), MinPause: c.MinPause.D(), Timeout: c.Timeout.D(),
+			TolerableFailures: c.TolerableFailures,
+		}),
+	}
+	e.metrics.begin()
+	outcome, err := a.run(ctx)
+	e.ended(a, outcome, err)
+	return outcome, err
+}
+
+func (e *Engine) result(o checkpoint.Outcome) Result {
+	s := e.Status()
+	return Result{Outcome: o, Epoch: s.Epoch, Counts: s.Stages}
+}
+
+// env returns what a source or sink is lent.
+func (e *Engine) env(jobID, name string) connectors.Env {
+	return connectors.Env{
+		Job: e.cfg.Job.Name, JobID: jobID, Name: name, Parallelism: e.plan.tasks,
+		Logger: e.cfg.Logger.With("connector", name),
+		Registerer: prometheus.WrapRegistererWith(
+			prometheus.Labels{"name": name}, e.metrics.registerer()),
+		Now: e.cfg.Now, FileSystems: e.cfg.FileSystems,
+	}
+}
+
+func newRestarter(r config.Restart) restarter {
+	switch r.Strategy {
+	case config.RestartFixedDelay:
+		return &fixedDelay{attempts: r.Attempts, delay: r.Delay.D()}
+	case config.RestartExponentialDelay:
+		return &exponentialDelay{
+			initial: r.InitialBackoff.D(), max: r.MaxBackoff.D(),
+			reset: r.ResetBackoffThreshold.D(), multiplier: r.BackoffMultiplier,
+			jitter: r.JitterFactor, rng: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
+		}
+	case config.RestartFailureRate:
+		return &failureRate{
+			failures: r.MaxFailuresPerInterval, interval: r.FailureRateInterval.D(),
+			delay: r.Delay.D(),
+		}
+	}
+	return noRestart{}
+}

@@ -1,0 +1,137 @@
+package host
+
+import (
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+
+	"github.com/wasmflow/wasmflow/checkpoint"
+)
+
+// metrics are the engine's own series and, while an attempt runs, those of its connectors. The
+// latter live in a registry of their own that ends with the attempt, so that the next one can
+// register them anew.
+type metrics struct {
+	engine   *prometheus.Registry
+	duration prometheus.Histogram
+
+	mu struct {
+		sync.Mutex
+		attempt *prometheus.Registry
+	}
+}
+
+func newMetrics(e *Engine) *metrics {
+	m := &metrics{
+		engine: prometheus.NewRegistry(),
+		duration: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "wasmflow_checkpoint_duration_seconds",
+			Help:    "Time from the start of an epoch's commit until its output was published.",
+			Buckets: prometheus.ExponentialBuckets(0.001, 2, 16),
+		}),
+	}
+	m.engine.MustRegister(m.duration, &statusCollector{e})
+	m.begin()
+	return m
+}
+
+// begin replaces the registry of the attempt.
+func (m *metrics) begin() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.mu.attempt = prometheus.NewRegistry()
+}
+
+// registerer is where connectors of the running attempt register.
+func (m *metrics) registerer() prometheus.Registerer {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.mu.attempt
+}
+
+// Gather implements prometheus.Gatherer.
+func (m *metrics) Gather() ([]*dto.MetricFamily, error) {
+	m.mu.Lock()
+	attempt := m.mu.attempt
+	m.mu.Unlock()
+	return prometheus.Gatherers{m.engine, attempt}.Gather()
+}
+
+// statusCollector turns the engine's status into series.
+type statusCollector struct{ e *Engine }
+
+// statusSeries is one series per job.
+type statusSeries struct {
+	desc  *prometheus.Desc
+	kind  prometheus.ValueType
+	value func(Status) float64
+}
+
+// stageSeries is one series per stage.
+type stageSeries struct {
+	desc  *prometheus.Desc
+	value func(checkpoint.Count) uint64
+}
+
+func describe(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("wasmflow_"+name, help, labels, nil)
+}
+
+func jobSeries() []statusSeries {
+	gauge, counter := prometheus.GaugeValue, prometheus.CounterValue
+	return []statusSeries{
+		{describe("checkpoint_age_seconds", "Time since the last epoch was decided."), gauge,
+			func(s Status) float64 { return s.CheckpointAge }},
+		{describe("checkpoint_epoch", "Last epoch whose output was published."), gauge,
+			func(s Status) float64 { return float64(s.Epoch) }},
+		{describe("restarts_total", "Attempts that failed and were followed by another."), counter,
+			func(s Status) float64 { return float64(s.Restarts) }},
+		{describe("tasks", "Parallel tasks of the job."), gauge,
+			func(s Status) float64 { return float64(s.Tasks) }},
+	}
+}
+
+func perStage() []stageSeries {
+	return []stageSeries{
+		{describe("stage_records_in_total", "Records that entered a stage.", "stage"),
+			func(c checkpoint.Count) uint64 { return c.In }},
+		{describe("stage_records_out_total", "Records that left a stage.", "stage"),
+			func(c checkpoint.Count) uint64 { return c.Out }},
+		{describe("stage_bytes_total", "Bytes of keys and values read or written.", "stage"),
+			func(c checkpoint.Count) uint64 { return c.InBytes }},
+		{describe("stage_records_skipped_total", "Records refused and skipped.", "stage"),
+			func(c checkpoint.Count) uint64 { return c.Skipped }},
+		{describe("stage_dead_letters_total", "Records refused and sent to the dead letters.", "stage"),
+			func(c checkpoint.Count) uint64 { return c.Dead }},
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (c *statusCollector) Describe(ch chan<- *prometheus.Desc) {
+	for _, s := range jobSeries() {
+		ch <- s.desc
+	}
+	for _, s := range perStage() {
+		ch <- s.desc
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c *statusCollector) Collect(ch chan<- prometheus.Metric) {
+	status := c.e.Status()
+	for _, s := range jobSeries() {
+		ch <- prometheus.MustNewConstMetric(s.desc, s.kind, s.value(status))
+	}
+	for _, s := range perStage() {
+		for stage, count := range status.Stages {
+			ch <- prometheus.MustNewConstMetric(s.desc, prometheus.CounterValue,
+				float64(s.value(count)), stage)
+		}
+	}
+}
+
+var (
+	_ prometheus.Collector = (*statusCollector)(nil)
+	_ prometheus.Gatherer  = (*metrics)(nil)
+)

@@ -1,0 +1,201 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/wasmflow/wasmflow/checkpoint"
+	"github.com/wasmflow/wasmflow/connectors"
+	"github.com/wasmflow/wasmflow/connectors/ratelimit"
+	"github.com/wasmflow/wasmflow/host/config"
+	"github.com/wasmflow/wasmflow/host/task"
+)
+
+// claim takes the job over (E1).
+func (a *attempt) claim(ctx context.Context) checkpoint.Event {
+	m, found, err := a.log.Claim(ctx)
+	return checkpoint.ClaimDone{Manifest: m, Found: found, Owner: a.log.Owner(), Err: err}
+}
+
+// recover opens the sinks' committers and has each finish what the last owner decided.
+func (a *attempt) recover(ctx context.Context, m checkpoint.Manifest) error {
+	if err := a.e.plugins.keep(ctx, a.log); err != nil {
+		return err
+	}
+	retained, err := a.log.Retained(ctx)
+	if err != nil {
+		return fmt.Errorf("reading the retained manifests: %w", err)
+	}
+	for _, s := range a.e.plan.sinks {
+		run, err := a.openSink(ctx, s)
+		if err != nil {
+			return err
+		}
+		a.sinks = append(a.sinks, run)
+		if run.committer == nil {
+			continue
+		}
+		keep := retained
+		keep.Named = committablesOf(retained.Named, s.Name)
+		if err := run.committer.Recover(ctx, committablesOf(m.Committables, s.Name), keep); err != nil {
+			return fmt.Errorf("recovering %s: %w", s.Name, err)
+		}
+	}
+	return a.refuseOrphans(m, retained)
+}
+
+// refuseOrphans stops a start that would leave decided output unpublished because its sink is no
+// longer in the job file.
+func (a *attempt) refuseOrphans(m checkpoint.Manifest, r checkpoint.Retained) error {
+	for _, c := range slices.Concat(m.Committables, m.Held) {
+		known := slices.ContainsFunc(a.sinks, func(s *sinkRun) bool { return s.name == c.Sink })
+		if !known && c.Epoch > r.Applied {
+			return fmt.Errorf("%w: sink %q has decided output of epoch %d that is not published yet, "+
+				"but is not in the job file; put it back for one start", checkpoint.ErrRefused,
+				c.Sink, c.Epoch)
+		}
+	}
+	return nil
+}
+
+func committablesOf(cs []checkpoint.Committable, sink string) []checkpoint.Committable {
+	var out []checkpoint.Committable
+	for _, c := range cs {
+		if c.Sink == sink {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+func (a *attempt) openSink(ctx context.Context, s *config.Sink) (*sinkRun, error) {
+	sink, err := s.Config.Open(ctx, a.e.env(a.log.JobID(), s.Name))
+	if err != nil {
+		return nil, fmt.Errorf("opening sink %s: %w", s.Name, err)
+	}
+	run := &sinkRun{name: s.Name, sink: sink}
+	if o, ok := sink.(connectors.CommitterOpener); ok {
+		run.committer, err = o.OpenCommitter(ctx, connectors.CommitterContext{Owner: a.log.Owner()})
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("opening the committer of %s: %w", s.Name, err),
+				sink.Close())
+		}
+	}
+	return run, nil
+}
+
+// commit publishes decided output, sink by sink. Doing it again after an error is safe (I5).
+func (a *attempt) commit(ctx context.Context, c checkpoint.Commit) checkpoint.Event {
+	done := checkpoint.CommitDone{Epoch: c.Epoch}
+	for _, s := range a.sinks {
+		cs := committablesOf(c.Committables, s.name)
+		if s.committer == nil || len(cs) == 0 {
+			continue
+		}
+		if err := s.committer.Commit(ctx, cs); err != nil {
+			done.Err = fmt.Errorf("publishing output of %s: %w", s.name, err)
+			done.Retryable = connectors.Classify(err) == connectors.Retry
+			return done
+		}
+	}
+	return done
+}
+
+// abort throws prepared output away. What stays is a stray that a later claim removes.
+func (a *attempt) abort(ctx context.Context, all []checkpoint.Committable) checkpoint.Event {
+	ctx = context.WithoutCancel(ctx) // the attempt ends because its context did, more often than not
+	for _, s := range a.sinks {
+		cs := committablesOf(all, s.name)
+		if s.committer == nil || len(cs) == 0 {
+			continue
+		}
+		if err := s.committer.Abort(ctx, cs); err != nil {
+			a.e.cfg.Logger.Warn("discarding undecided output", "sink", s.name, "error", err)
+		}
+	}
+	return checkpoint.AbortDone{}
+}
+
+// start opens sources, readers, functions and writers, then lets the tasks run.
+func (a *attempt) start(m checkpoint.Manifest) error {
+	ctx := a.group.tasks
+	for _, s := range a.e.plan.sources {
+		src, err := s.Config.Open(ctx, a.e.env(a.log.JobID(), s.Name))
+		if err != nil {
+			return fmt.Errorf("opening source %s: %w", s.Name, err)
+		}
+		run := &sourceRun{
+			name: s.Name, source: src, pool: newSplitPool(src, a.e.plan.tasks),
+			adopted: make(chan checkpoint.Position, 1),
+		}
+		if !s.RateLimit.IsZero() {
+			run.limiter = ratelimit.New(s.RateLimit.Records, float64(s.RateLimit.Bytes))
+		}
+		for _, state := range m.Sources {
+			if state.Name == s.Name {
+				run.pool.restore(state)
+			}
+		}
+		a.sources = append(a.sources, run)
+	}
+	tasks := make([]*task.Task, 0, a.e.plan.tasks)
+	for i := range a.e.plan.tasks {
+		run := &taskRun{commands: make(chan task.Command, len(a.sources)+commandsSpare)}
+		t, err := a.buildTask(ctx, i, run)
+		if err != nil {
+			return errors.Join(err, discardAll(tasks))
+		}
+		tasks = append(tasks, t)
+		a.tasks = append(a.tasks, run)
+	}
+	a.launch(tasks)
+	a.started = true
+	return nil
+}
+
+func discardAll(tasks []*task.Task) error {
+	var errs []error
+	for _, t := range tasks {
+		errs = append(errs, t.Discard())
+	}
+	return errors.Join(errs...)
+}
+
+// launch starts the goroutines of the attempt. Each tells its end by an event, so the coordinator
+// knows when all are gone.
+func (a *attempt) launch(tasks []*task.Task) {
+	for i, t := range tasks {
+		a.group.running++
+		go func() { // ends by CommandStop, its own error or the end of the group
+			a.events <- taskEnded{index: i, err: t.Run(a.group.tasks)}
+		}()
+	}
+	for i, s := range a.sources {
+		if s.pool.done {
+			continue
+		}
+		a.group.running++
+		state := s.pool.state
+		go func() { // ends when the source is done, with an error or with the group
+			a.events <- enumeratorEnded{source: i, err: a.enumerate(i, s, state)}
+		}()
+	}
+}
+
+// close releases sinks and sources. Tasks have ended by now.
+func (a *attempt) close() error {
+	var errs []error
+	for _, s := range a.sources {
+		errs = append(errs, s.source.Close())
+	}
+	for _, s := range a.sinks {
+		if s.committer != nil {
+			errs = append(errs, s.committer.Close())
+		}
+		errs = append(errs, s.sink.Close())
+	}
+	errs = append(errs, a.log.Close())
+	return errors.Join(errs...)
+}

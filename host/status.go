@@ -1,0 +1,94 @@
+package host
+
+import (
+	"maps"
+	"time"
+
+	"github.com/wasmflow/wasmflow/checkpoint"
+)
+
+// Status is what a running job tells of itself.
+type Status struct {
+	Job      string           `json:"job"`
+	JobID    string           `json:"job_id,omitempty"`
+	State    string           `json:"state"` // of the checkpoint protocol, or "restarting"
+	Claim    uint64           `json:"claim,omitempty"`
+	Epoch    checkpoint.Epoch `json:"epoch"` // the last published one
+	Tasks    int              `json:"tasks"`
+	Restarts int              `json:"restarts"`
+	// CheckpointAge is the time since the last epoch was decided, or since the tasks started.
+	CheckpointAge float64 `json:"checkpoint_age_seconds"`
+	LastError     string  `json:"last_error,omitempty"`
+	// Stages counts what every stage did since the job began: all decided epochs and what is
+	// under way.
+	Stages map[string]checkpoint.Count `json:"stages"`
+	// At is when the status was taken; two of them give rates.
+	At time.Time `json:"at"`
+
+	decided time.Time
+}
+
+// Status returns a copy of the current status, for any goroutine.
+func (e *Engine) Status() Status {
+	e.mu.Lock()
+	s := e.mu.status
+	s.Stages = maps.Clone(e.mu.counts)
+	live := e.mu.live
+	e.mu.Unlock()
+	if s.Stages == nil {
+		s.Stages = map[string]checkpoint.Count{}
+	}
+	for _, counters := range live {
+		for name, c := range counters {
+			s.Stages[name] = s.Stages[name].Add(c.Load())
+		}
+	}
+	s.At = e.cfg.Now()
+	if !s.decided.IsZero() {
+		s.CheckpointAge = s.At.Sub(s.decided).Seconds()
+	}
+	return s
+}
+
+// publish brings the status up to date with the attempt. The coordinator calls it.
+func (e *Engine) publish(a *attempt) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s := &e.mu.status
+	s.State = a.machine.State().String()
+	if a.started {
+		s.JobID, s.Claim = a.log.JobID(), a.log.Owner().Number
+		s.decided = a.began.Add(a.machine.LastDecided())
+	}
+	if a.acknowledged > 0 {
+		s.Epoch = a.acknowledged
+	}
+	if a.started && e.mu.live == nil {
+		e.mu.counts = a.counts
+		for _, t := range a.tasks {
+			e.mu.live = append(e.mu.live, t.counters)
+		}
+	}
+}
+
+// ended replaces the live counters of an attempt by what it decided: the rest will be read again.
+func (e *Engine) ended(a *attempt, o checkpoint.Outcome, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.mu.live = nil
+	if a.counts != nil {
+		e.mu.counts = a.counts
+	}
+	e.mu.status.State = o.String()
+	if err != nil {
+		e.mu.status.LastError = err.Error()
+	}
+}
+
+func (e *Engine) restarting(err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.mu.status.Restarts++
+	e.mu.status.State = "restarting"
+	e.mu.status.LastError = err.Error()
+}
