@@ -225,6 +225,6 @@ func TestSuggest(t *testing.T) {
 		{"batchsize", "batch_size"}, {"Batch-Size", "batch_size"}, {"exactly_once", "exactly-once"},
 		{"form", "from"}, {"frm", "from"}, {"", ""}, {"brokers", ""}, {"xy", ""},
 	} {
-		require.Equal(t, c.want, suggest(c.word, known), "suggest(%q)", c.word)
+		require.Equal(t, c.want, Suggest(c.word, known), "Suggest(%q)", c.word)
 	}
 }

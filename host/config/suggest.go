@@ -12,7 +12,7 @@ func unknown(what, word string, known []string) string {
 	if word != "" {
 		text += fmt.Sprintf(" %q", word)
 	}
-	if near := suggest(word, known); near != "" {
+	if near := Suggest(word, known); near != "" {
 		return fmt.Sprintf("%s; did you mean %q?", text, near)
 	}
 	if len(known) == 0 {
@@ -23,15 +23,15 @@ func unknown(what, word string, known []string) string {
 
 // unknownKey says the same of a key, whose name the reader has already seen.
 func unknownKey(key string, known []string) string {
-	if near := suggest(key, known); near != "" {
+	if near := Suggest(key, known); near != "" {
 		return fmt.Sprintf("unknown key; did you mean %q?", near)
 	}
 	return "unknown key; known here: " + strings.Join(known, ", ")
 }
 
-// suggest returns the one of known that is nearest to word, or "" when none is near. One slip is
+// Suggest returns the one of known that is nearest to word, or "" when none is near. One slip is
 // allowed in every three letters, up to three.
-func suggest(word string, known []string) string {
+func Suggest(word string, known []string) string {
 	best, bestDistance := "", min(3, max(1, len(word)/3))+1
 	for _, k := range known {
 		if d := distance(fold(word), fold(k)); d < bestDistance {
