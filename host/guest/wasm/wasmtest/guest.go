@@ -135,7 +135,6 @@ func guestTypes(extra []byte) []byte {
 		Type([]byte{I32, I32, I64}, i),
 		Type([]byte{I32, I32, I32}, none),
 		Type([]byte{I32, I32, I32, F64}, none),
-		Type([]byte{I32, I32}, i),
 		Type(i, none),
 		Type([]byte{I32, I32, I32, I32}, none),
 		or(extra, Type(none, none)),
