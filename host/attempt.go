@@ -151,6 +151,16 @@ func (a *attempt) run(ctx context.Context) (checkpoint.Outcome, error) {
 	return a.outcome, errors.Join(a.err, a.close())
 }
 
+// source returns the run of the source called name, or nil.
+func (a *attempt) source(name string) *sourceRun {
+	for _, s := range a.sources {
+		if s.name == name {
+			return s
+		}
+	}
+	return nil
+}
+
 // arm sets the timer to the machine's next tick.
 func (a *attempt) arm(timer *time.Timer) {
 	next, ok := a.machine.Next()

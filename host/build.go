@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 
 	"github.com/wasmflow/wasmflow/connectors"
@@ -35,7 +36,12 @@ type taskBuilder struct {
 	cfg    task.Config
 	stages map[string]task.Stage
 	dead   *task.DeadLetter
-	opened []interface{ Close() error } // not owned by a stage yet
+	opened []io.Closer // not owned by a task yet
+
+	// What a dry run does otherwise.
+	reader   func(s *config.Source) (connectors.SourceReader, error)
+	open     func(run *sinkRun, wc connectors.WriterContext) (connectors.SinkWriter, error)
+	refusals task.Policy // of every stage, unless it is the zero policy
 }
 
 // buildTask opens what task index needs. On an error everything opened for it is closed.
@@ -49,7 +55,27 @@ func (a *attempt) buildTask(ctx context.Context, index int, run *taskRun) (*task
 		},
 	}
 	run.counters = map[string]*task.Counters{}
-	if err := b.build(ctx); err != nil {
+	batch := a.e.cfg.Job.Settings.Batch
+	limits := connectors.Limits{Records: batch.Records, Bytes: int(batch.Bytes)}
+	if len(a.sources) == 1 {
+		// With one source it may as well wait itself; with several an idle one would hold up
+		// the others.
+		limits.LingerMillis = int(batch.Linger.D().Milliseconds())
+	}
+	b.reader = func(s *config.Source) (connectors.SourceReader, error) {
+		return a.source(s.Name).source.OpenReader(ctx,
+			connectors.ReaderContext{Task: index, Limits: limits})
+	}
+	b.open = func(run *sinkRun, wc connectors.WriterContext) (connectors.SinkWriter, error) {
+		wc.Task, wc.Owner = index, a.log.Owner()
+		return run.sink.OpenWriter(ctx, wc)
+	}
+	return b.finish(ctx, a.e.plan.sources)
+}
+
+// finish opens everything and makes the task. On an error everything it opened is closed.
+func (b *taskBuilder) finish(ctx context.Context, sources []*config.Source) (*task.Task, error) {
+	if err := b.build(ctx, sources); err != nil {
 		for _, c := range slices.Backward(b.opened) {
 			err = errors.Join(err, c.Close())
 		}
@@ -58,7 +84,7 @@ func (a *attempt) buildTask(ctx context.Context, index int, run *taskRun) (*task
 	return task.New(b.cfg), nil
 }
 
-func (b *taskBuilder) build(ctx context.Context) error {
+func (b *taskBuilder) build(ctx context.Context, sources []*config.Source) error {
 	for _, s := range b.a.sinks {
 		if err := b.sink(ctx, s); err != nil {
 			return fmt.Errorf("opening sink %s: %w", s.name, err)
@@ -73,13 +99,21 @@ func (b *taskBuilder) build(ctx context.Context) error {
 		transforms = append(transforms, stage)
 	}
 	b.cfg.Stages = append(transforms, b.cfg.Stages...)
-	for i, s := range b.a.e.plan.sources {
-		if err := b.source(ctx, i, s); err != nil {
+	for _, s := range sources {
+		if err := b.source(ctx, s); err != nil {
 			return fmt.Errorf("opening source %s: %w", s.Name, err)
 		}
 	}
 	b.cfg.DeadLetter = b.dead
 	return nil
+}
+
+// policy returns what a stage does with records that its function refuses.
+func (b *taskBuilder) policy(o config.OnError) task.Policy {
+	if b.refusals.Action != "" {
+		return b.refusals
+	}
+	return task.Policy{Action: task.Action(o.Policy), ShareMax: o.ShareMax, DeadLetter: b.dead}
 }
 
 func (b *taskBuilder) counters(name string) *task.Counters {
@@ -103,10 +137,8 @@ func (b *taskBuilder) sink(ctx context.Context, run *sinkRun) error {
 		}
 		b.opened = append(b.opened, serializer)
 	}
-	stage := task.NewSinkStage(s.Name, serializer, policyOf(s.OnError, b.dead), b.counters(s.Name))
-	wc := connectors.WriterContext{
-		Task: b.index, Owner: b.a.log.Owner(), Faults: stage.Fault,
-	}
+	stage := task.NewSinkStage(s.Name, serializer, b.policy(s.OnError), b.counters(s.Name))
+	wc := connectors.WriterContext{Faults: stage.Fault}
 	if bucketed, ok := s.Config.(connectors.Bucketed); ok {
 		if ref, guest := bucketed.BucketerRef(); guest {
 			bucketer, err := b.a.e.functions.Bucketer(ctx, ref)
@@ -114,10 +146,11 @@ func (b *taskBuilder) sink(ctx context.Context, run *sinkRun) error {
 				return err
 			}
 			b.opened = append(b.opened, bucketer)
+			stage.Own(bucketer)
 			wc.Bucketer = bucketer
 		}
 	}
-	writer, err := run.sink.OpenWriter(ctx, wc)
+	writer, err := b.open(run, wc)
 	if err != nil {
 		return err
 	}
@@ -139,30 +172,23 @@ func (b *taskBuilder) transform(ctx context.Context, t *config.Transform) (task.
 	}
 	b.opened = append(b.opened, f)
 	named := b.a.e.functions.Outputs(refOf(t))
-	stage := task.NewTransformStage(t.Name, f, policyOf(t.OnError, b.dead),
+	stage := task.NewTransformStage(t.Name, f, b.policy(t.OnError),
 		b.a.e.plan.edges(t.Name, named, b.stages), len(named), b.counters(t.Name))
 	b.stages[t.Name] = stage
 	return stage, nil
 }
 
-func (b *taskBuilder) source(ctx context.Context, i int, s *config.Source) error {
-	batch := b.a.e.cfg.Job.Settings.Batch
-	limits := connectors.Limits{Records: batch.Records, Bytes: int(batch.Bytes)}
-	if len(b.a.e.plan.sources) == 1 {
-		// With one source it may as well wait itself; with several an idle one would hold up
-		// the others.
-		limits.LingerMillis = int(batch.Linger.D().Milliseconds())
-	}
-	reader, err := b.a.sources[i].source.OpenReader(ctx, connectors.ReaderContext{
-		Task: b.index, Limits: limits,
-	})
+func (b *taskBuilder) source(ctx context.Context, s *config.Source) error {
+	reader, err := b.reader(s)
 	if err != nil {
 		return err
 	}
 	b.opened = append(b.opened, reader)
 	src := task.Source{
-		Name: s.Name, Reader: reader, Policy: policyOf(s.OnError, b.dead),
-		Limiter: b.a.sources[i].limiter, Counters: b.counters(s.Name),
+		Name: s.Name, Reader: reader, Policy: b.policy(s.OnError), Counters: b.counters(s.Name),
+	}
+	if run := b.a.source(s.Name); run != nil {
+		src.Limiter = run.limiter
 	}
 	named := b.a.e.functions.Outputs(s.Deserializer)
 	src.Named, src.Edges = len(named), b.a.e.plan.edges(s.Name, named, b.stages)

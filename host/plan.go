@@ -121,8 +121,3 @@ func (p *plan) edges(node string, named []string, stages map[string]task.Stage) 
 	slices.SortStableFunc(out, func(a, b task.Edge) int { return cmp.Compare(a.Output, b.Output) })
 	return out
 }
-
-// policyOf turns the on_error of a job file into what a stage applies.
-func policyOf(o config.OnError, dead *task.DeadLetter) task.Policy {
-	return task.Policy{Action: task.Action(o.Policy), ShareMax: o.ShareMax, DeadLetter: dead}
-}

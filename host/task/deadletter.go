@@ -58,3 +58,13 @@ func (d *DeadLetter) add(ctx context.Context, in *connectors.Batch, r *connector
 	}
 	return d.sink.push(ctx, &d.batch)
 }
+
+// ErrorOf returns what the header of a dead letter says went wrong.
+func ErrorOf(letter *connectors.Record) string {
+	for _, h := range letter.Headers {
+		if h.Key == headerError {
+			return string(h.Value)
+		}
+	}
+	return ""
+}

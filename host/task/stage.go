@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"sync/atomic"
 
 	"github.com/wasmflow/wasmflow/checkpoint"
@@ -143,6 +144,7 @@ type SinkStage struct {
 	out        connectors.Batch
 	faults     connectors.Faults
 	refusals   []refusal // reported by the writer during the running Write
+	owned      []io.Closer
 }
 
 // refusal is a record that the writer itself refused.
@@ -159,6 +161,9 @@ func NewSinkStage(name string, s connectors.Serializer, p Policy, c *Counters) *
 
 // SetWriter completes the stage. The stage owns w from now on.
 func (s *SinkStage) SetWriter(w connectors.SinkWriter) { s.writer = w }
+
+// Own has the stage close c after its writer, such as a function that the writer calls.
+func (s *SinkStage) Own(c io.Closer) { s.owned = append(s.owned, c) }
 
 // Fault is the WriterContext.Faults of the stage's writer. The policy is applied when Write has
 // returned; the record's bytes are valid until then.
@@ -207,6 +212,9 @@ func (s *SinkStage) close() error {
 	}
 	if s.serializer != nil {
 		err = errors.Join(err, s.serializer.Close())
+	}
+	for _, c := range s.owned {
+		err = errors.Join(err, c.Close())
 	}
 	return err
 }
