@@ -27,6 +27,7 @@ type attempt struct {
 	e       *Engine
 	machine *checkpoint.Machine
 	log     JobLog
+	jobID   string // since the claim
 	began   time.Time
 	started bool // StartTasks succeeded
 

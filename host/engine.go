@@ -3,7 +3,6 @@ package host
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"runtime"
@@ -20,23 +19,19 @@ import (
 	"github.com/wasmflow/wasmflow/host/task"
 )
 
-// JobLog is the commit log of one job with what the engine needs beside deciding. A new one is
-// opened for every attempt.
+// JobLog is the commit log of one job with what the engine needs beside deciding. It serves all
+// attempts of a run: each begins with a claim of its own.
 type JobLog interface {
 	checkpoint.CommitLog
-	// JobID returns the job's id. It is valid after Claim.
-	JobID() string
-	// Retained tells what clean-up must leave alone. It is valid after Claim.
-	Retained(ctx context.Context) (checkpoint.Retained, error)
-	// KeepModule stores the bytes of a module. It comes before the first epoch that names them
-	// and after Claim.
-	KeepModule(ctx context.Context, sha256 string, data []byte) error
+	// StoreModule keeps the bytes of a module and returns their digest. It comes after a claim
+	// and before the first epoch that names the module.
+	StoreModule(ctx context.Context, module []byte) (sha256 string, err error)
 }
 
 // Config is what an engine is made of.
 type Config struct {
 	Job         *config.Job
-	OpenLog     func(ctx context.Context) (JobLog, error)
+	Log         JobLog
 	DropSources []string // sources of the manifest that the job file may lack
 	FileSystems filesystem.Resolver
 	Guests      *guest.Runtime
@@ -147,17 +142,9 @@ func (e *Engine) asked() bool {
 
 // attempt runs the job for the length of one claim.
 func (e *Engine) attempt(ctx context.Context, began time.Time) (checkpoint.Outcome, error) {
-	log, err := e.cfg.OpenLog(ctx)
-	if err != nil {
-		outcome := checkpoint.Restart
-		if connectors.Classify(err) == connectors.Fatal {
-			outcome = checkpoint.Fatal
-		}
-		return outcome, fmt.Errorf("opening the checkpoint store: %w", err)
-	}
 	c := e.cfg.Job.Checkpoint
 	a := &attempt{
-		e: e, log: log, began: began,
+		e: e, log: e.cfg.Log, began: began,
 		events: make(chan any, eventsMax), calls: make(chan func() checkpoint.Event, 1),
 		machine: checkpoint.NewMachine(checkpoint.Config{
 			JobName: e.cfg.Job.Name, Log: "store", Parallelism: e.plan.tasks,

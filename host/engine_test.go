@@ -64,14 +64,13 @@ func (l *memoryLog) Applied(_ context.Context, e checkpoint.Epoch) error {
 	return nil
 }
 
-func (l *memoryLog) Close() error  { return nil }
-func (l *memoryLog) JobID() string { return "j1" }
+func (l *memoryLog) Close() error { return nil }
 
 func (l *memoryLog) Retained(context.Context) (checkpoint.Retained, error) {
 	return checkpoint.Retained{Claim: l.owner.Number, Applied: l.applied}, nil
 }
 
-func (l *memoryLog) KeepModule(context.Context, string, []byte) error { return nil }
+func (l *memoryLog) StoreModule(context.Context, []byte) (string, error) { return "", nil }
 
 // memorySink is a two-phase sink: what is prepared becomes visible by Commit only.
 type memorySink struct {
@@ -219,7 +218,7 @@ func (b *bench) engine(t *testing.T) *Engine {
 	}, config.Options{})
 	require.NoError(t, err)
 	e, err := New(t.Context(), Config{
-		Job: job, OpenLog: func(context.Context) (JobLog, error) { return b.log, nil },
+		Job: job, Log: b.log,
 		Logger: slog.New(slog.DiscardHandler), Now: time.Now,
 	})
 	require.NoError(t, err)

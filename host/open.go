@@ -16,6 +16,7 @@ import (
 // claim takes the job over (E1).
 func (a *attempt) claim(ctx context.Context) checkpoint.Event {
 	m, found, err := a.log.Claim(ctx)
+	a.jobID = m.JobID
 	return checkpoint.ClaimDone{Manifest: m, Found: found, Owner: a.log.Owner(), Err: err}
 }
 
@@ -71,7 +72,7 @@ func committablesOf(cs []checkpoint.Committable, sink string) []checkpoint.Commi
 }
 
 func (a *attempt) openSink(ctx context.Context, s *config.Sink) (*sinkRun, error) {
-	sink, err := s.Config.Open(ctx, a.e.env(a.log.JobID(), s.Name))
+	sink, err := s.Config.Open(ctx, a.e.env(a.jobID, s.Name))
 	if err != nil {
 		return nil, fmt.Errorf("opening sink %s: %w", s.Name, err)
 	}
@@ -122,7 +123,7 @@ func (a *attempt) abort(ctx context.Context, all []checkpoint.Committable) check
 func (a *attempt) start(m checkpoint.Manifest) error {
 	ctx := a.group.tasks
 	for _, s := range a.e.plan.sources {
-		src, err := s.Config.Open(ctx, a.e.env(a.log.JobID(), s.Name))
+		src, err := s.Config.Open(ctx, a.e.env(a.jobID, s.Name))
 		if err != nil {
 			return fmt.Errorf("opening source %s: %w", s.Name, err)
 		}
@@ -196,6 +197,5 @@ func (a *attempt) close() error {
 		}
 		errs = append(errs, s.sink.Close())
 	}
-	errs = append(errs, a.log.Close())
 	return errors.Join(errs...)
 }

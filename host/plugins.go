@@ -156,7 +156,7 @@ func (p *plugins) modules() []checkpoint.Module {
 // keep stores every module's bytes in the log.
 func (p *plugins) keep(ctx context.Context, log JobLog) error {
 	for _, x := range p.list {
-		if err := log.KeepModule(ctx, x.module.SHA256(), x.bytes); err != nil {
+		if _, err := log.StoreModule(ctx, x.bytes); err != nil {
 			return fmt.Errorf("keeping the module of plugin %s: %w", x.Name, err)
 		}
 	}

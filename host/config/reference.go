@@ -201,12 +201,13 @@ func sortedSpecs(specs []connectors.Spec) []connectors.Spec {
 
 // page collects the reference.
 type page struct {
-	b       strings.Builder
-	setters []setter
+	b         strings.Builder
+	connector string // whose keys are being written; "" for keys of no connector
+	setters   []setter
 }
 
 // setter is a row of the table of Flink's settings.
-type setter struct{ flink, key string }
+type setter struct{ flink, key, connector string }
 
 func (p *page) section(title, text string, config any, path string) {
 	fmt.Fprintf(&p.b, "## %s\n\n", title)
@@ -218,7 +219,9 @@ func (p *page) section(title, text string, config any, path string) {
 
 func (p *page) subsection(spec connectors.Spec, section string, config any) {
 	fmt.Fprintf(&p.b, "### `[%s.NAME]` with `connector = %q`\n\n%s\n\n", section, spec.Name, spec.Doc)
+	p.connector = spec.Name
 	p.table(config, section+".x")
+	p.connector = ""
 }
 
 func (p *page) table(config any, path string) {
@@ -243,9 +246,12 @@ func (p *page) rows(v reflect.Value, prefix, path string) {
 			if path == "" {
 				continue // so is this
 			}
-			key := prefix + f.key
+			key, how := prefix+f.key, "table"
 			if f.typ.Kind() == reflect.Slice {
-				key += "[]"
+				key, how = key+"[]", "list of tables"
+			}
+			if f.doc != "" {
+				p.row(prefix+f.key, how, "none", f.doc)
 			}
 			if x.Kind() != reflect.Struct {
 				x = reflect.Zero(inner)
@@ -261,13 +267,17 @@ func (p *page) rows(v reflect.Value, prefix, path string) {
 		default:
 			how = form(f.typ)
 		}
-		fmt.Fprintf(&p.b, "| `%s` | %s | %s | %s |\n", prefix+f.key, how, defaultText(x), cell(f.doc))
+		p.row(prefix+f.key, how, defaultText(x), f.doc)
 		for name := range strings.SplitSeq(f.flink, ", ") {
 			if name != "" {
-				p.setters = append(p.setters, setter{name, strings.TrimPrefix(path+"."+prefix+f.key, ".")})
+				p.setters = append(p.setters, setter{name, path + "." + prefix + f.key, p.connector})
 			}
 		}
 	}
+}
+
+func (p *page) row(key, how, preset, doc string) {
+	fmt.Fprintf(&p.b, "| `%s` | %s | %s | %s |\n", key, cell(how), preset, cell(doc))
 }
 
 // cell escapes a text for a table.
@@ -320,11 +330,11 @@ func (p *page) builtins(reg Registry) {
 }
 
 func (p *page) flink() {
-	p.b.WriteString("## Coming from Flink\n\n| Flink | key |\n|---|---|\n")
+	p.b.WriteString("## Coming from Flink\n\n| Flink | key | connector |\n|---|---|---|\n")
 	slices.SortStableFunc(p.setters, func(a, b setter) int {
 		return strings.Compare(a.flink, b.flink)
 	})
 	for _, s := range slices.Compact(p.setters) {
-		fmt.Fprintf(&p.b, "| `%s` | `%s` |\n", s.flink, s.key)
+		fmt.Fprintf(&p.b, "| `%s` | `%s` | %s |\n", cell(s.flink), s.key, s.connector)
 	}
 }

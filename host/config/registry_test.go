@@ -73,7 +73,7 @@ func (c *generatorSource) Open(context.Context, connectors.Env) (connectors.Sour
 type socketKeys struct {
 	Address string            `toml:"address" doc:"host:port. Required."`
 	Backoff []int             `toml:"backoff" doc:"Pauses."`
-	TLS     *tlsKeys          `toml:"tls" doc:"Encryption."`
+	TLS     *tlsKeys          `toml:"tls" doc:"Encryption; {} trusts | what the system trusts."`
 	Token   connectors.Secret `toml:"token" doc:"Password."`
 }
 

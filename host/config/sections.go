@@ -173,7 +173,7 @@ type Plugin struct {
 // PluginLimits bound what a guest may use. They hold for each of its instances, one a task.
 type PluginLimits struct {
 	Memory       connectors.Size     `toml:"memory" doc:"Most linear memory of an instance, in whole pages of 64 KiB."`
-	TimePerBatch connectors.Duration `toml:"time_per_batch" doc:"Longest time of one call with one batch."`
+	TimePerBatch connectors.Duration `toml:"time_per_batch" doc:"Longest time of one call with one batch. Not enforced in this version; setting it gives a warning."`
 }
 
 // Source is a [sources.x] table.
