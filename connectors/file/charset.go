@@ -3,6 +3,7 @@ package file
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -129,6 +130,13 @@ func (c charset) of(head []byte, separator string) (text, error) {
 	return t, nil
 }
 
+// undecided reports whether head may be the first part of a byte-order mark.
+func (c charset) undecided(head []byte) bool {
+	return slices.ContainsFunc(c.boms, func(b bom) bool {
+		return len(head) < len(b.mark) && bytes.HasPrefix(b.mark, head)
+	})
+}
+
 // splittable reports whether a file in this charset may be read from the middle.
 func (c charset) splittable(separator string) bool {
 	t, err := c.of(nil, separator)
@@ -145,7 +153,7 @@ func (t *text) record(raw []byte, dst *connectors.Batch) ([]byte, error) {
 		}
 	}
 	if n := len(raw); t.stripCR && n > 0 && raw[n-1] == '\r' {
-		raw = raw[:n-1]
+		raw = raw[: n-1 : n-1]
 	}
 	return raw, nil
 }

@@ -18,6 +18,7 @@ const overReadBytes = 64 << 10
 type cursor struct {
 	id             string
 	pos            rangePosition
+	generation     uint64 // of the file under a followed path
 	text           text
 	recordBytesMax int
 	in             io.ReadCloser
@@ -40,7 +41,8 @@ func (s *Source) openCursor(ctx context.Context, id string, pos rangePosition) (
 		id: id, pos: pos, recordBytesMax: int(s.cfg.RecordBytesMax),
 		charset: &s.charset, delimiter: s.cfg.Delimiter,
 	}
-	if err := s.openText(ctx, c); err != nil {
+	var err error
+	if c.text, err = s.textOf(ctx, pos.path, pos.next); err != nil {
 		return nil, err
 	}
 	// Go back by one delimiter: a range finds there the end of the record before it, and a
@@ -49,7 +51,6 @@ func (s *Source) openCursor(ctx context.Context, id string, pos rangePosition) (
 		c.at = max(pos.next-int64(len(c.text.delim.bytes)), 0)
 	}
 	c.read, c.seeking, c.fresh = c.at, pos.start > 0 && pos.next == pos.start, c.at == 0
-	var err error
 	if c.in, err = s.openAt(ctx, pos.path, c.at); err != nil {
 		return nil, err
 	}
@@ -70,27 +71,34 @@ func (s *Source) openCursor(ctx context.Context, id string, pos rangePosition) (
 	return nil, errors.Join(err, c.in.Close())
 }
 
-// openText finds out how the file is to be read. Only a begun file in a charset that needs its
-// byte-order mark costs a look at its first bytes.
-func (s *Source) openText(ctx context.Context, c *cursor) (err error) {
-	var head []byte
-	if c.pos.next > 0 && s.charset.unit > 1 && len(s.charset.boms) > 0 {
-		in, err := s.openAt(ctx, c.pos.path, 0)
-		if err != nil {
-			return err
-		}
-		head = make([]byte, bomBytesMax)
-		n, err := io.ReadFull(in, head)
-		if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
-			err = nil
-		}
-		if err := errors.Join(err, in.Close()); err != nil {
-			return fmt.Errorf("reading %s: %w", c.pos.path, err)
-		}
-		head = head[:n]
+// textOf finds out how a file is to be read on from offset. Only a charset that needs the
+// byte-order mark costs a look at the first bytes.
+func (s *Source) textOf(ctx context.Context, path string, offset int64) (text, error) {
+	if offset == 0 || s.charset.unit == 1 || len(s.charset.boms) == 0 {
+		return s.charset.of(nil, s.cfg.Delimiter)
 	}
-	c.text, err = s.charset.of(head, s.cfg.Delimiter)
-	return err
+	head, err := s.head(ctx, path, bomBytesMax)
+	if err != nil {
+		return text{}, err
+	}
+	return s.charset.of(head, s.cfg.Delimiter)
+}
+
+// head returns the first n bytes of a file, or all of a shorter one.
+func (s *Source) head(ctx context.Context, path string, n int) ([]byte, error) {
+	in, err := s.openAt(ctx, path, 0)
+	if err != nil {
+		return nil, err
+	}
+	head := make([]byte, n)
+	n, err = io.ReadFull(in, head)
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		err = nil
+	}
+	if err := errors.Join(err, in.Close()); err != nil {
+		return nil, fmt.Errorf("reading %s: %w", path, err)
+	}
+	return head[:n], nil
 }
 
 // openAt opens a file at an offset after decompression.
@@ -186,7 +194,7 @@ func (c *cursor) cut(
 		rec := dst.Append()
 		rec.Value = value
 		rec.Split = split
-		rec.Position.Lo = uint64(c.at)
+		rec.Position = connectors.Position{Hi: c.generation, Lo: uint64(c.at)}
 		*budget -= len(value)
 		c.at += int64(size)
 		c.pos.next = c.at
@@ -194,10 +202,19 @@ func (c *cursor) cut(
 	return c.at >= c.pos.end || c.ended && len(s.pending()) == 0, nil
 }
 
+// checkUnfinished refuses n bytes without a delimiter that cannot become a record any more. The
+// last of them may be the beginning of the delimiter.
+func (c *cursor) checkUnfinished(n int) error {
+	if n-len(c.text.delim.bytes)+1 > c.recordBytesMax {
+		return fault(c.pos.path, c.at, ErrRecordTooLong)
+	}
+	return nil
+}
+
 // begin passes the byte-order mark, once enough is read to know whether there is one.
 func (c *cursor) begin(s *scanner) (err error) {
 	head := s.pending()
-	if len(head) < bomBytesMax && !c.ended {
+	if !c.ended && c.charset.undecided(head) {
 		return nil
 	}
 	c.fresh = false

@@ -108,11 +108,11 @@ func (r *reader) readMore(ctx context.Context, lent bool) (bool, error) {
 		return false, err
 	}
 	c := r.current
-	if !r.scan.room(lent, c.recordBytesMax) {
-		if lent {
-			return false, nil
-		}
-		return false, fault(c.pos.path, c.at, ErrRecordTooLong)
+	if err := c.checkUnfinished(len(r.scan.pending())); err != nil {
+		return false, err
+	}
+	if !r.scan.reserve(readBytesMin, lent) {
+		return false, nil
 	}
 	n, err := c.fill(&r.scan)
 	r.source.metrics.bytes.Add(float64(n))

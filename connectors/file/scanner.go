@@ -51,7 +51,7 @@ func (d delimiter) selfOverlapping() bool {
 }
 
 // scanner holds the bytes of a stream that are not cut into records yet. Records point into its
-// buffer; room moves bytes only while nothing is lent.
+// buffer; reserve moves bytes only while nothing is lent.
 type scanner struct {
 	buf        []byte
 	begin, end int // buf[begin:end] is not cut yet
@@ -92,29 +92,29 @@ func (s *scanner) next(d delimiter) ([]byte, bool) {
 	return record, true
 }
 
-// room makes at least readBytesMin bytes free behind end and returns whether it could. With
-// lent records it moves nothing. The buffer grows up to bytesMax.
-func (s *scanner) room(lent bool, bytesMax int) bool {
-	if len(s.buf)-s.end >= readBytesMin {
+// reserve makes at least n bytes free behind end and returns whether it could. With lent records
+// it moves nothing. What is not cut yet is kept.
+func (s *scanner) reserve(n int, lent bool) bool {
+	if len(s.buf)-s.end >= n {
 		return true
 	}
 	if lent {
 		return false
 	}
-	n := s.end - s.begin
-	if len(s.buf)-n < readBytesMin {
-		size := min(max(2*len(s.buf), readBufferBytes), max(bytesMax+2*readBytesMin, readBufferBytes))
-		if size-n < readBytesMin {
-			return false
-		}
-		grown := make([]byte, size)
-		copy(grown, s.pending())
-		s.buf = grown
-	} else {
-		copy(s.buf, s.pending())
+	to := s.buf
+	rest := s.pending()
+	if len(to)-len(rest) < n {
+		to = make([]byte, max(len(rest)+n, len(rest)*3/2, readBufferBytes))
 	}
-	s.begin, s.end = 0, n
+	copy(to, rest)
+	s.buf, s.begin, s.end = to, 0, len(rest)
 	return true
+}
+
+// put appends p, for which room is reserved, in place of what is not cut yet.
+func (s *scanner) put(p []byte) {
+	s.drop()
+	s.end += copy(s.buf[s.end:], p)
 }
 
 // fill reads once, at most limit bytes. It returns io.EOF only with n == 0.

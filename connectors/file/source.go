@@ -23,11 +23,12 @@ type Source struct {
 	charset charset
 	metrics *sourceMetrics
 
+	rotation    rotatedName
 	floorRaised sync.Once // the warning that the seen-set is full is given once
 }
 
 func newSource(ctx context.Context, cfg SourceConfig, env connectors.Env) (*Source, error) {
-	s := &Source{cfg: cfg, env: env}
+	s := &Source{cfg: cfg, env: env, rotation: newRotatedName()}
 	var err error
 	if s.filter, err = compileFilter(cfg.Include, cfg.Exclude); err != nil {
 		return nil, err
@@ -58,8 +59,10 @@ func (s *Source) Enumerate(
 	switch s.cfg.Mode {
 	case modeOnce:
 		return s.enumerateOnce(ctx, state)
-	default:
+	case modeContinuous:
 		return s.enumerateContinuous(ctx, state)
+	default:
+		return s.enumerateTail(ctx, state)
 	}
 }
 
@@ -67,6 +70,9 @@ func (s *Source) Enumerate(
 func (s *Source) OpenReader(
 	_ context.Context, rc connectors.ReaderContext,
 ) (connectors.SourceReader, error) {
+	if s.cfg.Mode == modeTail {
+		return newTailReader(s, rc), nil
+	}
 	return newReader(s, rc), nil
 }
 

@@ -37,6 +37,8 @@ const (
 	lookBackDefault = 24 * time.Hour
 	// seenMaxDefault keeps the seen-set of a manifest in the low megabytes.
 	seenMaxDefault = 100_000
+	// rotateWaitDefault is longer than a program takes to turn to its new log file.
+	rotateWaitDefault = 5 * time.Second
 )
 
 // SourceConfig is a [sources.x] table of connector "file".
@@ -58,6 +60,8 @@ type SourceConfig struct {
 	Vanished string              `toml:"vanished" doc:"a file that was found and is gone before it is read to its end: fail or skip (with a warning)"`
 	LookBack connectors.Duration `toml:"look_back" doc:"continuous mode: how long a file that is gone stays known, so that it is not read again when it comes back"`
 	SeenMax  int                 `toml:"seen_max" doc:"continuous mode: files remembered; beyond it the oldest are forgotten, and files not newer than those count as read"`
+
+	RotateWait connectors.Duration `toml:"rotate_wait" doc:"tail mode: how long a file that was rotated away must not grow before the new one is read"`
 }
 
 // NewSourceConfig returns the defaults.
@@ -71,6 +75,7 @@ func NewSourceConfig() *SourceConfig {
 		Vanished:         vanishedFail,
 		LookBack:         connectors.Duration(lookBackDefault),
 		SeenMax:          seenMaxDefault,
+		RotateWait:       connectors.Duration(rotateWaitDefault),
 	}
 }
 
@@ -85,7 +90,7 @@ func (c *SourceConfig) Validate(p *connectors.Problems) {
 			p.Addf("path", "%v", err)
 		}
 	}
-	p.OneOf("mode", c.Mode, modeOnce, modeContinuous)
+	p.OneOf("mode", c.Mode, modeOnce, modeContinuous, modeTail)
 	p.OneOf("vanished", c.Vanished, vanishedFail, vanishedSkip)
 	p.OneOf("invalid", c.Invalid, "", invalidKeep, invalidReplace, invalidFail)
 	if c.DiscoverInterval.D() < discoverIntervalMin {

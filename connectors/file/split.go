@@ -95,6 +95,13 @@ func appendString(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
+func appendBool(b []byte, v bool) []byte {
+	if v {
+		return append(b, 1)
+	}
+	return append(b, 0)
+}
+
 // decoder reads a position. The first error sticks; values after it are zero.
 type decoder struct {
 	in  []byte
@@ -141,6 +148,16 @@ func (d *decoder) varint() int64 {
 		return 0
 	}
 	d.in = d.in[n:]
+	return v
+}
+
+func (d *decoder) bool() bool {
+	if len(d.in) == 0 || d.in[0] > 1 {
+		d.fail("truth value is neither 0 nor 1")
+		return false
+	}
+	v := d.in[0] == 1
+	d.in = d.in[1:]
 	return v
 }
 

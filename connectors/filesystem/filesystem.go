@@ -49,7 +49,8 @@ type Abilities struct {
 	ExclusivePublish bool
 	// RangeRead: OpenAt with an offset costs no read of what lies before it.
 	RangeRead bool
-	// Tail: a file may be read while another process appends to it.
+	// Tail: a file may be read while another process appends to it. A reader that met the end
+	// goes on when there is more, also after the file was renamed or removed.
 	Tail bool
 }
 

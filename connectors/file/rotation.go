@@ -1,0 +1,217 @@
+package file
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/wasmflow/wasmflow/connectors/filesystem"
+)
+
+// rotatedSuffix is what tools that rotate logs append to a name: a number, a date, "old" or
+// "bak", and the extension of a compressor. Names that only look similar are files of their own.
+const rotatedSuffix = `\A[._-](\d[\dT:._-]*|old|bak)(\.(gz|gzip|bz2|xz|zst|deflate))?\z`
+
+// rotatedName tells rotated files by their names. It is made once for a source.
+type rotatedName struct{ suffix *regexp.Regexp }
+
+func newRotatedName() rotatedName { return rotatedName{regexp.MustCompile(rotatedSuffix)} }
+
+// of reports whether name is base with a suffix of rotation.
+func (r rotatedName) of(name, base string) bool {
+	rest, ok := strings.CutPrefix(name, base)
+	return ok && r.suffix.MatchString(rest)
+}
+
+// base returns the first path that is p without a suffix of rotation and for which live is true.
+func (r rotatedName) base(p string, live func(string) bool) (string, bool) {
+	from := strings.LastIndexByte(p, '/') + 2 // a name has at least one byte before a suffix
+	for i := from; i < len(p); i++ {
+		if strings.IndexByte("._-", p[i]) >= 0 && r.suffix.MatchString(p[i:]) && live(p[:i]) {
+			return p[:i], true
+		}
+	}
+	return "", false
+}
+
+// rotated returns the rotated files of a followed path, oldest first.
+func (s *Source) rotated(ctx context.Context, live string) ([]filesystem.Info, error) {
+	var out []filesystem.Info
+	for info, err := range s.fs.List(ctx, path.Dir(live), false) {
+		switch {
+		case errors.Is(err, filesystem.ErrNotFound):
+			return nil, nil
+		case err != nil:
+			return nil, fmt.Errorf("looking for rotated files of %s: %w", live, err)
+		case !info.Dir && s.rotation.of(info.Path, live):
+			out = append(out, info)
+		}
+	}
+	slices.SortFunc(out, func(a, b filesystem.Info) int {
+		return cmp.Or(a.ModTime.Compare(b.ModTime), cmp.Compare(a.Path, b.Path))
+	})
+	return out, nil
+}
+
+// byIdentity looks for a file in the folder of p.
+func (s *Source) byIdentity(
+	ctx context.Context, p, identity string,
+) (found filesystem.Info, ok bool, err error) {
+	if identity == "" {
+		return found, false, nil
+	}
+	for info, err := range s.fs.List(ctx, path.Dir(p), false) {
+		switch {
+		case errors.Is(err, filesystem.ErrNotFound):
+			return found, false, nil
+		case err != nil:
+			return found, false, fmt.Errorf("looking for the file of %s: %w", p, err)
+		case !info.Dir && info.Identity == identity:
+			return info, true, nil
+		}
+	}
+	return found, false, nil
+}
+
+// openProven opens a file at pos.offset if it holds, right before it, the bytes that were read
+// there; a file of which nothing was read is known by its identity. Otherwise it returns nil.
+func (s *Source) openProven(
+	ctx context.Context, info filesystem.Info, pos tailPosition,
+) (in io.ReadCloser, trail []byte, err error) {
+	if pos.trailBytes == 0 && info.Identity != pos.identity {
+		return nil, nil, nil
+	}
+	in, err = s.openAt(ctx, info.Path, pos.offset-int64(pos.trailBytes))
+	if errors.Is(err, ErrVanished) || errors.Is(err, ErrShrunk) {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	trail = make([]byte, pos.trailBytes, trailBytesMax)
+	_, err = io.ReadFull(in, trail)
+	if err == nil && (pos.trailBytes == 0 || sumOf(trail) == pos.trailSum) {
+		return in, trail, nil
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = nil
+	}
+	if err = errors.Join(err, in.Close()); err != nil {
+		return nil, nil, fmt.Errorf("reading %s: %w", info.Path, err)
+	}
+	return nil, nil, nil
+}
+
+// proves reports whether info is the file of pos.
+func (s *Source) proves(ctx context.Context, info filesystem.Info, pos tailPosition) (bool, error) {
+	in, _, err := s.openProven(ctx, info, pos)
+	if in == nil || err != nil {
+		return false, err
+	}
+	return true, in.Close()
+}
+
+// locate finds the file of a restored position: under its path, by its identity under another
+// name, or by its content, when it was copied or compressed or the device got another number.
+func (f *follower) locate(ctx context.Context, now time.Time) (bool, error) {
+	live, there, err := f.live(ctx)
+	if err != nil {
+		return false, err
+	}
+	var candidates []filesystem.Info
+	if there && live.Identity == f.tail.identity {
+		candidates = append(candidates, live)
+	} else if info, ok, err := f.source.byIdentity(ctx, f.tail.path, f.tail.identity); err != nil {
+		return false, err
+	} else if ok {
+		candidates = append(candidates, info)
+	}
+	if f.tail.offset > 0 {
+		rotated, err := f.source.rotated(ctx, f.tail.path)
+		if err != nil {
+			return false, err
+		}
+		candidates = append(candidates, rotated...)
+		if there {
+			candidates = append(candidates, live)
+		}
+	}
+	for _, info := range candidates {
+		if opened, err := f.open(ctx, info, f.tail, now); opened || err != nil {
+			return opened, err
+		}
+	}
+	if f.tail.offset == 0 {
+		f.tail.ended = true // nothing was read of it: what stands there now takes its place
+		return f.succeed(ctx, now)
+	}
+	gone := fault(f.tail.path, f.tail.offset, fmt.Errorf("%w, also under a rotated name", ErrVanished))
+	if f.source.cfg.Vanished == vanishedFail {
+		return false, gone
+	}
+	f.source.metrics.skipped.Inc()
+	f.source.env.Logger.Warn("the rest of a followed file is lost",
+		"source", f.source.env.Name, "reason", gone)
+	f.tail.ended = true
+	return f.succeed(ctx, now)
+}
+
+// live describes the file under the followed path.
+func (f *follower) live(ctx context.Context) (info filesystem.Info, there bool, err error) {
+	info, err = f.source.fs.Stat(ctx, f.tail.path)
+	if errors.Is(err, filesystem.ErrNotFound) {
+		return info, false, nil
+	}
+	if err != nil {
+		return info, false, fmt.Errorf("looking at %s: %w", f.tail.path, err)
+	}
+	return info, !info.Dir, nil
+}
+
+// succeed opens the next generation: the oldest rotated file that is newer than the last one,
+// when several rotations went by unseen, otherwise what stands under the path now.
+func (f *follower) succeed(ctx context.Context, now time.Time) (bool, error) {
+	last := f.position()
+	rotated, err := f.source.rotated(ctx, last.path)
+	if err != nil {
+		return false, err
+	}
+	for _, info := range rotated {
+		if info.ModTime.UnixNano() <= last.modTime {
+			continue
+		}
+		copied, err := f.source.proves(ctx, info, last)
+		if err != nil {
+			return false, err
+		}
+		if !copied {
+			return f.open(ctx, info, generationAfter(last, info), now)
+		}
+	}
+	live, there, err := f.live(ctx)
+	if !there || err != nil {
+		return false, err
+	}
+	if last.trailBytes > 0 {
+		// The very file came back: go on in it, since it was not read to another end.
+		if opened, err := f.open(ctx, live, last, now); opened || err != nil {
+			return opened, err
+		}
+	}
+	return f.open(ctx, live, generationAfter(last, live), now)
+}
+
+// generationAfter returns the beginning of the generation in info.
+func generationAfter(last tailPosition, info filesystem.Info) tailPosition {
+	return tailPosition{
+		path: last.path, generation: last.generation + 1, identity: info.Identity,
+		modTime: info.ModTime.UnixNano(),
+	}
+}

@@ -1,0 +1,73 @@
+package file
+
+import (
+	"encoding/binary"
+	"fmt"
+	"hash/fnv"
+
+	"github.com/wasmflow/wasmflow/checkpoint"
+)
+
+// trailBytesMax is how many of the bytes before a position prove that a file is the one that was
+// read: enough for the time stamp of a log line.
+const trailBytesMax = 64
+
+// identityBytesMax bounds an identity in a decoded position.
+const identityBytesMax = 1 << 10
+
+// tailPosition is the place in a followed path. The files that stand under the path one after the
+// other are its generations; (generation, offset) is the position of a record.
+type tailPosition struct {
+	path       string
+	generation uint64
+	offset     int64 // of the first byte that is in no record yet
+	identity   string
+	modTime    int64  // Unix nanoseconds, as last seen
+	trailBytes int    // so many bytes before offset
+	trailSum   uint64 // have this hash
+	ended      bool   // the generation is read to its end, the next one is awaited
+}
+
+// sumOf hashes the trail of a position. It guards against mistakes, not against malice.
+func sumOf(trail []byte) uint64 {
+	h := fnv.New64a()
+	_, _ = h.Write(trail)
+	return h.Sum64()
+}
+
+func (p tailPosition) encode() checkpoint.Position {
+	b := make([]byte, 0, 64+len(p.path)+len(p.identity))
+	b = append(b, kindTail)
+	b = appendString(b, p.path)
+	b = binary.AppendUvarint(b, p.generation)
+	b = binary.AppendUvarint(b, uint64(p.offset))
+	b = appendString(b, p.identity)
+	b = binary.AppendVarint(b, p.modTime)
+	b = binary.AppendUvarint(b, uint64(p.trailBytes))
+	b = binary.AppendUvarint(b, p.trailSum)
+	b = appendBool(b, p.ended)
+	return checkpoint.Position{Version: positionVersion, Data: b}
+}
+
+func decodeTail(p checkpoint.Position) (tailPosition, error) {
+	d, err := newDecoder(p, kindTail)
+	if err != nil {
+		return tailPosition{}, err
+	}
+	out := tailPosition{
+		path: d.string(pathBytesMax), generation: d.uvarint(), offset: d.length(),
+		identity: d.string(identityBytesMax), modTime: d.varint(),
+	}
+	trail := d.length()
+	out.trailSum = d.uvarint()
+	out.ended = d.bool()
+	if err := d.finish(); err != nil {
+		return tailPosition{}, err
+	}
+	if out.path == "" || trail > trailBytesMax || trail > out.offset {
+		return tailPosition{}, fmt.Errorf("%w: %q at %d.%d with a trail of %d",
+			checkpoint.ErrCorrupt, out.path, out.generation, out.offset, trail)
+	}
+	out.trailBytes = int(trail)
+	return out, nil
+}
