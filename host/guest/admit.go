@@ -174,16 +174,12 @@ func checkTables(m *wasm.Module, _ Limits) error {
 	return nil
 }
 
-// checkStart allows a start function, which some compilers emit for their globals: it runs like
-// _initialize does, with the same limits, before anything else. It is the module's own, because no
-// function that may be imported has its type.
+// checkStart refuses a start function: it would run as a part of instantiation, before the host can
+// tell the guest's time or bound it, and compilers have _initialize for the same purpose.
 func checkStart(m *wasm.Module, _ Limits) error {
 	if !m.HasStart {
 		return nil
 	}
-	if t := m.FuncType(m.Start); !t.Equal(wasm.FuncType{}) {
-		return refuse("build it again: the file is damaged",
-			"has a start function %s, it must be () -> ()", t)
-	}
-	return nil
+	return refuse("export it as _initialize instead (AssemblyScript: --exportStart _initialize)",
+		"has a start function")
 }

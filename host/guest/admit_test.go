@@ -85,14 +85,17 @@ func TestLoadRefuses(t *testing.T) {
 			Guest{Tables: [][]byte{Join([]byte{FuncRef, 1, 1}, U32(2_000_000))},
 				Process: []byte{0xd0, FuncRef, 0x41, 0, 0xfc, 0x0f, 0}}.Module(),
 			[]string{"tables of 2000000 elements"}},
-		"start of a wrong type": {startAt(0), []string{"start function () -> i32"}},
+		"start function": {Guest{Start: []byte{}}.Module(),
+			[]string{"has a start function", "--exportStart _initialize"}},
 
 		"unknown import": {imports(Import("env", "emscripten_resize_heap", Func, TypeReserve)),
 			[]string{"env.emscripten_resize_heap", "link what defines it"}},
 		"import of state": {imports(Import("wasmflow", "state_get", Func, TypeLog)),
 			[]string{`"state" is specified in ABI 1`, "not offered", "without state"}},
+		"exit in start": {Guest{Imports: [][]byte{wasi("proc_exit", TypeExit)}, StartExport: Join(
+			I32Const(1), Call(0))}.Module(), []string{"trapped in _start: exit with code 1"}},
 		"unknown host function": {imports(Import("wasmflow", "fetch", Func, TypeVoid)),
-			[]string{"imports wasmflow.fetch, which the host does not offer"}},
+			[]string{"imports wasmflow.fetch, which the host does not offer", "log, metric"}},
 		"log of a wrong type": {imports(Import("wasmflow", "log", Func, TypeVoid)),
 			[]string{"wasmflow.log as () -> (), the host offers (i32, i32, i32) -> ()"}},
 		"GOOS=js":        {imports(Import("gojs", "runtime.wasmExit", Func, TypeExit)), []string{"GOOS=wasip1"}},
@@ -111,8 +114,6 @@ func TestLoadRefuses(t *testing.T) {
 		"unknown role":     {Guest{Description: DescriptionOf("wizard")}.Module(), []string{"wizard"}},
 		"role of later": {Guest{Description: DescriptionOf("key_selector")}.Module(),
 			[]string{"key_selector", "not offered by this version", "update wasmflow"}},
-		"trap at start": {Guest{Start: Unreachable()}.Module(),
-			[]string{"trapped in its start function: unreachable", "mend the plugin"}},
 		"trap in initialize": {Guest{Initialize: Unreachable()}.Module(),
 			[]string{"trapped in _initialize: unreachable"}},
 		"data beyond memory": {Guest{Data: [][]byte{DataAt(-16, []byte("x"))}}.Module(),
@@ -136,14 +137,6 @@ func TestLoadRefuses(t *testing.T) {
 func hugeLocals() []byte {
 	return Module(Section(Types, Vec(Type(nil, nil))), Section(Functions, Vec(U32(0))),
 		Section(Code, Vec(BodyWithLocals([][]byte{Join(U32(1<<32-1), []byte{I32})}))))
-}
-
-// startAt is a guest whose start function is the given one.
-func startAt(function uint32) []byte {
-	m := Guest{Start: []byte{}}.Module()
-	at := strings.Index(string(m), string(Section(Start, U32(5))))
-	m[at+2] = byte(function)
-	return m
 }
 
 func TestLoadSizeAndPin(t *testing.T) {
@@ -178,6 +171,16 @@ func TestLoadSizeAndPin(t *testing.T) {
 	cancel()
 	_, err = rt.Load(canceled, guest.Source{Path: path}, guest.Limits{})
 	require.ErrorIs(t, err, context.Canceled)
+}
+
+func TestStartMayExitWithZero(t *testing.T) {
+	exit := Import("wasi_snapshot_preview1", "proc_exit", Func, TypeExit)
+	m, err := load(t, Guest{Imports: [][]byte{exit}, StartExport: Join(I32Const(0), Call(0))}.Module(),
+		guest.Limits{})
+	require.NoError(t, err)
+	in := instantiate(t, m, guest.InstanceConfig{})
+	_, err = in.Process(context.Background(), guest.Call{})
+	require.NoError(t, err)
 }
 
 func TestOpenIsChecked(t *testing.T) {

@@ -45,7 +45,7 @@ func (e *effects) log(record uint32, level abi.LogLevel, text []byte) {
 	e.list = append(e.list, effect{record: record, level: level, from: from, to: len(e.text)})
 }
 
-// metric reports whether the name is one: letters, digits and '_', and not one too many.
+// metric reports whether the name is one: lower-case letters, digits and '_'.
 func (e *effects) metric(record uint32, kind abi.MetricKind, name []byte, value float64) bool {
 	i, ok := e.nameOf[string(name)]
 	if !ok {
@@ -84,7 +84,7 @@ func metricName(name []byte) bool {
 		return false
 	}
 	for i, c := range name {
-		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_'
+		letter := c >= 'a' && c <= 'z' || c == '_'
 		if !letter && (i == 0 || c < '0' || c > '9') {
 			return false
 		}

@@ -48,7 +48,7 @@ func hostMetric(in *Instance, mem api.Memory, stack []uint64) {
 		panic(&abortError{fmt.Sprintf("%s: unknown kind %d", call, kind)})
 	}
 	if !in.effects.metric(in.currentRecord(mem), kind, name, value) {
-		panic(&abortError{fmt.Sprintf("%s: %q is not a name of letters, digits and '_' of at most %d",
+		panic(&abortError{fmt.Sprintf("%s: %q is not a name of a-z, 0-9 and '_' of at most %d",
 			call, clip(printable(string(name)), metricNameBytesMax), metricNameBytesMax)})
 	}
 }

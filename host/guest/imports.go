@@ -123,7 +123,7 @@ func unknownImport(i wasm.Import, name string) error {
 			"imports %s: %q is specified in ABI %d and %w", name, capability, abi.Major,
 			abi.ErrUnsupported)
 	}
-	remedy := "the host offers the modules wasmflow, wasi_snapshot_preview1 and env.abort"
+	remedy := "the host offers log, metric of module wasmflow, wasi_snapshot_preview1, and env.abort"
 	switch {
 	case i.Module == "gojs" || i.Module == "go":
 		remedy = "build with GOOS=wasip1 GOARCH=wasm and -buildmode=c-shared, not for JavaScript"

@@ -98,14 +98,14 @@ func (m *Module) start(ctx context.Context, cfg InstanceConfig) (*Instance, erro
 	in := &Instance{module: m, out: newOutlet(cfg, m.limits.LogLines, m.now)}
 	in.call.instance = in
 	in.clock.begin(cfg.Time)
-	in.random.begin(cfg.Key.Call("", 0, 0, 0))
+	in.random.begin(cfg.Key.Call("", 0, 0, 0, 0))
 
 	in.call.Context = ctx
 	mod, err := m.runtime.InstantiateModule(&in.call, m.compiled,
 		wazero.NewModuleConfig().WithName("").WithStartFunctions())
 	in.call.Context = nil
 	if err != nil {
-		return nil, in.trap("its start function", err)
+		return nil, in.trap("its instantiation", err)
 	}
 	in.wasm, in.memory = mod, mod.Memory()
 	in.reserve = mod.ExportedFunction(abi.ExportReserve)
@@ -124,10 +124,18 @@ func (in *Instance) initialize(ctx context.Context) error {
 		}
 		in.budget = budget
 	}
-	for _, name := range [...]string{abi.ExportInitialize, abi.ExportStart} {
-		if fn := in.wasm.ExportedFunction(name); fn != nil {
-			return in.enter(ctx, name, fn, nil)
+	if fn := in.wasm.ExportedFunction(abi.ExportInitialize); fn != nil {
+		return in.enter(ctx, abi.ExportInitialize, fn, nil)
+	}
+	if fn := in.wasm.ExportedFunction(abi.ExportStart); fn != nil {
+		err := in.enter(ctx, abi.ExportStart, fn, nil)
+		var exit *exitError
+		if errors.As(err, &exit) && exit.code == 0 {
+			// The main function of some languages ends so where others return.
+			in.dead = false
+			return nil
 		}
+		return err
 	}
 	return nil
 }

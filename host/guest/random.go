@@ -28,15 +28,17 @@ func NewSeedKey(job, function string) SeedKey {
 	return SeedKey(h.Sum(nil))
 }
 
-// Call derives the seed of a call from the place of the first record it handles, so that a new
-// instance in place of an old one draws the same numbers for the same records, and not those it
-// drew for others. It does not allocate for split names up to 256 bytes.
-func (k *SeedKey) Call(split string, positionHi, positionLo, ordinal uint64) Seed {
-	var buf [32 + 3*8 + 256]byte
+// Call derives the seed of a call from the place of the first record it handles, and of the cursor
+// where that record is continued, so that a new instance in place of an old one draws the same
+// numbers for the same records, and not those it drew for others. It does not allocate for split
+// names up to 256 bytes.
+func (k *SeedKey) Call(split string, positionHi, positionLo, ordinal, cursor uint64) Seed {
+	var buf [32 + 4*8 + 256]byte
 	b := append(buf[:0], k[:]...)
 	b = binary.LittleEndian.AppendUint64(b, positionHi)
 	b = binary.LittleEndian.AppendUint64(b, positionLo)
 	b = binary.LittleEndian.AppendUint64(b, ordinal)
+	b = binary.LittleEndian.AppendUint64(b, cursor)
 	b = append(b, split...)
 	return sha256.Sum256(b)
 }

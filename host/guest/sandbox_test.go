@@ -64,7 +64,7 @@ func TestRandomIsKeyedByTheCall(t *testing.T) {
 	}
 	a := instantiate(t, m, guest.InstanceConfig{Key: key})
 	b := instantiate(t, m, guest.InstanceConfig{Key: key})
-	one, two := key.Call("orders-0", 0, 1, 0), key.Call("orders-0", 0, 2, 0)
+	one, two := key.Call("orders-0", 0, 1, 0, 0), key.Call("orders-0", 0, 2, 0, 0)
 
 	first := draw(a, one)
 	want := make([]byte, 16)
@@ -84,7 +84,8 @@ func TestSeedsDiffer(t *testing.T) {
 				for i := range uint64(2) {
 					name := fmt.Sprint(job, "/", function, "/", split, "/", i)
 					seeds := []guest.Seed{
-						key.Call(split, i, 5, 5), key.Call(split, 5, i, 5), key.Call(split, 5, 5, i),
+						key.Call(split, i, 5, 5, 5), key.Call(split, 5, i, 5, 5),
+						key.Call(split, 5, 5, i, 5), key.Call(split, 5, 5, 5, i),
 					}
 					for _, s := range seeds {
 						require.Empty(t, seen[s], name)
@@ -95,7 +96,7 @@ func TestSeedsDiffer(t *testing.T) {
 		}
 	}
 	key := guest.NewSeedKey("job", "f")
-	require.Zero(t, testing.AllocsPerRun(100, func() { key.Call("orders-0", 0, 1, 0) }))
+	require.Zero(t, testing.AllocsPerRun(100, func() { key.Call("orders-0", 0, 1, 0, 0) }))
 }
 
 func TestNoWorldOutside(t *testing.T) {

@@ -34,8 +34,9 @@ type Guest struct {
 	Type        []byte   // TypeExtra
 
 	Marker, Describe, Open, Reserve, Process []byte
-	// Start, if not nil, becomes the module's start function; Initialize is exported.
-	Start, Initialize []byte
+	// Start, if not nil, becomes the module's start function; the other two are exported as
+	// _initialize and _start.
+	Start, Initialize, StartExport []byte
 
 	Pages   uint32
 	Tables  [][]byte
@@ -45,7 +46,7 @@ type Guest struct {
 }
 
 // FirstFunction is the index of the marker: imports come before it, then follow describe, open,
-// reserve, process, start and initialize.
+// reserve, process, start, _initialize, _start.
 func (g Guest) FirstFunction() uint32 { return uint32(len(g.Imports)) }
 
 // DescriptionOf returns a description with one function per role given, named f0, f1, ...
@@ -77,9 +78,10 @@ func (g Guest) Module() []byte {
 		Body(or(g.Process, I32Const(0))...),
 		Body(g.Start...),
 		Body(g.Initialize...),
+		Body(g.StartExport...),
 	}
 	functions := Vec(U32(TypeI32), U32(TypeI64), U32(TypeOpen), U32(TypeReserve), U32(TypeProcess),
-		U32(TypeVoid), U32(TypeVoid))
+		U32(TypeVoid), U32(TypeVoid), U32(TypeVoid))
 	data := append([][]byte{DataAt(DescriptionAt, []byte(g.Description))}, g.Data...)
 	sections := [][]byte{
 		Section(Types, guestTypes(g.Type)),
@@ -110,8 +112,12 @@ func (g Guest) exports() [][]byte {
 	var out [][]byte
 	names := []string{"wasmflow_abi_v1", "wasmflow_describe", "wasmflow_open", "wasmflow_reserve",
 		"wasmflow_process"}
+	names = append(names, "", "", "")
 	if g.Initialize != nil {
-		names = append(names, "", "_initialize")
+		names[6] = "_initialize"
+	}
+	if g.StartExport != nil {
+		names[7] = "_start"
 	}
 	for i, name := range names {
 		if name != "" && !slices.Contains(g.Without, name) {
