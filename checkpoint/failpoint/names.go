@@ -6,7 +6,18 @@ import "slices"
 const EnvVar = "WASMFLOW_FAILPOINTS"
 
 // table lists every place as "package/where", sorted, each with one call of Hit in the repository.
-var table = [...]string{}
+var table = [...]string{
+	"storelog/after-applied",
+	"storelog/before-applied",
+	"storelog/claim-after-publish",
+	"storelog/claim-before-publish",
+	"storelog/claimed",
+	"storelog/decide-after-publish",
+	"storelog/decide-before-publish",
+	"storelog/decided",
+	"storelog/retain-before-remove",
+	"storelog/store-module",
+}
 
 // Names returns every place there is, sorted.
 func Names() []string { return slices.Clone(table[:]) }

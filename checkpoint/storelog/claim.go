@@ -1,0 +1,237 @@
+package storelog
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/wasmflow/wasmflow/checkpoint"
+	"github.com/wasmflow/wasmflow/checkpoint/failpoint"
+)
+
+// claimAttemptsMax bounds the race for the next number against an owner that still decides. Each
+// attempt costs one listing and one publication, about what an epoch costs the other, so a few
+// lose and very many losses mean that something else is wrong.
+const claimAttemptsMax = 100
+
+// Claim implements checkpoint.CommitLog. The manifest it returns is the claim record: what the
+// last record held, under this owner. It is ErrFenced when another owner claimed since a claim
+// of this Log, ErrBusy when another process holds the lock, ErrOtherJob and ErrRefused when the
+// store does not fit the job file.
+func (l *Log) Claim(ctx context.Context) (checkpoint.Manifest, bool, error) {
+	if l.fenced {
+		return checkpoint.Manifest{}, false, fmt.Errorf("claiming job %q: %w",
+			l.job, checkpoint.ErrFenced)
+	}
+	if err := l.lock(ctx); err != nil {
+		return checkpoint.Manifest{}, false, err
+	}
+	l.last = 0 // nothing can be done under the old claim any more
+	nonce := l.opts.Nonce()
+	l.mine[nonce] = struct{}{}
+	for range claimAttemptsMax {
+		base, found, err := l.base(ctx)
+		if err != nil {
+			return checkpoint.Manifest{}, false, err
+		}
+		record, err := l.record(ctx, base, found, nonce)
+		if err != nil {
+			return checkpoint.Manifest{}, false, err
+		}
+		won, err := l.publishClaim(ctx, record)
+		if err != nil {
+			return checkpoint.Manifest{}, false, err
+		}
+		if won {
+			return record, found, l.settle(ctx, record)
+		}
+		// Somebody took the number: an owner that decided one more epoch, or another claim.
+		// What it wrote must be carried on, so begin again.
+	}
+	return checkpoint.Manifest{}, false, fmt.Errorf("claiming job %q: %w: lost the race for the "+
+		"next record %d times", l.job, checkpoint.ErrOutcomeUnknown, claimAttemptsMax)
+}
+
+func (l *Log) lock(ctx context.Context) error {
+	if l.opts.Lock == nil || l.locked {
+		return nil
+	}
+	if err := l.opts.Lock.Lock(ctx, l.opts.Takeover); err != nil {
+		return fmt.Errorf("claiming job %q: %w", l.job, err)
+	}
+	l.locked = true
+	return nil
+}
+
+// base reads the record that the claim builds on and checks that it may.
+func (l *Log) base(ctx context.Context) (checkpoint.Manifest, bool, error) {
+	last, found, err := l.Last(ctx)
+	if err != nil {
+		return checkpoint.Manifest{}, false, l.explainDamage(err)
+	}
+	if err := l.checkHint(ctx, last, found); err != nil {
+		return checkpoint.Manifest{}, false, err
+	}
+	if !found {
+		return checkpoint.Manifest{}, false, l.checkEmpty()
+	}
+	switch _, own := l.mine[last.Owner.Nonce]; {
+	case l.owned && !own:
+		// S4: claiming over a newer owner would fence it, it would claim over this one, and so
+		// on for ever.
+		return checkpoint.Manifest{}, false,
+			l.fence(fmt.Sprintf("claiming job %q again", l.job), last.Owner)
+	case last.Kind == checkpoint.KindSeal:
+		return checkpoint.Manifest{}, false, fmt.Errorf("claiming job %q: %w: its log moved from "+
+			"the store to %q; set checkpoint.log to that", l.job, checkpoint.ErrRefused, last.Log)
+	case l.opts.JobID != "" && last.JobID != l.opts.JobID:
+		return checkpoint.Manifest{}, false, fmt.Errorf("claiming job %q: %w: its records are of "+
+			"job id %s, the job file pins %s", l.job, checkpoint.ErrOtherJob, last.JobID, l.opts.JobID)
+	}
+	return last, true, nil
+}
+
+// explainDamage adds what a person can do when the newest record cannot be read. Going on from an
+// older one by itself would publish everything since a second time.
+func (l *Log) explainDamage(err error) error {
+	if errors.Is(err, checkpoint.ErrCorrupt) {
+		return fmt.Errorf("claiming job %q: %w; look at it with `wasmflow fsck`, restore the file "+
+			"from a backup, or move it away and start from an epoch before it with --epoch",
+			l.job, err)
+	}
+	return fmt.Errorf("claiming job %q: %w", l.job, err)
+}
+
+// checkHint compares the records with what the hint remembers of them.
+func (l *Log) checkHint(ctx context.Context, last checkpoint.Manifest, found bool) error {
+	hint, hinted, err := l.Hint(ctx)
+	if err != nil {
+		return fmt.Errorf("claiming job %q: %w; the file is a hint: when `wasmflow fsck` finds the "+
+			"records right, remove it", l.job, err)
+	}
+	switch {
+	case !hinted:
+		return nil
+	case hint.JobName != l.job || found && hint.JobID != last.JobID:
+		return fmt.Errorf("claiming job %q: %w: the records are of job id %q, the file %s/%s "+
+			"says %q, named %q; restore the one that is wrong", l.job, checkpoint.ErrOtherJob,
+			last.JobID, l.dir, hintName, hint.JobID, hint.JobName)
+	case hint.Log != Name:
+		return fmt.Errorf("claiming job %q: %w: its log is %q; set checkpoint.log to that",
+			l.job, checkpoint.ErrRefused, hint.Log)
+	case hint.LastEpoch <= last.Epoch || l.opts.Fresh || l.opts.Restore != 0:
+		return nil
+	}
+	return fmt.Errorf("claiming job %q: %w: %s ends at record %d, but record %d was there before; "+
+		"put the records back, or say where to start with --epoch N or --fresh",
+		l.job, checkpoint.ErrRefused, l.dir, last.Epoch, hint.LastEpoch)
+}
+
+func (l *Log) checkEmpty() error {
+	if l.opts.Restore != 0 {
+		return fmt.Errorf("claiming job %q: %w: there is no epoch %d, the job never ran in %s",
+			l.job, checkpoint.ErrRefused, l.opts.Restore, l.dir)
+	}
+	return nil
+}
+
+// record makes the claim record on top of base.
+func (l *Log) record(
+	ctx context.Context, base checkpoint.Manifest, found bool, nonce string,
+) (checkpoint.Manifest, error) {
+	m := base
+	switch {
+	case l.owned: // only the first claim starts elsewhere
+	case l.opts.Fresh:
+		// What is decided stays so: it is published even if its positions are given up.
+		m.Sources, m.State, m.Modules = nil, nil, nil
+	case l.opts.Restore != 0:
+		restored, err := l.LoadEpoch(ctx, l.opts.Restore)
+		if err != nil {
+			return checkpoint.Manifest{}, err
+		}
+		m = restored
+	}
+	hint, _, err := l.Hint(ctx)
+	if err != nil {
+		return checkpoint.Manifest{}, err
+	}
+	listed, err := l.list(ctx)
+	if err != nil {
+		return checkpoint.Manifest{}, err
+	}
+	if !found {
+		m.JobID = cmp.Or(l.opts.JobID, hint.JobID, l.opts.NewID())
+	}
+	m.Kind, m.Log, m.JobName = checkpoint.KindClaim, Name, l.job
+	// I4: also numbers of records that were lost are not used again, as far as anything here
+	// remembers them. An applied mark would speak for the wrong epoch.
+	m.Epoch = max(base.Epoch, hint.LastEpoch, listed.highestApplied()) + 1
+	m.Previous = base.Previous
+	if base.Kind == checkpoint.KindEpoch {
+		m.Previous = base.Epoch
+	}
+	m.Owner = checkpoint.Owner{
+		Number: max(base.Owner.Number, hint.Claim) + 1,
+		Nonce:  nonce, Host: l.opts.Host, PID: l.opts.PID,
+	}
+	m.CreatedMillis = 0
+	l.stamp(&m)
+	return m, nil
+}
+
+// publishClaim publishes the claim record. It returns false when the number went to somebody
+// else.
+func (l *Log) publishClaim(ctx context.Context, m checkpoint.Manifest) (bool, error) {
+	doing := fmt.Sprintf("claiming job %q", l.job)
+	data, err := checkpoint.EncodeManifest(m)
+	if err != nil {
+		return false, fmt.Errorf("%s: %w", doing, err)
+	}
+	if err := failpoint.Hit("storelog/claim-before-publish"); err != nil {
+		return false, fmt.Errorf("%s: %w", doing, err)
+	}
+	// Not mine before it is published; set now because publish tells mine from others by it.
+	l.owner = m.Owner
+	standing, err := l.publish(ctx, m.Epoch, data)
+	if err != nil {
+		return false, fmt.Errorf("%s with record %d: %w", doing, m.Epoch, err)
+	}
+	if standing.Owner != l.owner {
+		return false, nil
+	}
+	_ = failpoint.Hit("storelog/claim-after-publish")
+	return true, l.checkHighest(ctx, doing, m.Epoch)
+}
+
+// settle takes possession after the claim record stands: from here on the owner may create,
+// publish and delete (I1).
+func (l *Log) settle(ctx context.Context, m checkpoint.Manifest) error {
+	l.owned, l.jobID = true, m.JobID
+	l.last, l.previous = m.Epoch, m.Previous
+	l.claimed, l.kept, l.damaged = keptOf(m), nil, 0
+	l.stored = map[string]struct{}{}
+	chain, err := l.Chain(ctx)
+	var damage *DamagedError
+	switch {
+	case errors.As(err, &damage) && isUnreadable(err):
+		l.damaged = damage.Number
+		l.opts.Logger.Warn("reading the history of the checkpoint store", "job", l.job, "error", err)
+	case err != nil:
+		return fmt.Errorf("claiming job %q: reading its history: %w", l.job, err)
+	}
+	for _, decided := range slices.Backward(chain) {
+		l.kept = append(l.kept, keptOf(decided))
+	}
+	if err := l.writeHint(ctx); err != nil {
+		return fmt.Errorf("claiming job %q: %w", l.job, err)
+	}
+	_ = failpoint.Hit("storelog/claimed")
+	if err := l.retain(ctx); err != nil {
+		// What is left over costs space only; the next epoch tries again.
+		l.opts.Logger.Warn("cleaning up the checkpoint store", "job", l.job, "error", err)
+	}
+	return nil
+}

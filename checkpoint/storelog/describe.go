@@ -1,0 +1,117 @@
+package storelog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/wasmflow/wasmflow/checkpoint"
+	"github.com/wasmflow/wasmflow/connectors/filesystem"
+)
+
+// Entry describes one record for a person.
+type Entry struct {
+	Number       checkpoint.Epoch
+	Kind         checkpoint.Kind
+	Owner        checkpoint.Owner
+	Created      time.Time
+	Parallelism  int
+	Splits       int // unfinished ones
+	Committables int
+	// Decided tells that the record is an epoch of the chain: `run --epoch` can start from it.
+	Decided bool
+	// Applied tells that its output is known to be published.
+	Applied bool
+	Err     error // why it cannot be read; the fields above but Number are zero then
+}
+
+// Describe lists every record, in order of numbers.
+func (v *View) Describe(ctx context.Context) ([]Entry, error) {
+	l, err := v.list(ctx)
+	if err != nil {
+		return nil, err
+	}
+	chain, err := v.Chain(ctx)
+	if err != nil && !isUnreadable(err) && !errors.Is(err, checkpoint.ErrOtherJob) {
+		return nil, err
+	}
+	decided := map[checkpoint.Epoch]bool{}
+	known := l.highestApplied()
+	for _, m := range chain {
+		decided[m.Epoch] = true
+		known = max(known, m.Previous) // I3: committed before its successor was decided
+	}
+	entries := make([]Entry, 0, len(l.records))
+	for _, n := range l.records {
+		m, err := v.Record(ctx, n)
+		if errors.Is(err, filesystem.ErrNotFound) {
+			continue
+		}
+		entry := Entry{Number: n, Err: err}
+		if err == nil {
+			entry = entryOf(m)
+			entry.Decided = decided[n]
+			entry.Applied = decided[n] && n <= known
+		}
+		entries = append(entries, entry)
+	}
+	return entries, nil
+}
+
+func entryOf(m checkpoint.Manifest) Entry {
+	e := Entry{
+		Number: m.Epoch, Kind: m.Kind, Owner: m.Owner, Created: time.UnixMilli(m.CreatedMillis),
+		Parallelism: m.Parallelism, Committables: len(m.Committables),
+	}
+	for _, s := range m.Sources {
+		e.Splits += len(s.Splits)
+	}
+	return e
+}
+
+// Consequences says in words what a start with Options.Fresh or Options.Restore does to output
+// that is there already. It is empty for a job that has decided nothing.
+func (v *View) Consequences(
+	ctx context.Context, fresh bool, restore checkpoint.Epoch,
+) (string, error) {
+	chain, err := v.Chain(ctx)
+	if err != nil && (restore == 0 || !isUnreadable(err)) {
+		return "", err
+	}
+	if len(chain) == 0 {
+		return "", nil
+	}
+	last := chain[0]
+	switch {
+	case fresh:
+		return fmt.Sprintf("job %q begins anew although it has decided epochs up to %d (%s): the "+
+			"sources %s are read from their start modes again, and everything written since the "+
+			"first run is written a second time. Output of the last decided epoch is still "+
+			"published.", v.job, last.Epoch, stamp(last), sourcesOf(last)), nil
+	case restore != 0:
+		from, err := v.LoadEpoch(ctx, restore)
+		if err != nil {
+			return "", err
+		}
+		return fmt.Sprintf("job %q goes back from epoch %d (%s) to epoch %d (%s): everything that "+
+			"was published after epoch %d is written a second time.", v.job, last.Epoch,
+			stamp(last), from.Epoch, stamp(from), from.Epoch), nil
+	}
+	return "", nil
+}
+
+func stamp(m checkpoint.Manifest) string {
+	return time.UnixMilli(m.CreatedMillis).UTC().Format(time.RFC3339)
+}
+
+func sourcesOf(m checkpoint.Manifest) string {
+	names := make([]string, 0, len(m.Sources))
+	for _, s := range m.Sources {
+		names = append(names, s.Name)
+	}
+	slices.Sort(names)
+	return strings.Join(names, ", ")
+}

@@ -1,0 +1,340 @@
+package storelog
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/wasmflow/wasmflow/checkpoint"
+	"github.com/wasmflow/wasmflow/checkpoint/failpoint"
+	"github.com/wasmflow/wasmflow/connectors/filesystem"
+)
+
+// Name is what manifests call this log.
+const Name = "store"
+
+// DefaultRetain is how many decided epochs are kept when the job file says nothing: a few to go
+// back to by hand; running needs one.
+const DefaultRetain = 3
+
+// Locker keeps a second process off the job as a courtesy. Correctness never rests on it: a
+// store without locks has none.
+type Locker interface {
+	// Lock takes the lock or returns an error that wraps checkpoint.ErrBusy and names the
+	// holder. With takeover it always takes it.
+	Lock(ctx context.Context, takeover bool) error
+	// Unlock gives the lock back. Unlocking what is not locked does nothing.
+	Unlock() error
+}
+
+// Options say whose log it is and how to start.
+type Options struct {
+	FileSystem filesystem.FileSystem // must be able to publish exclusively
+	Root       string                // folder of the store
+	Job        string                // name of the job
+	JobID      string                // id the job file pins; empty for any
+	Host       string                // of the owner, for messages
+	PID        int                   // of the owner, for messages
+	Retain     int                   // decided epochs to keep; 0 is DefaultRetain
+	Lock       Locker                // nil for none
+	Takeover   bool                  // go on although another process holds the lock
+	Logger     *slog.Logger          // for clean-up that did not work; nil is slog.Default
+
+	// Fresh and Restore change what the first Claim carries; later claims of the same Log go
+	// on from there. Fresh drops positions and state and keeps the job's identity and the
+	// output that is decided. Restore carries the decided epoch of that number.
+	Fresh   bool
+	Restore checkpoint.Epoch
+
+	Now   func() time.Time // default time.Now
+	Nonce func() string    // 8 hex digits, different each time; default random
+	NewID func() string    // id of a new job; default random
+}
+
+// Log is the commit log of one process for one run: it claims at the start and again after every
+// failed attempt. It is used by one goroutine at a time.
+type Log struct {
+	View
+	opts  Options
+	owner checkpoint.Owner
+	// mine holds the nonce of every claim this Log ever tried to publish: a claim whose reply
+	// was lost may stand.
+	mine     map[string]struct{}
+	owned    bool // a claim succeeded before
+	fenced   bool // I6
+	locked   bool
+	jobID    string              // since the claim
+	last     checkpoint.Epoch    // number of the last record of mine; 0 without a claim
+	previous checkpoint.Epoch    // the last decided epoch
+	claimed  keptEpoch           // the claim record
+	kept     []keptEpoch         // decided epochs, rising, cut by retention
+	damaged  checkpoint.Epoch    // the highest unreadable record of the chain; 0 is none
+	stored   map[string]struct{} // modules stored under this claim
+	hinted   checkpoint.Epoch    // last epoch in the hint
+}
+
+// keptEpoch is what retention needs to know of a record.
+type keptEpoch struct {
+	number  checkpoint.Epoch
+	modules []string
+}
+
+func keptOf(m checkpoint.Manifest) keptEpoch {
+	k := keptEpoch{number: m.Epoch}
+	for _, module := range m.Modules {
+		k.modules = append(k.modules, module.SHA256)
+	}
+	return k
+}
+
+func (k keptEpoch) addTo(names map[string]struct{}) {
+	for _, sha := range k.modules {
+		names[sha] = struct{}{}
+	}
+}
+
+// New returns a log that has not claimed. It touches nothing.
+func New(o Options) (*Log, error) {
+	view, err := NewView(o.FileSystem, o.Root, o.Job)
+	if err != nil {
+		return nil, err
+	}
+	if !o.FileSystem.Abilities().ExclusivePublish {
+		return nil, fmt.Errorf("store %s: a %s file system cannot publish a name exclusively, so it "+
+			"cannot keep two owners apart: %w; choose another store",
+			o.Root, o.FileSystem.Scheme(), checkpoint.ErrRefused)
+	}
+	if o.Fresh && o.Restore != 0 {
+		return nil, fmt.Errorf("job %q: %w: a fresh start and the start from epoch %d exclude "+
+			"each other", o.Job, checkpoint.ErrRefused, o.Restore)
+	}
+	if o.Retain < 1 {
+		o.Retain = DefaultRetain
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Nonce == nil {
+		o.Nonce = randomNonce
+	}
+	if o.NewID == nil {
+		o.NewID = randomID
+	}
+	return &Log{View: *view, opts: o, mine: map[string]struct{}{}}, nil
+}
+
+func randomNonce() string {
+	var b [4]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return hex.EncodeToString(b[:])
+}
+
+// randomID is short, since it is part of the name of every output file, and has 50 random bits:
+// ids need to differ between the jobs that ever shared a store or an output folder.
+func randomID() string { return strings.ToLower(rand.Text()[:10]) }
+
+// Owner implements checkpoint.CommitLog.
+func (l *Log) Owner() checkpoint.Owner { return l.owner }
+
+// Retained implements checkpoint.CommitLog.
+func (l *Log) Retained(ctx context.Context) (checkpoint.Retained, error) {
+	return l.View.Retained(ctx, l.owner.Number)
+}
+
+// Begin implements checkpoint.CommitLog. A store has no transaction to join.
+func (l *Log) Begin(_ context.Context, e checkpoint.Epoch) (checkpoint.Tx, error) {
+	return nil, l.check("beginning", e)
+}
+
+// check refuses work of an owner that is fenced or has no claim.
+func (l *Log) check(doing string, e checkpoint.Epoch) error {
+	switch {
+	case l.fenced:
+		return fmt.Errorf("%s epoch %d as %s: %w", doing, e, l.owner, checkpoint.ErrFenced)
+	case l.last == 0:
+		return fmt.Errorf("%s epoch %d: job %q is not claimed", doing, e, l.job)
+	}
+	return nil
+}
+
+// fence ends this owner for good and says who is newer (I6).
+func (l *Log) fence(doing string, by checkpoint.Owner) error {
+	l.fenced = true
+	return fmt.Errorf("%s as %s: %w: %s", doing, l.owner, checkpoint.ErrFenced, by)
+}
+
+// Decide implements checkpoint.CommitLog. After an error that is neither ErrFenced nor
+// ErrOutcomeUnknown it may be called again with the same manifest, also when the record arrives
+// late after all: it carries this claim's nonce (S3).
+func (l *Log) Decide(ctx context.Context, m checkpoint.Manifest) error {
+	if err := l.check("deciding", m.Epoch); err != nil {
+		return err
+	}
+	if m.Epoch != l.last+1 || m.Owner != l.owner {
+		return fmt.Errorf("deciding epoch %d of %s: %s has epoch %d to decide",
+			m.Epoch, m.Owner, l.owner, l.last+1)
+	}
+	for _, module := range m.Modules {
+		if _, ok := l.stored[module.SHA256]; !ok { // S6
+			return fmt.Errorf("deciding epoch %d: module %s of plugin %q is not in the store",
+				m.Epoch, module.SHA256, module.Plugin)
+		}
+	}
+	m.Previous = l.previous
+	l.stamp(&m)
+	data, err := checkpoint.EncodeManifest(m)
+	if err != nil {
+		return err
+	}
+	if err := failpoint.Hit("storelog/decide-before-publish"); err != nil {
+		return fmt.Errorf("deciding epoch %d: %w", m.Epoch, err)
+	}
+	standing, err := l.publish(ctx, m.Epoch, data)
+	if err != nil {
+		return fmt.Errorf("deciding epoch %d: %w", m.Epoch, err)
+	}
+	doing := fmt.Sprintf("deciding epoch %d", m.Epoch)
+	switch {
+	case standing.Owner == l.owner:
+	case standing.Owner.Number == l.owner.Number:
+		return fmt.Errorf("%s: %w: the record is of %s", doing, checkpoint.ErrOutcomeUnknown,
+			standing.Owner)
+	default:
+		return l.fence(doing, standing.Owner)
+	}
+	_ = failpoint.Hit("storelog/decide-after-publish")
+	if err := l.checkHighest(ctx, doing, m.Epoch); err != nil {
+		return err
+	}
+	l.adopt(m)
+	_ = failpoint.Hit("storelog/decided")
+	return nil
+}
+
+// adopt makes a decided epoch of mine the last record.
+func (l *Log) adopt(m checkpoint.Manifest) {
+	l.last, l.previous = m.Epoch, m.Epoch
+	l.kept = append(l.kept, keptOf(m))
+}
+
+func (l *Log) stamp(m *checkpoint.Manifest) {
+	if m.CreatedMillis == 0 {
+		m.CreatedMillis = l.opts.Now().UnixMilli()
+	}
+}
+
+// publishAttemptsMax bounds how often a publication is tried and read back: once to publish, once
+// to learn from the taken name that a lost reply was a success, once for a name that was freed.
+const publishAttemptsMax = 3
+
+// publish publishes record n and returns the record that stands under its number, which is
+// another owner's when the name was taken (S3). An error that wraps ErrOutcomeUnknown means that
+// it could not be found out; after any other error the record did not stand when it was looked
+// for.
+func (l *Log) publish(
+	ctx context.Context, n checkpoint.Epoch, data []byte,
+) (checkpoint.Manifest, error) {
+	var err error
+	for range publishAttemptsMax {
+		err = l.fs.PublishExclusive(ctx, l.Path(n), data)
+		if err == nil {
+			return checkpoint.DecodeManifest(data)
+		}
+		standing, readErr := l.Record(ctx, n)
+		switch {
+		case errors.Is(readErr, filesystem.ErrNotFound) && !errors.Is(err, filesystem.ErrExists):
+			return checkpoint.Manifest{}, err
+		case errors.Is(readErr, filesystem.ErrNotFound):
+			// The name was taken and is free again: a newer owner cleans up. Publish and let
+			// the listing afterwards tell (S2).
+		case errors.Is(readErr, checkpoint.ErrCorrupt), errors.Is(readErr, checkpoint.ErrNewerFormat):
+			return checkpoint.Manifest{}, readErr
+		case readErr != nil:
+			return checkpoint.Manifest{}, fmt.Errorf("%w: %w",
+				checkpoint.ErrOutcomeUnknown, errors.Join(err, readErr))
+		case standing.Owner != l.owner || errors.Is(err, filesystem.ErrExists):
+			return standing, nil
+		default:
+			// My record is there, but the call that made it failed: it may not be durable yet.
+			// Publishing again finds the name taken, and what is taken is durable.
+		}
+	}
+	return checkpoint.Manifest{}, fmt.Errorf("%w: %w", checkpoint.ErrOutcomeUnknown, err)
+}
+
+// checkHighest asks whether a record above mine stands (S2). It looks after the publication: a
+// process that slept through a takeover publishes into a name that the newer owner's retention
+// has freed, and only the higher numbers tell.
+func (l *Log) checkHighest(ctx context.Context, doing string, n checkpoint.Epoch) error {
+	listed, err := l.list(ctx)
+	if err != nil {
+		return fmt.Errorf("%s: %w: %w", doing, checkpoint.ErrOutcomeUnknown, err)
+	}
+	if listed.highest() <= n {
+		return nil
+	}
+	newer, err := l.Record(ctx, listed.highest())
+	if err != nil {
+		// Whoever it is, it is not me.
+		newer.Owner = checkpoint.Owner{Host: "unknown host"}
+	}
+	return l.fence(doing, newer.Owner)
+}
+
+// Applied implements checkpoint.CommitLog: it writes the mark, then drops what retention no
+// longer keeps and renews the hint when it lags behind.
+func (l *Log) Applied(ctx context.Context, e checkpoint.Epoch) error {
+	if err := l.check("marking", e); err != nil {
+		return err
+	}
+	if err := failpoint.Hit("storelog/before-applied"); err != nil {
+		return fmt.Errorf("marking epoch %d: %w", e, err)
+	}
+	mark := applied{Epoch: e, Claim: l.owner.Number}
+	if err := writeSmall(ctx, l.fs, l.appliedPath(e), appliedKind, appliedVersion, mark); err != nil {
+		return fmt.Errorf("marking epoch %d: %w", e, err)
+	}
+	_ = failpoint.Hit("storelog/after-applied")
+	return errors.Join(l.retain(ctx), l.renewHint(ctx))
+}
+
+// hintLagMax is how many epochs the hint may lag behind: it serves to notice lost records, which
+// come in greater numbers than that or make the chain end visibly.
+const hintLagMax = 64
+
+func (l *Log) renewHint(ctx context.Context) error {
+	if l.last < l.hinted+hintLagMax {
+		return nil
+	}
+	return l.writeHint(ctx)
+}
+
+func (l *Log) writeHint(ctx context.Context) error {
+	h := Hint{JobID: l.jobID, JobName: l.job, Log: Name, LastEpoch: l.last, Claim: l.owner.Number}
+	p := path.Join(l.dir, hintName)
+	if err := writeSmall(ctx, l.fs, p, hintKind, hintVersion, h); err != nil {
+		return fmt.Errorf("writing %s: %w", p, err)
+	}
+	l.hinted = l.last
+	return nil
+}
+
+// Close implements checkpoint.CommitLog. It gives the lock back.
+func (l *Log) Close() error {
+	if l.opts.Lock == nil || !l.locked {
+		return nil
+	}
+	l.locked = false
+	return l.opts.Lock.Unlock()
+}
+
+var _ checkpoint.CommitLog = (*Log)(nil)
