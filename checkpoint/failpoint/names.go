@@ -7,6 +7,17 @@ const EnvVar = "WASMFLOW_FAILPOINTS"
 
 // table lists every place as "package/where", sorted, each with one call of Hit in the repository.
 var table = [...]string{
+	"bucketing/after-close",
+	"bucketing/after-commit",
+	"bucketing/after-create",
+	"bucketing/after-prepare",
+	"bucketing/after-publish",
+	"bucketing/after-run",
+	"bucketing/after-stray",
+	"bucketing/before-discard",
+	"bucketing/before-publish",
+	"bucketing/before-strays",
+	"local/after-link",
 	"storelog/after-applied",
 	"storelog/before-applied",
 	"storelog/claim-after-publish",

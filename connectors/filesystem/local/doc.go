@@ -25,5 +25,5 @@
 // Every system call goes through Disk, so that tests cut the power between any two of them
 // (connectors/filesystem/fstest).
 //
-// Below: connectors/filesystem. Above: cmd, which chooses it for plain paths and file: URLs.
+// Below: connectors/filesystem, checkpoint/failpoint. Above: cmd, which chooses it for plain paths and file: URLs.
 package local

@@ -9,6 +9,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/wasmflow/wasmflow/checkpoint/failpoint"
 	"github.com/wasmflow/wasmflow/connectors/filesystem"
 )
 
@@ -55,7 +56,7 @@ func (f *FileSystem) link(pending string, t filesystem.Token) error {
 		})
 	}
 	if err == nil {
-		return nil
+		return failpoint.Hit("local/after-link")
 	}
 	done, again := f.isPublished(t)
 	switch {

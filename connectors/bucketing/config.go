@@ -1,0 +1,145 @@
+package bucketing
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/wasmflow/wasmflow/connectors"
+	"github.com/wasmflow/wasmflow/connectors/filesystem"
+)
+
+// Name is the connector's name in job files.
+const Name = "bucketing"
+
+const (
+	// batchSizeDefault is three HDFS blocks of 128 MiB.
+	batchSizeDefault = 384 << 20
+	// inactiveDefault is how long a part may lie unwritten, and how often that is looked at.
+	inactiveDefault = time.Minute
+	// openPartsDefault keeps the buffers of a task's open parts in the low megabytes.
+	openPartsDefault = 100
+	// openPartsLimit is what open_parts_max may be raised to: a process has file handles for
+	// some tasks of so many parts.
+	openPartsLimit = 10_000
+	// affixBytesMax bounds part_prefix and part_suffix, so that a part's name stays a name.
+	affixBytesMax = 40
+	// compactOff is the only value of the key compact.
+	compactOff = "off"
+)
+
+// Config is a [sinks.x] table of connector "bucketing".
+type Config struct {
+	Path     string   `toml:"path" path:"file" flink:"BucketingSink(basePath)" doc:"base folder, as a path or a URL; the file system comes from the scheme"`
+	Bucketer Bucketer `toml:"bucketer" flink:"setBucketer, DateTimeBucketer, BasePathBucketer" form:"\"base-path\", { datetime = pattern, zone = name, time = \"processing\" / \"record\" / \"event\" } or { plugin = name, function = name }" doc:"names the folder of each record below path"`
+	Writer   Writer   `toml:"writer" flink:"setWriter, StringWriter" form:"\"string\" or { format = \"string\", charset = name, delimiter = text }" doc:"form of the records in a part: string writes each value and a delimiter"`
+
+	BatchSize         connectors.Size     `toml:"batch_size" flink:"setBatchSize" doc:"a record that finds its part longer than this goes to a new one"`
+	RolloverInterval  connectors.Duration `toml:"rollover_interval" flink:"setBatchRolloverInterval" doc:"a part older than this is closed; 0s is never"`
+	InactiveThreshold connectors.Duration `toml:"inactive_bucket_threshold" flink:"setInactiveBucketThreshold" doc:"a part that was not written for longer than this is closed"`
+	InactiveCheck     connectors.Duration `toml:"inactive_bucket_check_interval" flink:"setInactiveBucketCheckInterval" doc:"how often age and inactivity are looked at while no records come"`
+	PartPrefix        string              `toml:"part_prefix" flink:"setPartPrefix" doc:"begins the name of every part"`
+	PartSuffix        string              `toml:"part_suffix" flink:"setPartSuffix" doc:"ends the name of every part, such as \".txt\""`
+	OpenPartsMax      int                 `toml:"open_parts_max" doc:"parts a task has open at once; beyond it the one not written for longest is closed"`
+	Compact           string              `toml:"compact" doc:"off; merging small parts before they become visible is not offered"`
+}
+
+// NewConfig returns the defaults.
+func NewConfig() *Config {
+	return &Config{
+		Bucketer:          defaultBucketer(),
+		Writer:            defaultWriter(),
+		BatchSize:         batchSizeDefault,
+		InactiveThreshold: connectors.Duration(inactiveDefault),
+		InactiveCheck:     connectors.Duration(inactiveDefault),
+		PartPrefix:        "part",
+		OpenPartsMax:      openPartsDefault,
+		Compact:           compactOff,
+	}
+}
+
+// Spec describes the connector.
+func Spec() connectors.Spec {
+	return connectors.Spec{
+		Name: Name,
+		Doc: "Writes records to parts in folders that a bucketer names, exactly once. Parts " +
+			"become visible with the epoch that decides them and never change afterwards.",
+		NewSink: func() connectors.SinkConfig { return NewConfig() },
+	}
+}
+
+// Validate implements connectors.SinkConfig.
+func (c *Config) Validate(p *connectors.Problems) {
+	p.Require("path", c.Path, "name the base folder")
+	c.Bucketer.validate(p)
+	c.Writer.validate(p)
+	if c.InactiveThreshold <= 0 {
+		p.Addf("inactive_bucket_threshold", "must be above 0s; write a long time to switch it off")
+	}
+	if c.InactiveCheck <= 0 {
+		p.Addf("inactive_bucket_check_interval", "must be above 0s")
+	}
+	if c.OpenPartsMax < 1 || c.OpenPartsMax > openPartsLimit {
+		p.Addf("open_parts_max", "%d is not between 1 and %d", c.OpenPartsMax, openPartsLimit)
+	}
+	checkAffix(p, "part_prefix", c.PartPrefix)
+	checkAffix(p, "part_suffix", c.PartSuffix)
+	switch {
+	case c.PartPrefix == "":
+		p.Addf("part_prefix", "required; readers skip names without one or with a leading dash")
+	case strings.IndexByte(hiddenMarks, c.PartPrefix[0]) >= 0:
+		p.Addf("part_prefix", "%q hides the parts from readers; begin with another character than "+
+			"a dot or an underscore", c.PartPrefix)
+	}
+	if c.Compact != compactOff {
+		p.Addf("compact", "%q is not offered; write \"off\" and merge small parts with another job, "+
+			"or raise [checkpoint] interval so that there are fewer", c.Compact)
+	}
+}
+
+func checkAffix(p *connectors.Problems, key, value string) {
+	if len(value) > affixBytesMax {
+		p.Addf(key, "%d bytes are more than %d; shorten it", len(value), affixBytesMax)
+	}
+	if strings.Contains(value, "/") {
+		p.Addf(key, "%q holds a slash; folders come from the bucketer", value)
+	}
+	if err := checkText(value); err != nil {
+		p.Addf(key, "%q %v; leave it out", value, err)
+	}
+}
+
+// Guarantee implements connectors.SinkConfig.
+func (c *Config) Guarantee() connectors.Guarantee { return connectors.ExactlyOnce }
+
+// BucketerRef implements connectors.Bucketed.
+func (c *Config) BucketerRef() (connectors.FunctionRef, bool) {
+	return c.Bucketer.Function, !c.Bucketer.Function.IsZero()
+}
+
+// CheckConnect implements connectors.Checker.
+func (c *Config) CheckConnect(ctx context.Context, env connectors.Env) error {
+	_, _, err := c.resolve(ctx, env)
+	return err
+}
+
+// resolve finds the file system of the path and looks whether a base folder can be there.
+func (c *Config) resolve(
+	ctx context.Context, env connectors.Env,
+) (filesystem.FileSystem, string, error) {
+	fs, root, err := env.FileSystems(ctx, c.Path)
+	if err != nil {
+		return nil, "", fmt.Errorf("resolving path %s: %w", c.Path, err)
+	}
+	if err := checkRoot(ctx, fs, root); err != nil {
+		return nil, "", err
+	}
+	return fs, root, nil
+}
+
+var (
+	_ connectors.SinkConfig = (*Config)(nil)
+	_ connectors.Bucketed   = (*Config)(nil)
+	_ connectors.Checker    = (*Config)(nil)
+)
