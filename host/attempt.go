@@ -29,6 +29,7 @@ type attempt struct {
 	log     JobLog
 	jobID   string // since the claim
 	began   time.Time
+	guests  *guestMetrics
 	started bool // StartTasks succeeded
 
 	events  chan any                     // to the coordinator

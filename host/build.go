@@ -8,25 +8,10 @@ import (
 	"slices"
 
 	"github.com/wasmflow/wasmflow/connectors"
+	"github.com/wasmflow/wasmflow/connectors/format/envelope"
 	"github.com/wasmflow/wasmflow/host/config"
 	"github.com/wasmflow/wasmflow/host/task"
 )
-
-// functions opens the functions of a job. Every call makes an instance of its own.
-type functions interface {
-	Transform(ctx context.Context, ref connectors.FunctionRef) (connectors.Transform, error)
-	Deserializer(ctx context.Context, ref connectors.FunctionRef) (connectors.Deserializer, error)
-	Serializer(ctx context.Context, ref connectors.FunctionRef) (connectors.Serializer, error)
-	Bucketer(ctx context.Context, ref connectors.FunctionRef) (connectors.BucketAssigner, error)
-	// Outputs returns the named outputs of a function.
-	Outputs(ref connectors.FunctionRef) []string
-}
-
-// Builtins are the functions that job files name without a plugin. Every call makes a new one.
-type Builtins struct {
-	Deserializers map[string]func() (connectors.Deserializer, error)
-	Serializers   map[string]func() (connectors.Serializer, error)
-}
 
 // taskBuilder builds one task from the sinks upwards, so that every edge finds its end.
 type taskBuilder struct {
@@ -116,6 +101,8 @@ func (b *taskBuilder) policy(o config.OnError) task.Policy {
 	return task.Policy{Action: task.Action(o.Policy), ShareMax: o.ShareMax, DeadLetter: b.dead}
 }
 
+func (b *taskBuilder) functions() *plugins { return b.a.e.plugins }
+
 func (b *taskBuilder) counters(name string) *task.Counters {
 	c := &task.Counters{}
 	b.run.counters[name] = c
@@ -129,19 +116,18 @@ func (b *taskBuilder) sink(ctx context.Context, run *sinkRun) error {
 			s = x
 		}
 	}
-	var serializer connectors.Serializer
-	if !s.Serializer.IsZero() {
-		var err error
-		if serializer, err = b.a.e.functions.Serializer(ctx, s.Serializer); err != nil {
-			return err
-		}
+	serializer, err := b.serializer(ctx, s)
+	if err != nil {
+		return err
+	}
+	if serializer != nil {
 		b.opened = append(b.opened, serializer)
 	}
 	stage := task.NewSinkStage(s.Name, serializer, b.policy(s.OnError), b.counters(s.Name))
 	wc := connectors.WriterContext{Faults: stage.Fault}
 	if bucketed, ok := s.Config.(connectors.Bucketed); ok {
 		if ref, guest := bucketed.BucketerRef(); guest {
-			bucketer, err := b.a.e.functions.Bucketer(ctx, ref)
+			bucketer, err := b.functions().Bucketer(ctx, s.Name, ref, b.a.guests)
 			if err != nil {
 				return err
 			}
@@ -165,13 +151,25 @@ func (b *taskBuilder) sink(ctx context.Context, run *sinkRun) error {
 	return nil
 }
 
+// serializer opens the serializer of a sink, or returns nil when values are written as they are.
+// Dead letters without one are written whole: their headers say what is wrong with them.
+func (b *taskBuilder) serializer(ctx context.Context, s *config.Sink) (connectors.Serializer, error) {
+	switch {
+	case !s.Serializer.IsZero():
+		return b.functions().Serializer(ctx, s.Name, s.Serializer, b.a.guests)
+	case s == b.a.e.plan.dead:
+		return envelope.New(), nil
+	}
+	return nil, nil
+}
+
 func (b *taskBuilder) transform(ctx context.Context, t *config.Transform) (task.Stage, error) {
-	f, err := b.a.e.functions.Transform(ctx, refOf(t))
+	f, err := b.functions().Transform(ctx, t.Name, refOf(t), b.a.guests)
 	if err != nil {
 		return nil, err
 	}
 	b.opened = append(b.opened, f)
-	named := b.a.e.functions.Outputs(refOf(t))
+	named := b.functions().Outputs(refOf(t))
 	stage := task.NewTransformStage(t.Name, f, b.policy(t.OnError),
 		b.a.e.plan.edges(t.Name, named, b.stages), len(named), b.counters(t.Name))
 	b.stages[t.Name] = stage
@@ -190,10 +188,11 @@ func (b *taskBuilder) source(ctx context.Context, s *config.Source) error {
 	if run := b.a.source(s.Name); run != nil {
 		src.Limiter = run.limiter
 	}
-	named := b.a.e.functions.Outputs(s.Deserializer)
+	named := b.functions().Outputs(s.Deserializer)
 	src.Named, src.Edges = len(named), b.a.e.plan.edges(s.Name, named, b.stages)
 	if !s.Deserializer.IsZero() {
-		if src.Deserializer, err = b.a.e.functions.Deserializer(ctx, s.Deserializer); err != nil {
+		if src.Deserializer, err = b.functions().Deserializer(ctx, s.Name, s.Deserializer,
+			b.a.guests); err != nil {
 			return err
 		}
 		b.opened = append(b.opened, src.Deserializer)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/wasmflow/wasmflow/checkpoint"
 	"github.com/wasmflow/wasmflow/connectors"
 	"github.com/wasmflow/wasmflow/host/config"
@@ -86,7 +88,7 @@ func (d *dryRun) task(ctx context.Context, s *config.Source, r *previewReader,
 ) (*task.Task, error) {
 	run := &taskRun{counters: map[string]*task.Counters{}}
 	b := &taskBuilder{
-		a: &attempt{e: d.e}, run: run, stages: map[string]task.Stage{},
+		a: &attempt{e: d.e, guests: newGuestMetrics(prometheus.NewRegistry())}, run: run, stages: map[string]task.Stage{},
 		cfg: task.Config{
 			Linger: d.e.cfg.Job.Settings.Batch.Linger.D(), Now: d.e.cfg.Now, Commands: commands,
 			Report: func(r task.Report) {

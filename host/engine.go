@@ -42,13 +42,12 @@ type Config struct {
 
 // Engine runs one job. Make it with New, run it once with Run.
 type Engine struct {
-	cfg       Config
-	plan      *plan
-	functions functions
-	plugins   *plugins
-	metrics   *metrics
-	stop      chan struct{} // closed by Stop
-	stopOnce  sync.Once
+	cfg      Config
+	plan     *plan
+	plugins  *plugins
+	metrics  *metrics
+	stop     chan struct{} // closed by Stop
+	stopOnce sync.Once
 
 	mu struct { // guards what Status reads; held for copying only
 		sync.Mutex
@@ -70,8 +69,7 @@ func New(ctx context.Context, cfg Config) (*Engine, error) {
 		return nil, err
 	}
 	e.plugins = plugins
-	e.functions = plugins
-	if err := e.plan.checkOutputs(cfg.Job, e.functions.Outputs); err != nil {
+	if err := e.plan.checkOutputs(cfg.Job, plugins.Outputs); err != nil {
 		return nil, errors.Join(err, plugins.Close(ctx))
 	}
 	e.metrics = newMetrics(e)
@@ -154,6 +152,7 @@ func (e *Engine) attempt(ctx context.Context, began time.Time) (checkpoint.Outco
 		}),
 	}
 	e.metrics.begin()
+	a.guests = newGuestMetrics(e.metrics.registerer())
 	outcome, err := a.run(ctx)
 	e.ended(a, outcome, err)
 	return outcome, err

@@ -2,19 +2,72 @@ package host
 
 import (
 	"context"
+	"fmt"
+	"log/slog"
+	"time"
 
 	"github.com/wasmflow/wasmflow/connectors"
+	"github.com/wasmflow/wasmflow/host/operator"
 )
 
-func (p *plugins) Transform(context.Context, connectors.FunctionRef) (connectors.Transform, error) {
-	panic("x")
+// Builtins are the functions that job files name without a plugin. Every call makes a new one.
+type Builtins struct {
+	Deserializers map[string]func() (connectors.Deserializer, error)
+	Serializers   map[string]func() (connectors.Serializer, error)
 }
-func (p *plugins) Deserializer(context.Context, connectors.FunctionRef) (connectors.Deserializer, error) {
-	panic("x")
+
+// operatorConfig is how a guest function of step, a stage of the job, is run. metrics takes what
+// the guest counts.
+func (p *plugins) operatorConfig(step string, ref connectors.FunctionRef, metrics *guestMetrics,
+) operator.Config {
+	x := p.named(ref.Plugin)
+	return operator.Config{
+		Module: x.module, Function: ref.Function, Step: step, Job: p.cfg.Job.Name,
+		PluginConfig: x.Config.JSON(),
+		Logger: p.cfg.Logger.With(
+			slog.String("plugin", ref.Plugin), slog.String("function", ref.Function)),
+		Metrics: metrics.of(step), Now: p.cfg.Now, Pace: time.Now,
+	}
 }
-func (p *plugins) Serializer(context.Context, connectors.FunctionRef) (connectors.Serializer, error) {
-	panic("x")
+
+// Transform opens the transform of a stage.
+func (p *plugins) Transform(ctx context.Context, step string, ref connectors.FunctionRef,
+	m *guestMetrics,
+) (connectors.Transform, error) {
+	return operator.NewTransform(ctx, p.operatorConfig(step, ref, m))
 }
-func (p *plugins) Bucketer(context.Context, connectors.FunctionRef) (connectors.BucketAssigner, error) {
-	panic("x")
+
+// Deserializer opens the deserializer of a stage.
+func (p *plugins) Deserializer(ctx context.Context, step string, ref connectors.FunctionRef,
+	m *guestMetrics,
+) (connectors.Deserializer, error) {
+	if ref.Plugin != "" {
+		return operator.NewDeserializer(ctx, p.operatorConfig(step, ref, m))
+	}
+	open, ok := p.cfg.Builtins.Deserializers[ref.Builtin]
+	if !ok {
+		return nil, fmt.Errorf("deserializer %q is in the table of names, but not built in", ref.Builtin)
+	}
+	return open()
+}
+
+// Serializer opens the serializer of a stage.
+func (p *plugins) Serializer(ctx context.Context, step string, ref connectors.FunctionRef,
+	m *guestMetrics,
+) (connectors.Serializer, error) {
+	if ref.Plugin != "" {
+		return operator.NewSerializer(ctx, p.operatorConfig(step, ref, m))
+	}
+	open, ok := p.cfg.Builtins.Serializers[ref.Builtin]
+	if !ok {
+		return nil, fmt.Errorf("serializer %q is in the table of names, but not built in", ref.Builtin)
+	}
+	return open()
+}
+
+// Bucketer opens the bucketer of a sink.
+func (p *plugins) Bucketer(ctx context.Context, step string, ref connectors.FunctionRef,
+	m *guestMetrics,
+) (connectors.BucketAssigner, error) {
+	return operator.NewBucketAssigner(ctx, p.operatorConfig(step, ref, m))
 }

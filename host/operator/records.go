@@ -1,0 +1,191 @@
+package operator
+
+import (
+	"context"
+
+	"github.com/wasmflow/wasmflow/abi"
+	"github.com/wasmflow/wasmflow/connectors"
+)
+
+// records takes the answers of functions that make records out of records.
+type records struct {
+	seed uint64 // of the step, for ordinals
+	out  *connectors.Batch
+
+	// Of the record whose output was taken last; it may have more to say.
+	parent    int
+	start     int // of its output in out
+	said      int
+	saidBytes int64
+
+	// ended are the splits whose end a deserializer has seen, and justEnded those of the last
+	// batch.
+	ended     map[string]struct{}
+	justEnded []string
+
+	headers headerSlab
+	targets []uint32 // Record.Target by string of the running output; 0 = not looked up
+}
+
+func newRecords(step string) records {
+	return records{seed: abi.FunctionSeed(step), parent: -1}
+}
+
+// run fills out with what the guest makes of in.
+func (t *records) run(
+	ctx context.Context, r *runner, in, out *connectors.Batch, faults *connectors.Faults,
+) error {
+	t.headers.begin(out)
+	t.out, t.parent = out, -1
+	t.justEnded = t.justEnded[:0]
+	// Splits and targets keep their numbers.
+	out.Splits = append(out.Splits[:0], in.Splits...)
+	out.Targets = append(out.Targets[:0], in.Targets...)
+	err := r.run(ctx, in, t, faults)
+	t.out = nil
+	return err
+}
+
+func (t *records) unfinished() (records int, bytes int64) { return t.said, t.saidBytes }
+
+func (t *records) rewind(record int) {
+	if t.parent == record {
+		t.out.Records = t.out.Records[:t.start]
+	}
+	t.parent = -1
+}
+
+// begin starts on the output of another parent.
+func (t *records) begin(parent int) {
+	t.parent, t.start, t.said, t.saidBytes = parent, len(t.out.Records), 0, 0
+}
+
+func (t *records) take(r *runner, base int) {
+	o := &r.out
+	// One piece for the whole answer: what it says of its size was checked, and is what will be
+	// copied at most (O4).
+	room := t.out.Alloc(int(o.Bytes()))
+	t.targets = resetTo(t.targets, o.Strings())
+	var e abi.Entry
+	for i := range o.Len() {
+		o.Read(i, &e)
+		parent := base + int(e.Parent)
+		if t.ended != nil && t.afterEnd(r.in, parent) {
+			continue
+		}
+		if parent != t.parent {
+			t.begin(parent)
+		}
+		if e.Status != abi.StatusOK {
+			t.takeStatus(r, base, i, &e)
+			continue
+		}
+		p := &r.in.Records[parent]
+		x := t.out.Append()
+		*x = connectors.Record{
+			Position: p.Position, Split: p.Split, Target: p.Target, Partition: p.Partition,
+			Ordinal: abi.Ordinal(p.Ordinal, t.seed, uint64(t.said)), Output: e.Output,
+		}
+		t.said++
+		t.saidBytes += int64(len(e.Key) + len(e.Value))
+		switch {
+		case e.Flags.Has(abi.OutSameKey):
+			x.Key = p.Key
+		case !e.Flags.Has(abi.OutNullKey):
+			x.Key, room = place(room, e.Key)
+		}
+		switch {
+		case e.Flags.Has(abi.OutSameValue):
+			x.Value = p.Value
+		case !e.Flags.Has(abi.OutNullValue):
+			x.Value, room = place(room, e.Value)
+		}
+		if e.Flags.Has(abi.OutSameTimestamp) {
+			x.Timestamp = p.Timestamp
+		} else {
+			x.Timestamp = o.Timestamp(i)
+		}
+		if e.Flags.Has(abi.OutSameHeaders) {
+			x.Headers = p.Headers
+		} else {
+			x.Headers, room = t.headers.take(o, i, room)
+		}
+		t.route(o, i, x)
+	}
+}
+
+// route sets the target and the partition, where the guest names one; else those of the parent
+// stay.
+func (t *records) route(o *abi.Output, i int, x *connectors.Record) {
+	if s, ok := o.TargetIndex(i); ok {
+		if t.targets[s] == 0 {
+			t.targets[s] = targetIndex(t.out, o.String(s))
+		}
+		x.Target = t.targets[s]
+	}
+	if p := o.Partition(i); p != abi.NoPartition {
+		x.Partition = p
+	}
+}
+
+// targetIndex is Batch.TargetIndex without an allocation for a name that is there.
+func targetIndex(b *connectors.Batch, name []byte) uint32 {
+	for i, s := range b.Targets {
+		if s == string(name) {
+			return uint32(i) + 1
+		}
+	}
+	return b.TargetIndex(string(name))
+}
+
+// takeStatus takes an entry that is no record.
+func (t *records) takeStatus(r *runner, base, i int, e *abi.Entry) {
+	switch e.Status {
+	case abi.StatusError:
+		// It may have said something in earlier calls (O2).
+		t.out.Records = t.out.Records[:t.start]
+		code, text := r.out.Error(i)
+		r.fault(base, e.Parent, code, text)
+	case abi.StatusEndOfStream:
+		t.end(r.in, t.parent)
+	}
+}
+
+// end notes that the split of a record has ended with it.
+func (t *records) end(in *connectors.Batch, record int) {
+	split := in.Records[record].Split
+	if int(split) >= len(in.Splits) {
+		return
+	}
+	if t.ended == nil {
+		t.ended = make(map[string]struct{})
+	}
+	t.ended[in.Splits[split]] = struct{}{}
+	t.justEnded = append(t.justEnded, in.Splits[split])
+}
+
+func (t *records) afterEnd(in *connectors.Batch, record int) bool {
+	split := in.Records[record].Split
+	if int(split) >= len(in.Splits) {
+		return false
+	}
+	_, ended := t.ended[in.Splits[split]]
+	return ended
+}
+
+// place copies b to the beginning of room and returns the copy and the rest. An empty b stays
+// what it is: empty, not null.
+func place(room, b []byte) (copied, rest []byte) {
+	n := copy(room, b)
+	return room[:n:n], room[n:]
+}
+
+// resetTo returns n zeros, in the memory of s where it suffices.
+func resetTo(s []uint32, n int) []uint32 {
+	if cap(s) < n {
+		return make([]uint32, n)
+	}
+	s = s[:n]
+	clear(s)
+	return s
+}

@@ -1,0 +1,187 @@
+package operator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/wasmflow/wasmflow/connectors"
+	"github.com/wasmflow/wasmflow/host/guest"
+)
+
+// part is a piece of a frame that trapped.
+type part struct {
+	span
+	alone bool // the record that trapped, to be run in a fresh instance
+}
+
+// recover finishes the records of s from done on, after the frame ended in cause.
+//
+// A trap that names its record p splits the rest of the frame in three: [done, p) runs again, then
+// p alone in a fresh instance, then what is behind p. Each part may trap in turn and is split the
+// same way. Every round either finishes p or shortens the part before it, so it comes to an end.
+func (r *runner) recover(ctx context.Context, s span, done int, cause error) error {
+	r.todo = r.todo[:0]
+	if err := r.split(ctx, s, done, cause); err != nil {
+		return err
+	}
+	for len(r.todo) > 0 {
+		p := r.todo[len(r.todo)-1]
+		r.todo = r.todo[:len(r.todo)-1]
+		if p.alone {
+			if err := r.alone(ctx, p.from); err != nil {
+				return err
+			}
+			continue
+		}
+		s, layout := r.framer.cut(r.in, p.from, p.len(), r.limits.FrameBytes)
+		if s.to < p.to {
+			r.todo = append(r.todo, part{span: span{s.to, p.to}})
+		}
+		done, err := r.runSpan(ctx, s, layout)
+		if err == nil {
+			continue
+		}
+		if err := r.split(ctx, s, done, err); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// split turns a trap in s into parts to do. It returns the error of a frame that ended otherwise.
+func (r *runner) split(ctx context.Context, s span, done int, cause error) error {
+	var room *roomError
+	var trap *guest.TrapError
+	culprit := -1
+	switch {
+	case errors.As(cause, &room):
+		if s.len() > 1 {
+			return cause
+		}
+		r.report(s.from, r.roomFault(room))
+		return nil
+	case !errors.As(cause, &trap):
+		return cause
+	case trap.HasRecord && int64(trap.Record) < int64(s.len()):
+		culprit = s.from + int(trap.Record)
+	case s.len() == 1:
+		culprit = s.from
+	}
+	if err := r.discard(ctx); err != nil {
+		return err
+	}
+	r.logTrap(trap, culprit)
+	if culprit < done {
+		return fmt.Errorf("the guest trapped and its progress cell names no record: %w", cause)
+	}
+	r.taker.rewind(done)
+	if culprit+1 < s.to {
+		r.todo = append(r.todo, part{span: span{culprit + 1, s.to}})
+	}
+	r.todo = append(r.todo, part{span: span{culprit, culprit + 1}, alone: true})
+	if done < culprit {
+		r.todo = append(r.todo, part{span: span{done, culprit}})
+	}
+	return nil
+}
+
+// alone gets the verdict on one record from a fresh instance.
+func (r *runner) alone(ctx context.Context, record int) error {
+	// The instance at hand has run the records before this one; it may go on with those behind.
+	before := r.inst
+	r.inst = nil
+	s, layout := r.framer.cut(r.in, record, 1, r.limits.FrameBytes)
+	done, err := r.runSpan(ctx, s, layout)
+	if err == nil {
+		if before != nil {
+			return before.Close(ctx)
+		}
+		return nil
+	}
+	r.taker.rewind(done)
+	var room *roomError
+	var trap *guest.TrapError
+	switch {
+	case errors.As(err, &room):
+		r.report(record, r.roomFault(room))
+		err = nil
+	case errors.As(err, &trap):
+		r.report(record, connectors.Fault{Text: trapText(trap), Trap: true})
+		err = nil
+	}
+	err = errors.Join(err, r.discard(ctx))
+	r.inst = before
+	return err
+}
+
+func (r *runner) roomFault(err *roomError) connectors.Fault {
+	var trap *guest.TrapError
+	return connectors.Fault{
+		Text: fmt.Sprintf("the record does not fit into the guest's memory of %d bytes "+
+			"(limits.memory): %v", r.cfg.Module.Limits().MemoryBytes, err.err),
+		Trap: errors.As(err, &trap),
+	}
+}
+
+// logTrap shows the first trap in full and leaves the rest to whoever asks for it: poison records
+// may come by the thousand.
+func (r *runner) logTrap(trap *guest.TrapError, record int) {
+	log := r.cfg.Logger.Debug
+	if r.warn {
+		log, r.warn = r.cfg.Logger.Warn, false
+	}
+	where := "unknown"
+	if record >= 0 {
+		x := &r.in.Records[record]
+		where = fmt.Sprintf("%d/%d", x.Position.Hi, x.Position.Lo)
+		if int(x.Split) < len(r.in.Splits) {
+			where = r.in.Splits[x.Split] + " " + where
+		}
+	}
+	log("guest trapped; its instance is replaced", "step", r.cfg.Step, "function", r.spec.Name,
+		"module", r.cfg.Module.SHA256(), "record", where, "reason", trap.Reason,
+		"limit", trap.Limit, "output", trap.Output, "trace", trap.Trace)
+}
+
+func trapText(trap *guest.TrapError) string {
+	text := "trapped: " + trap.Reason
+	if trap.Limit != "" {
+		text += " (limit " + trap.Limit + ")"
+	}
+	if line, _, _ := strings.Cut(trap.Output, "\n"); line != "" {
+		text += ": " + line
+	}
+	return text
+}
+
+// faultText makes what a guest says of an error fit for logs and headers.
+func faultText(text []byte) string {
+	if len(text) > faultTextBytesMax {
+		text = text[:faultTextBytesMax]
+	}
+	s := strings.Map(func(c rune) rune {
+		if c < ' ' && c != '\n' && c != '\t' || c == 0x7f || c == '\uFFFD' {
+			return ' '
+		}
+		return c
+	}, string(text))
+	if s == "" {
+		return "refused without a reason"
+	}
+	return s
+}
+
+// tooMuch reports whether a record that has even more to say has said more than the limits allow,
+// and if so makes that its fault.
+func (r *runner) tooMuch(record int) bool {
+	n, bytes := r.taker.unfinished()
+	if n <= r.limits.OutputRecords && bytes <= r.limits.OutputBytes {
+		return false
+	}
+	r.taker.rewind(record)
+	r.report(record, connectors.Fault{Text: fmt.Sprintf(
+		"makes more than %d records or %d bytes", r.limits.OutputRecords, r.limits.OutputBytes)})
+	return true
+}

@@ -1,0 +1,242 @@
+package operator
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+
+	"github.com/wasmflow/wasmflow/abi"
+	"github.com/wasmflow/wasmflow/connectors"
+	"github.com/wasmflow/wasmflow/host/guest"
+)
+
+// taker takes the answers of one role.
+type taker interface {
+	// take adds the answer of one call; record i of the frame is record base+i of the batch.
+	// Faults go to r.fault.
+	take(r *runner, base int)
+	// rewind takes back what was taken of a record that is not finished.
+	rewind(record int)
+	// unfinished returns how much was taken of the record that has more to say.
+	unfinished() (records int, bytes int64)
+}
+
+// runner runs one function of a plugin over batches. It belongs to one goroutine.
+type runner struct {
+	cfg    Config
+	index  uint32
+	spec   abi.Function
+	key    guest.SeedKey
+	limits Limits
+	call   abi.Limits
+	framer framer
+	pace   pace
+
+	inst *guest.Instance // nil before the first record after a trap
+	warn bool            // the next trap is the first
+
+	// Of the running batch.
+	in     *connectors.Batch
+	faults *connectors.Faults
+	taker  taker
+	time   int64
+	todo   []part // of a frame that trapped, the next one last
+
+	// Of the running call.
+	out    abi.Output
+	failed []uint32 // records of the frame that have a fault, ascending
+}
+
+func newRunner(ctx context.Context, cfg Config, role abi.Role) (*runner, error) {
+	index, err := cfg.Module.Function(cfg.Function, role)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Step == "" {
+		cfg.Step = cfg.Function
+	}
+	limits := cfg.Limits.withDefaults()
+	spec := cfg.Module.Description().Functions[index]
+	r := &runner{
+		cfg: cfg, index: uint32(index), spec: spec, limits: limits, call: limits.call(), warn: true,
+		key:    guest.NewSeedKey(cfg.Job, cfg.Step),
+		framer: newFramer(spec.ColumnSet()),
+		pace:   newPace(cfg.Pace, limits.FrameRecords),
+		time:   cfg.Now().UnixNano(),
+	}
+	if r.cfg.Logger == nil {
+		r.cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	// A configuration the plugin refuses should be known before the first record.
+	return r, r.ensure(ctx)
+}
+
+// ensure makes an instance if there is none.
+func (r *runner) ensure(ctx context.Context) error {
+	if r.inst != nil {
+		return nil
+	}
+	inst, err := r.cfg.Module.Instantiate(ctx, guest.InstanceConfig{
+		Config: r.cfg.PluginConfig, Key: r.key, Time: r.time,
+		Logger: r.cfg.Logger, Metrics: r.cfg.Metrics,
+	})
+	if err != nil {
+		return fmt.Errorf("instantiating %s for %s: %w", r.cfg.Module.Path(), r.cfg.Step, err)
+	}
+	r.inst = inst
+	return nil
+}
+
+// discard throws the instance away.
+func (r *runner) discard(ctx context.Context) error {
+	inst := r.inst
+	r.inst = nil
+	if inst == nil {
+		return nil
+	}
+	return inst.Close(ctx)
+}
+
+// Close frees the instance. It is idempotent.
+func (r *runner) Close() error { return r.discard(context.Background()) }
+
+// run gives every record of in to the guest.
+func (r *runner) run(
+	ctx context.Context, in *connectors.Batch, t taker, faults *connectors.Faults,
+) error {
+	r.in, r.taker, r.faults = in, t, faults
+	r.time = r.cfg.Now().UnixNano()
+	defer func() { r.in, r.taker, r.faults = nil, nil, nil }()
+	for next := 0; next < in.Len(); {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if r.cfg.Replace != nil && r.cfg.Replace() {
+			if err := r.discard(ctx); err != nil {
+				return err
+			}
+		}
+		s, layout := r.framer.cut(in, next, r.pace.records, r.limits.FrameBytes)
+		done, err := r.runSpan(ctx, s, layout)
+		if err != nil {
+			err = r.recover(ctx, s, done, err)
+		}
+		if err != nil {
+			return fmt.Errorf("running %s of %s: %w", r.spec.Name, r.cfg.Module.Path(), err)
+		}
+		next = s.to
+	}
+	return nil
+}
+
+// runSpan runs the records of s as one frame. On an error done is the first record that is not
+// finished, and what was taken of it is still there.
+func (r *runner) runSpan(ctx context.Context, s span, layout abi.Layout) (done int, err error) {
+	size, err := layout.Size()
+	if err != nil {
+		return s.from, &roomError{err}
+	}
+	region, err := r.region(ctx, size)
+	if err != nil {
+		return s.from, err
+	}
+	first := r.seed(s.from, 0)
+	err = r.framer.write(region, r.in, s, layout, abi.FrameInfo{
+		BatchTime: r.time, Watermark: abi.NoTimestamp,
+		OutRecordsSoft: outRecordsSoft, OutBytesSoft: outBytesSoft, Seed: first.Word(),
+	})
+	if err != nil {
+		return s.from, err
+	}
+	return r.consume(ctx, s, first)
+}
+
+// consume calls the guest until it has consumed the frame.
+func (r *runner) consume(ctx context.Context, s span, seed guest.Seed) (done int, err error) {
+	call := guest.Call{Function: r.index, Time: r.time, Seed: seed}
+	check := abi.Call{Role: r.spec.Role, Count: uint32(s.len()), Outputs: len(r.spec.Outputs)}
+	for {
+		r.pace.begin()
+		ptr, err := r.inst.Process(ctx, call)
+		if err != nil {
+			return s.from + int(call.First), err
+		}
+		check.First = call.First
+		if err := r.out.Decode(r.inst.Memory(), ptr, check, r.call); err != nil {
+			r.inst.Kill() // O6
+			return s.from + int(call.First), fmt.Errorf("reading the output: %w", err)
+		}
+		r.failed = r.failed[:0]
+		r.taker.take(r, s.from)
+		cursor, more := r.out.More()
+		consumed := r.out.Consumed()
+		r.inst.Settle(consumed, more, func(record uint32) bool {
+			_, failed := slices.BinarySearch(r.failed, record)
+			return failed
+		})
+		r.pace.end(max(int(consumed-call.First), 1))
+		if more && r.tooMuch(s.from+int(consumed)) {
+			// Its output is taken back; the guest goes on behind it.
+			cursor, consumed = 0, consumed+1
+		}
+		if consumed == check.Count {
+			return s.to, nil
+		}
+		call.First, call.Cursor = consumed, cursor
+		call.Seed = r.seed(s.from+int(consumed), cursor)
+	}
+}
+
+// seed keys the guest's randomness for a call that begins with a record of the batch.
+func (r *runner) seed(record int, cursor uint64) guest.Seed {
+	x := &r.in.Records[record]
+	split := ""
+	if int(x.Split) < len(r.in.Splits) {
+		split = r.in.Splits[x.Split]
+	}
+	return r.key.Call(split, x.Position.Hi, x.Position.Lo, x.Ordinal, cursor)
+}
+
+// roomError is a record that the guest has no room for.
+type roomError struct{ err error }
+
+func (e *roomError) Error() string { return "no room in the guest: " + e.err.Error() }
+func (e *roomError) Unwrap() error { return e.err }
+
+// region returns size bytes of the guest's memory. A guest that has used up its memory gets a
+// second chance as a fresh instance.
+func (r *runner) region(ctx context.Context, size uint32) ([]byte, error) {
+	if r.inst != nil && !r.inst.Dead() {
+		if region := r.inst.Region(); len(region) >= int(size) {
+			return region, nil
+		}
+	}
+	size = max(size, uint32(r.limits.FrameBytes))
+	var cause error
+	for range 2 {
+		if err := r.ensure(ctx); err != nil {
+			return nil, err
+		}
+		region, err := r.inst.Reserve(ctx, size)
+		if err == nil {
+			return region, nil
+		}
+		cause = err
+		if err := r.discard(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return nil, &roomError{cause}
+}
+
+// fault reports a record of the batch; record is its index in the frame.
+func (r *runner) fault(base int, record uint32, code uint32, text []byte) {
+	r.failed = append(r.failed, record)
+	r.report(base+int(record), connectors.Fault{Code: code, Text: faultText(text)})
+}
+
+func (r *runner) report(record int, f connectors.Fault) {
+	f.Index, f.Function, f.Module = record, r.spec.Name, r.cfg.Module.SHA256()
+	r.faults.Add(f)
+}
