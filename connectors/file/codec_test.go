@@ -2,7 +2,10 @@ package file
 
 import (
 	"bytes"
+	"encoding/base64"
 	"io"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/klauspost/compress/flate"
@@ -11,6 +14,9 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"github.com/stretchr/testify/require"
 	"github.com/ulikunitz/xz"
+
+	"github.com/wasmflow/wasmflow/checkpoint"
+	"github.com/wasmflow/wasmflow/connectors"
 )
 
 // compress returns content as the extension says. ".raw" is deflate without a header.
@@ -38,4 +44,69 @@ func compress(t testing.TB, ext, content string) string {
 	require.NoError(t, err)
 	require.NoError(t, w.Close())
 	return b.String()
+}
+
+// twoStreams is two bzip2 streams, as parallel compressors write them: "one\ntwo\n" and
+// "three\nfour". Go has no compressor for the format.
+const twoStreams = "QlpoOTFBWSZTWacUK3cAAALBgAAQAgGEgCAAIYAMAjj1G4u5IpwoSFOKFbuAQlpoOTFBWSZTWQiM" +
+	"WDEAAARBgAAQA0CWACAAMQwIIGnqZlG/wxwXckU4UJAIjFgx"
+
+func TestCompressedFiles(t *testing.T) {
+	const content = "one\ntwo\nthree\nfour"
+	bz2, err := base64.StdEncoding.DecodeString(twoStreams)
+	require.NoError(t, err)
+	for _, c := range []struct{ name, ext, data string }{
+		{"gz", ".gz", compress(t, ".gz", content)},
+		{"gz of several members", ".gz", compress(t, ".gz", content[:6]) + compress(t, ".gz", content[6:])},
+		{"gzip", ".gzip", compress(t, ".gzip", content)},
+		{"upper case", ".GZ", compress(t, ".gz", content)},
+		{"deflate with header", ".deflate", compress(t, ".deflate", content)},
+		{"deflate without header", ".deflate", compress(t, ".raw", content)},
+		{"bz2 of several streams", ".bz2", string(bz2)},
+		{"xz", ".xz", compress(t, ".xz", content)},
+		{"xz of several streams", ".xz", compress(t, ".xz", content[:6]) + compress(t, ".xz", content[6:])},
+		{"zst", ".zst", compress(t, ".zst", content)},
+		{"zst of several frames", ".zst", compress(t, ".zst", content[:6]) + compress(t, ".zst", content[6:])},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			path := write(t, filepath.Join(t.TempDir(), "f"+c.ext), c.data)
+			s := open(t, config(path))
+			found := find(t, s, checkpoint.Position{}).Found
+			require.Len(t, found, 1, "a compressed file is one split")
+			want := []line{{path, 0, "one"}, {path, 4, "two"}, {path, 8, "three"}, {path, 14, "four"}}
+			for n := range len(want) + 1 {
+				// Read n records, then go on in another reader at the snapshot.
+				r := reading(t, s, connectors.Limits{Records: max(n, 1)}, found...)
+				var before []line
+				if n > 0 {
+					var b connectors.Batch
+					require.NoError(t, r.Poll(t.Context(), &b))
+					before = lines(&b)
+				}
+				splits, err := r.Snapshot(t.Context(), 1)
+				require.NoError(t, err)
+				after, err := drain(t, reading(t, s, connectors.Limits{}, splits...))
+				require.NoError(t, err)
+				require.Equal(t, want, append(before, after...), "after %d", n)
+			}
+		})
+	}
+}
+
+func TestDamagedCompressedFile(t *testing.T) {
+	whole := compress(t, ".gz", strings.Repeat("a line\n", 1000))
+	for name, data := range map[string]string{
+		"cut short":       whole[:len(whole)-10],
+		"not compressed":  "a line\n",
+		"wrong checksum":  whole[:len(whole)-8] + "\x00\x00\x00\x00" + whole[len(whole)-4:],
+		"nothing at all":  "",
+		"foreign content": compress(t, ".xz", "a line\n"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := write(t, filepath.Join(t.TempDir(), "f.gz"), data)
+			s := open(t, config(path))
+			_, err := drain(t, reading(t, s, connectors.Limits{}, find(t, s, checkpoint.Position{}).Found...))
+			require.ErrorContains(t, err, path)
+		})
+	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/wasmflow/wasmflow/checkpoint"
 	"github.com/wasmflow/wasmflow/connectors"
 	"github.com/wasmflow/wasmflow/connectors/filesystem"
+	"github.com/wasmflow/wasmflow/connectors/filesystem/fstest"
 	"github.com/wasmflow/wasmflow/connectors/filesystem/local"
 )
 
@@ -317,3 +318,23 @@ func BenchmarkPoll(b *testing.B) {
 		n += batch.Len()
 	}
 }
+
+// fuzzSource is a source of one file on a disk in memory.
+func fuzzSource(t *testing.T, content, delimiter string) *Source {
+	t.Helper()
+	disk := fstest.NewDisk()
+	f, err := disk.Create("/f")
+	require.NoError(t, err)
+	_, err = f.Write([]byte(content))
+	require.NoError(t, err)
+	env := testEnv(t)
+	fs := local.New(local.Options{Disk: disk})
+	env.FileSystems = func(_ context.Context, url string) (filesystem.FileSystem, string, error) {
+		return fs, url, nil
+	}
+	s, err := newSource(t.Context(), *config("/f", func(c *SourceConfig) { c.Delimiter = delimiter }), env)
+	require.NoError(t, err)
+	return s
+}
+
+func limitsOf(records int) connectors.Limits { return connectors.Limits{Records: records} }
