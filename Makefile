@@ -47,11 +47,11 @@ race: ## every test, with the race detector
 
 chaos: build guests ## kill test: 2,000,000 lines, 100 kills, every failpoint, zombies
 	$(GO) build -tags failpoints -o $(BUILD)/wasmflow-failpoints ./cmd/wasmflow
-	$(GO) run ./cmd/chaos -binary $(BUILD)/wasmflow-failpoints -guest $(BUILD)/guests/uppercase.wasm
+	$(GO) run ./cmd/chaos -binary $(BUILD)/wasmflow-failpoints -guests $(BUILD)/guests
 
 chaos-short: build guests ## the same with fewer lines and kills
 	$(GO) build -tags failpoints -o $(BUILD)/wasmflow-failpoints ./cmd/wasmflow
-	$(GO) run ./cmd/chaos -short -binary $(BUILD)/wasmflow-failpoints -guest $(BUILD)/guests/uppercase.wasm
+	$(GO) run ./cmd/chaos -short -binary $(BUILD)/wasmflow-failpoints -guests $(BUILD)/guests
 
 bench: build guests ## writes bench/RESULTS.md
 	$(GO) run ./cmd/bench

@@ -1,0 +1,260 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"time"
+
+	"github.com/wasmflow/wasmflow/checkpoint/failpoint"
+)
+
+// Ends are the two ends of a job and its judge.
+type Ends interface {
+	// Start returns the command line of one run of the job and prepares what it needs, such as
+	// a job file with this parallelism. slow asks for a pace that leaves work for later runs.
+	Start(parallelism int, slow bool) ([]string, error)
+	// Takeover returns the same for a run that takes the job over from a process that holds it.
+	Takeover(parallelism int, slow bool) ([]string, error)
+	// Watch looks at the visible output once. It is called all the time and returns an error
+	// when something visible has changed or vanished.
+	Watch() error
+	// Check judges the output of the finished job and returns a line for people.
+	Check() (string, error)
+}
+
+// Exit codes of wasmflow that the runner knows.
+const (
+	exitDone   = 0
+	exitFenced = 4
+)
+
+// Config says how much is done to a job.
+type Config struct {
+	Ends       Ends
+	Seed       uint64
+	Kills      int      // kill -9 at random moments
+	Failpoints []string // places to die at
+	Each       int      // times to die at each of them
+	Zombies    int      // freeze, take over, wake
+	// LifeMin and LifeMax bound how long a process lives before it is killed.
+	LifeMin, LifeMax time.Duration
+	ParallelismMax   int
+	Log              io.Writer
+}
+
+// Bounds of waiting. They are far above what a healthy run needs.
+const (
+	finishMax    = 10 * time.Minute // for the last run, which works off the rest
+	failpointMax = 30 * time.Second // for a process to reach its failpoint
+	fencedMax    = 30 * time.Second // for a woken zombie to notice
+	watchEvery   = 100 * time.Millisecond
+)
+
+// Runner does it.
+type Runner struct {
+	cfg Config
+	rng *rand.Rand
+	// kills counts processes ended by kill -9, whatever for.
+	kills int
+}
+
+// New returns a runner.
+func New(cfg Config) *Runner {
+	return &Runner{cfg: cfg, rng: rand.New(rand.NewPCG(cfg.Seed, 0x6368616f73))}
+}
+
+// Run does everything that was asked for, lets the job finish and has it judged.
+func (r *Runner) Run(ctx context.Context) (err error) {
+	r.logf("seed %d", r.cfg.Seed)
+	stop := r.watch(ctx)
+	defer func() { err = errors.Join(err, stop()) }()
+	for _, phase := range []func(context.Context) error{r.random, r.places, r.freeze, r.finish} {
+		if err := phase(ctx); err != nil {
+			return fmt.Errorf("seed %d: %w", r.cfg.Seed, err)
+		}
+	}
+	verdict, err := r.cfg.Ends.Check()
+	if err != nil {
+		return fmt.Errorf("seed %d: checking the output: %w", r.cfg.Seed, err)
+	}
+	r.logf("%d processes killed; %s", r.kills, verdict)
+	return nil
+}
+
+// watch looks at the output until the returned function is called, which returns what it found.
+func (r *Runner) watch(ctx context.Context) func() error {
+	done, result := make(chan struct{}), make(chan error, 1)
+	go func() { // ends with done
+		ticker := time.NewTicker(watchEvery)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-done:
+				result <- r.cfg.Ends.Watch()
+				return
+			case <-ctx.Done():
+				result <- ctx.Err()
+				return
+			case <-ticker.C:
+				if err := r.cfg.Ends.Watch(); err != nil {
+					result <- err
+					return
+				}
+			}
+		}
+	}()
+	return func() error {
+		close(done)
+		return <-result
+	}
+}
+
+// random kills processes at random moments.
+func (r *Runner) random(ctx context.Context) error {
+	for i := range r.cfg.Kills {
+		p, err := r.start(ctx, r.cfg.Ends.Start, true, "")
+		if err != nil {
+			return err
+		}
+		life := r.life()
+		if p.exitedWithin(life) {
+			return fmt.Errorf("kill %d: the process ended by itself before it was killed: %s", i+1,
+				p.describe())
+		}
+		r.kill(p)
+		r.every(i+1, r.cfg.Kills, 25, "kills at random moments")
+	}
+	return nil
+}
+
+// places kills processes at every failpoint. A place that only a recovery passes is reached
+// because the process before died with work to recover.
+func (r *Runner) places(ctx context.Context) error {
+	for _, name := range r.cfg.Failpoints {
+		for i := range r.cfg.Each {
+			if err := r.dieAt(ctx, name, 1+r.rng.IntN(1+i)); err != nil {
+				return err
+			}
+		}
+		r.logf("died %d times at %s", r.cfg.Each, name)
+	}
+	return nil
+}
+
+func (r *Runner) dieAt(ctx context.Context, name string, nth int) error {
+	p, err := r.start(ctx, r.cfg.Ends.Start, true, fmt.Sprintf("%s=kill@%d", name, nth))
+	if err != nil {
+		return err
+	}
+	if !p.exitedWithin(failpointMax) {
+		r.kill(p)
+		return fmt.Errorf("failpoint %s: not reached %d times within %s: %s", name, nth, failpointMax,
+			p.describe())
+	}
+	if !p.killed() {
+		return fmt.Errorf("failpoint %s: the process ended otherwise: %s", name, p.describe())
+	}
+	r.kills++
+	return nil
+}
+
+// freeze makes zombies: a process is stopped, another takes the job over, the first wakes. It has
+// to notice that it was fenced, and what it had prepared must not come to light.
+func (r *Runner) freeze(ctx context.Context) error {
+	for i := range r.cfg.Zombies {
+		zombie, err := r.start(ctx, r.cfg.Ends.Start, true, r.freezeAt())
+		if err != nil {
+			return err
+		}
+		if zombie.exitedWithin(r.life()) {
+			return fmt.Errorf("zombie %d: ended before it was frozen: %s", i+1, zombie.describe())
+		}
+		zombie.freeze()
+		heir, err := r.start(ctx, r.cfg.Ends.Takeover, true, "")
+		if err != nil {
+			r.kill(zombie)
+			return err
+		}
+		if heir.exitedWithin(r.cfg.LifeMax) {
+			r.kill(zombie)
+			return fmt.Errorf("zombie %d: the process that took over ended: %s", i+1, heir.describe())
+		}
+		zombie.thaw()
+		if !zombie.exitedWithin(fencedMax) || zombie.exitCode() != exitFenced {
+			r.kill(zombie)
+			r.kill(heir)
+			return fmt.Errorf("zombie %d: want exit code %d after waking, have: %s", i+1, exitFenced,
+				zombie.describe())
+		}
+		r.kill(heir)
+		r.every(i+1, r.cfg.Zombies, 5, "zombies fenced")
+	}
+	return nil
+}
+
+// freezeAt returns a failpoint at which a process stops itself, for half of the zombies: the
+// moments around a decision are too short to be met by chance.
+func (r *Runner) freezeAt() string {
+	if r.rng.IntN(2) == 0 {
+		return ""
+	}
+	near := []string{
+		"storelog/decide-before-publish", "storelog/decide-after-publish", "storelog/decided",
+	}
+	name := near[r.rng.IntN(len(near))]
+	return fmt.Sprintf("%s=stop@%d", name, 1+r.rng.IntN(3))
+}
+
+// finish lets the job work off the rest.
+func (r *Runner) finish(ctx context.Context) error {
+	p, err := r.start(ctx, r.cfg.Ends.Start, false, "")
+	if err != nil {
+		return err
+	}
+	if !p.exitedWithin(finishMax) {
+		r.kill(p)
+		return fmt.Errorf("finishing the job: it did not end within %s: %s", finishMax, p.describe())
+	}
+	if p.exitCode() != exitDone {
+		return fmt.Errorf("finishing the job: %s", p.describe())
+	}
+	return nil
+}
+
+// start runs the job with a random parallelism.
+func (r *Runner) start(ctx context.Context, command func(int, bool) ([]string, error), slow bool,
+	places string,
+) (*process, error) {
+	argv, err := command(1+r.rng.IntN(r.cfg.ParallelismMax), slow)
+	if err != nil {
+		return nil, fmt.Errorf("preparing a run: %w", err)
+	}
+	var env []string
+	if places != "" {
+		env = append(env, failpoint.EnvVar+"="+places)
+	}
+	return startProcess(ctx, argv, env)
+}
+
+func (r *Runner) kill(p *process) {
+	p.kill()
+	r.kills++
+}
+
+func (r *Runner) life() time.Duration {
+	return r.cfg.LifeMin + time.Duration(r.rng.Int64N(int64(r.cfg.LifeMax-r.cfg.LifeMin)))
+}
+
+func (r *Runner) logf(format string, args ...any) {
+	fmt.Fprintf(r.cfg.Log, "chaos: "+format+"\n", args...)
+}
+
+// every logs progress each n steps and at the end.
+func (r *Runner) every(done, of, n int, what string) {
+	if done%n == 0 || done == of {
+		r.logf("%d of %d %s", done, of, what)
+	}
+}

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"time"
+
+	"github.com/wasmflow/wasmflow/checkpoint/checkpointtest/chaos"
+	"github.com/wasmflow/wasmflow/checkpoint/failpoint"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	err := run(ctx, os.Args[1:], os.Stdout)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "chaos:", err)
+		os.Exit(1)
+	}
+}
+
+// scale is how much is done.
+type scale struct {
+	lines, rate, kills, each, zombies int
+	lifeMax                           time.Duration
+}
+
+// full is what a release has to bear; short is its form for every commit.
+func full() scale  { return scale{2_000_000, 40_000, 100, 5, 10, 400 * time.Millisecond} }
+func short() scale { return scale{200_000, 20_000, 10, 1, 2, 300 * time.Millisecond} }
+
+func run(ctx context.Context, args []string, out io.Writer) (err error) {
+	flags := flag.NewFlagSet("chaos", flag.ContinueOnError)
+	binary := flags.String("binary", "build/wasmflow-failpoints", "wasmflow, built with -tags failpoints")
+	guests := flags.String("guests", "build/guests", "folder of the built guests")
+	asShort := flags.Bool("short", false, "fewer lines and kills")
+	seed := flags.Uint64("seed", uint64(time.Now().UnixNano()), "seed of every choice")
+	keep := flags.Bool("keep", false, "keep the folder of a run that passed")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	s := full()
+	if *asShort {
+		s = short()
+	}
+	dir, err := os.MkdirTemp("", "wasmflow-chaos-")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err == nil && !*keep {
+			err = os.RemoveAll(dir)
+		} else if err != nil {
+			fmt.Fprintln(out, "chaos: the folder of the failed run is", dir)
+		}
+	}()
+	paths := [2]string{*binary, *guests}
+	for i := range paths {
+		if paths[i], err = filepath.Abs(paths[i]); err != nil {
+			return err
+		}
+	}
+	ends, err := newFileEnds(dir, paths[0], paths[1], s.lines, s.rate)
+	if err != nil {
+		return err
+	}
+	return chaos.New(chaos.Config{
+		Ends: ends, Seed: *seed, Kills: s.kills, Failpoints: failpoint.Names(), Each: s.each,
+		Zombies: s.zombies, LifeMin: 50 * time.Millisecond, LifeMax: s.lifeMax,
+		ParallelismMax: 6, Log: out,
+	}).Run(ctx)
+}
