@@ -154,3 +154,8 @@ func (f *fakeLock) Unlock() error {
 	f.calls = append(f.calls, "unlock")
 	return nil
 }
+
+// shorten takes the folder of the job out of a message.
+func shorten(text string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(text, testDir+"/", ""), testDir, "")
+}
