@@ -32,11 +32,11 @@ func (l *Log) Claim(ctx context.Context) (checkpoint.Manifest, bool, error) {
 	nonce := l.opts.Nonce()
 	l.mine[nonce] = struct{}{}
 	for range claimAttemptsMax {
-		base, found, err := l.base(ctx)
+		base, err := l.base(ctx)
 		if err != nil {
 			return checkpoint.Manifest{}, false, err
 		}
-		record, err := l.record(ctx, base, found, nonce)
+		record, err := l.record(ctx, base, nonce)
 		if err != nil {
 			return checkpoint.Manifest{}, false, err
 		}
@@ -45,7 +45,7 @@ func (l *Log) Claim(ctx context.Context) (checkpoint.Manifest, bool, error) {
 			return checkpoint.Manifest{}, false, err
 		}
 		if won {
-			return record, found, l.settle(ctx, record)
+			return record, base.found, l.settle(ctx, record)
 		}
 		// Somebody took the number: an owner that decided one more epoch, or another claim.
 		// What it wrote must be carried on, so begin again.
@@ -65,32 +65,67 @@ func (l *Log) lock(ctx context.Context) error {
 	return nil
 }
 
-// base reads the record that the claim builds on and checks that it may.
-func (l *Log) base(ctx context.Context) (checkpoint.Manifest, bool, error) {
+// base is what a claim builds on.
+type base struct {
+	last  checkpoint.Manifest // the last record
+	found bool                // false for a job that never ran
+	hint  Hint
+	// marked is the highest number that an applied mark or the hint remembers. It exceeds that
+	// of the last record only when records were lost.
+	marked checkpoint.Epoch
+}
+
+// base reads what the claim builds on and checks that it may.
+//
+// The hint and the marks are read before the records. The other way round, (1) we read record 5,
+// (2) a running owner decides up to 70 and renews the hint, (3) we read the hint and publish
+// record 71 with what record 5 held: no name collides, and 65 epochs are done twice.
+func (l *Log) base(ctx context.Context) (base, error) {
+	hint, hinted, err := l.Hint(ctx)
+	if err != nil {
+		return base{}, fmt.Errorf("claiming job %q: %w; the file is a hint: when `wasmflow fsck` "+
+			"finds the records right, remove it", l.job, err)
+	}
+	listed, err := l.list(ctx)
+	if err != nil {
+		return base{}, fmt.Errorf("claiming job %q: %w", l.job, err)
+	}
 	last, found, err := l.Last(ctx)
 	if err != nil {
-		return checkpoint.Manifest{}, false, l.explainDamage(err)
+		return base{}, l.explainDamage(err)
 	}
-	if err := l.checkHint(ctx, last, found); err != nil {
-		return checkpoint.Manifest{}, false, err
+	b := base{last: last, found: found, hint: hint,
+		marked: max(hint.LastEpoch, listed.highestApplied())}
+	if hinted {
+		if err := l.checkHint(b); err != nil {
+			return base{}, err
+		}
 	}
-	if !found {
-		return checkpoint.Manifest{}, false, l.checkEmpty()
-	}
-	switch _, own := l.mine[last.Owner.Nonce]; {
+	return b, l.checkLast(b)
+}
+
+// checkLast refuses to build on a last record that is not this job's, or not this owner's any
+// more.
+func (l *Log) checkLast(b base) error {
+	_, own := l.mine[b.last.Owner.Nonce]
+	switch {
+	case !b.found && l.opts.Restore != 0:
+		return fmt.Errorf("claiming job %q: %w: there is no epoch %d, the job never ran in %s",
+			l.job, checkpoint.ErrRefused, l.opts.Restore, l.dir)
+	case !b.found:
+		return nil
 	case l.owned && !own:
 		// S4: claiming over a newer owner would fence it, it would claim over this one, and so
 		// on for ever.
-		return checkpoint.Manifest{}, false,
-			l.fence(fmt.Sprintf("claiming job %q again", l.job), last.Owner)
-	case last.Kind == checkpoint.KindSeal:
-		return checkpoint.Manifest{}, false, fmt.Errorf("claiming job %q: %w: its log moved from "+
-			"the store to %q; set checkpoint.log to that", l.job, checkpoint.ErrRefused, last.Log)
-	case l.opts.JobID != "" && last.JobID != l.opts.JobID:
-		return checkpoint.Manifest{}, false, fmt.Errorf("claiming job %q: %w: its records are of "+
-			"job id %s, the job file pins %s", l.job, checkpoint.ErrOtherJob, last.JobID, l.opts.JobID)
+		return l.fence(fmt.Sprintf("claiming job %q again", l.job), b.last.Owner)
+	case b.last.Kind == checkpoint.KindSeal:
+		return fmt.Errorf("claiming job %q: %w: its log moved from the store to %q; set "+
+			"checkpoint.log to that", l.job, checkpoint.ErrRefused, b.last.Log)
+	case l.opts.JobID != "" && b.last.JobID != l.opts.JobID:
+		return fmt.Errorf("claiming job %q: %w: its records are of job id %s, the job file pins %s",
+			l.job, checkpoint.ErrOtherJob, b.last.JobID, l.opts.JobID)
 	}
-	return last, true, nil
+	return nil
 }
 
 // explainDamage adds what a person can do when the newest record cannot be read. Going on from an
@@ -105,43 +140,28 @@ func (l *Log) explainDamage(err error) error {
 }
 
 // checkHint compares the records with what the hint remembers of them.
-func (l *Log) checkHint(ctx context.Context, last checkpoint.Manifest, found bool) error {
-	hint, hinted, err := l.Hint(ctx)
-	if err != nil {
-		return fmt.Errorf("claiming job %q: %w; the file is a hint: when `wasmflow fsck` finds the "+
-			"records right, remove it", l.job, err)
-	}
+func (l *Log) checkHint(b base) error {
 	switch {
-	case !hinted:
-		return nil
-	case hint.JobName != l.job || found && hint.JobID != last.JobID:
+	case b.hint.JobName != l.job || b.found && b.hint.JobID != b.last.JobID:
 		return fmt.Errorf("claiming job %q: %w: the records are of job id %q, the file %s/%s "+
 			"says %q, named %q; restore the one that is wrong", l.job, checkpoint.ErrOtherJob,
-			last.JobID, l.dir, hintName, hint.JobID, hint.JobName)
-	case hint.Log != Name:
+			b.last.JobID, l.dir, hintName, b.hint.JobID, b.hint.JobName)
+	case b.hint.Log != Name:
 		return fmt.Errorf("claiming job %q: %w: its log is %q; set checkpoint.log to that",
-			l.job, checkpoint.ErrRefused, hint.Log)
-	case hint.LastEpoch <= last.Epoch || l.opts.Fresh || l.opts.Restore != 0:
+			l.job, checkpoint.ErrRefused, b.hint.Log)
+	case b.hint.LastEpoch <= b.last.Epoch || l.opts.Fresh || l.opts.Restore != 0:
 		return nil
 	}
 	return fmt.Errorf("claiming job %q: %w: %s ends at record %d, but record %d was there before; "+
 		"put the records back, or say where to start with --epoch N or --fresh",
-		l.job, checkpoint.ErrRefused, l.dir, last.Epoch, hint.LastEpoch)
+		l.job, checkpoint.ErrRefused, l.dir, b.last.Epoch, b.hint.LastEpoch)
 }
 
-func (l *Log) checkEmpty() error {
-	if l.opts.Restore != 0 {
-		return fmt.Errorf("claiming job %q: %w: there is no epoch %d, the job never ran in %s",
-			l.job, checkpoint.ErrRefused, l.opts.Restore, l.dir)
-	}
-	return nil
-}
-
-// record makes the claim record on top of base.
+// record makes the claim record on top of b.
 func (l *Log) record(
-	ctx context.Context, base checkpoint.Manifest, found bool, nonce string,
+	ctx context.Context, b base, nonce string,
 ) (checkpoint.Manifest, error) {
-	m := base
+	m := b.last
 	switch {
 	case l.owned: // only the first claim starts elsewhere
 	case l.opts.Fresh:
@@ -154,27 +174,19 @@ func (l *Log) record(
 		}
 		m = restored
 	}
-	hint, _, err := l.Hint(ctx)
-	if err != nil {
-		return checkpoint.Manifest{}, err
-	}
-	listed, err := l.list(ctx)
-	if err != nil {
-		return checkpoint.Manifest{}, err
-	}
-	if !found {
-		m.JobID = cmp.Or(l.opts.JobID, hint.JobID, l.opts.NewID())
+	if !b.found {
+		m.JobID = cmp.Or(l.opts.JobID, b.hint.JobID, l.opts.NewID())
 	}
 	m.Kind, m.Log, m.JobName = checkpoint.KindClaim, Name, l.job
 	// I4: also numbers of records that were lost are not used again, as far as anything here
 	// remembers them. An applied mark would speak for the wrong epoch.
-	m.Epoch = max(base.Epoch, hint.LastEpoch, listed.highestApplied()) + 1
-	m.Previous = base.Previous
-	if base.Kind == checkpoint.KindEpoch {
-		m.Previous = base.Epoch
+	m.Epoch = max(b.last.Epoch, b.marked) + 1
+	m.Previous = b.last.Previous
+	if b.last.Kind == checkpoint.KindEpoch {
+		m.Previous = b.last.Epoch
 	}
 	m.Owner = checkpoint.Owner{
-		Number: max(base.Owner.Number, hint.Claim) + 1,
+		Number: max(b.last.Owner.Number, b.hint.Claim) + 1,
 		Nonce:  nonce, Host: l.opts.Host, PID: l.opts.PID,
 	}
 	m.CreatedMillis = 0
