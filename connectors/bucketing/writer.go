@@ -264,7 +264,9 @@ func (w *writer) OnTime(ctx context.Context, now time.Time) error {
 }
 
 // Prepare implements checkpoint.Preparer (B1).
-func (w *writer) Prepare(ctx context.Context, e checkpoint.Epoch) ([]checkpoint.Committable, error) {
+func (w *writer) Prepare(
+	ctx context.Context, e checkpoint.Epoch,
+) ([]checkpoint.Committable, error) {
 	if w.err != nil {
 		return nil, w.err
 	}

@@ -1,0 +1,74 @@
+package bucketing
+
+import (
+	"encoding/hex"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/wasmflow/wasmflow/checkpoint"
+	"github.com/wasmflow/wasmflow/connectors/filesystem"
+)
+
+func sampleCommittable() committable {
+	return committable{
+		base: "hdfs://127.0.0.1:8020/orders", root: "/orders", records: 300,
+		token: filesystem.Token{
+			Version: 1, Target: "/orders/2018-08-03--23/part-5eed-lake-0-7-1f00ba12-0",
+			Size: 1 << 40, Data: []byte{0, 1, 2, 0xff},
+		},
+	}
+}
+
+// TestCommittableGolden reads the bytes of every version that was ever written. A version that
+// changes here is a new version.
+func TestCommittableGolden(t *testing.T) {
+	const file = "testdata/committable-v1.hex"
+	encoded := sampleCommittable().encode()
+	if *update {
+		require.NoError(t, os.MkdirAll("testdata", 0o755))
+		text := hex.EncodeToString(encoded) + "\n"
+		require.NoError(t, os.WriteFile(file, []byte(text), 0o644))
+	}
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	golden, err := hex.DecodeString(strings.TrimSpace(string(text)))
+	require.NoError(t, err)
+	got, err := decode(checkpoint.Committable{Version: 1, Data: golden})
+	require.NoError(t, err)
+	require.Equal(t, sampleCommittable(), got)
+	require.Equal(t, golden, encoded)
+}
+
+func TestDecodeRefuses(t *testing.T) {
+	good := sampleCommittable().encode()
+	for n := range good {
+		_, err := decode(checkpoint.Committable{Version: 1, Data: good[:n]})
+		require.ErrorIs(t, err, checkpoint.ErrCorrupt, "cut to %d bytes", n)
+	}
+	_, err := decode(checkpoint.Committable{Version: 1, Data: append(good, 0)})
+	require.ErrorIs(t, err, checkpoint.ErrCorrupt)
+	_, err = decode(checkpoint.Committable{Version: 0, Data: good})
+	require.ErrorIs(t, err, checkpoint.ErrCorrupt)
+	_, err = decode(checkpoint.Committable{Sink: "lake", Task: 3, Epoch: 9, Version: 2, Data: good})
+	require.ErrorIs(t, err, checkpoint.ErrNewerFormat)
+	require.ErrorContains(t, err, "committable of sink lake, task 3, epoch 9: version 2")
+}
+
+func FuzzDecode(f *testing.F) {
+	f.Add(sampleCommittable().encode())
+	f.Add([]byte{})
+	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		got, err := decode(checkpoint.Committable{Version: 1, Data: data})
+		if err != nil {
+			require.ErrorIs(t, err, checkpoint.ErrCorrupt)
+			return
+		}
+		again, err := decode(checkpoint.Committable{Version: 1, Data: got.encode()})
+		require.NoError(t, err)
+		require.Equal(t, got, again)
+	})
+}

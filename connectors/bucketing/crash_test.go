@@ -1,0 +1,215 @@
+package bucketing
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/wasmflow/wasmflow/connectors"
+	"github.com/wasmflow/wasmflow/connectors/filesystem/fstest"
+)
+
+// bug is a mistake that a driver of the sink could make, for proving that the crash tests see it.
+type bug string
+
+const (
+	noBug           bug = ""
+	commitsTooEarly bug = "commits before the epoch is decided"
+	neverRecovers   bug = "does not recover"
+	reusesNames     bug = "takes the same claim again"
+)
+
+// run takes the input from *at on in epochs of five records, as an engine with a replaying source
+// does: position and committables are decided together, or not at all. It ends with the first
+// error, as if the process had died there.
+func (j *job) run(tasks int, input []string, at *int, has bug) error {
+	if has == neverRecovers {
+		delete(j.decided, j.epoch)
+	}
+	if has == reusesNames {
+		j.claim = 0
+	}
+	if err := j.tryStart(tasks); err != nil {
+		return err
+	}
+	defer j.settle()
+	for *at < len(input) {
+		until := min(*at+5, len(input))
+		for i := *at; i < until; i++ {
+			b := &connectors.Batch{}
+			b.Append().Value = []byte(input[i])
+			if err := j.writers[i%tasks].Write(j.ctx, b); err != nil {
+				return err
+			}
+		}
+		if err := j.decideEpoch(until, at, has); err != nil {
+			return err
+		}
+		if err := j.committer.Commit(j.ctx, j.decided[j.epoch]); err != nil {
+			return err
+		}
+		j.applied = j.epoch
+	}
+	return nil
+}
+
+func (j *job) decideEpoch(until int, at *int, has bug) error {
+	var crash error
+	e := j.epoch + 1
+	decided := j.decided[e]
+	for _, w := range j.writers {
+		cs, err := w.Prepare(j.ctx, e)
+		if err != nil {
+			return err
+		}
+		decided = append(decided, cs...)
+		if has == commitsTooEarly {
+			crash = j.committer.Commit(j.ctx, cs)
+		}
+	}
+	if crash != nil {
+		return crash
+	}
+	j.epoch, j.decided[e], *at = e, decided, until
+	delete(j.decided, e-2) // two epochs are retained
+	return nil
+}
+
+func crashInput() []string {
+	var input []string
+	for i := range 18 {
+		input = append(input, fmt.Sprintf("b%d@%02d", i%3, i))
+	}
+	return input
+}
+
+// crashOnce lets a first process die at a call of its disk, cuts the power, lets a second one with
+// another number of tasks go on, and returns what a reader misses or sees twice.
+func crashOnce(t *testing.T, call int, seed uint64, keep int, has bug) (done bool, problem error) {
+	t.Helper()
+	input := crashInput()
+	j := newJob(t, size(20), func(c *Config) { c.OpenPartsMax = 2 })
+	j.hooks = []fstest.Hook{fstest.CrashAt(call)}
+	at := 0
+	err := j.run(2, input, &at, has)
+	if err != nil {
+		require.ErrorIs(t, err, fstest.ErrCrashed)
+	}
+	j.disk = j.disk.CrashClone(seed, keep)
+	before := j.files()
+	j.hooks = nil
+	if err := j.run(3, input, &at, has); err != nil {
+		return err == nil, err
+	}
+	after := j.files()
+	for name, was := range before {
+		if is, ok := after[name]; !ok || is != was {
+			return false, fmt.Errorf("%s was visible and changed", name)
+		}
+	}
+	if got := j.values(); !slices.Equal(got, slices.Sorted(slices.Values(input))) {
+		return false, fmt.Errorf("a reader sees %q", got)
+	}
+	// What the first process left is gone, and the second one left nothing.
+	if left := strays(j); len(left) > 0 {
+		return false, fmt.Errorf("strays are left: %q", left)
+	}
+	return err == nil, nil
+}
+
+// TestCrashAtEveryCall: for every call that the sink makes to its disk, the process dies there and
+// the power fails, and still every record is read exactly once.
+func TestCrashAtEveryCall(t *testing.T) {
+	calls := 0
+	for call := 1; ; call++ {
+		finished := false
+		for seed, keep := range []int{0, 50, 100} {
+			done, err := crashOnce(t, call, uint64(seed), keep, noBug)
+			require.NoError(t, err, "crash at call %d, %d %% kept", call, keep)
+			finished = done
+		}
+		if finished {
+			break
+		}
+		calls++
+	}
+	require.Greater(t, calls, 100)
+}
+
+// TestCrashTestsFindBugs: a checker that never failed proves nothing.
+func TestCrashTestsFindBugs(t *testing.T) {
+	for _, b := range []bug{commitsTooEarly, neverRecovers, reusesNames} {
+		t.Run(string(b), func(t *testing.T) {
+			for call := 1; ; call++ {
+				done, err := crashOnce(t, call, 1, 100, b)
+				if err != nil {
+					t.Logf("crash at call %d: %v", call, err)
+					return
+				}
+				require.False(t, done, "no crash showed the bug")
+			}
+		})
+	}
+}
+
+// TestCrashAgainAndAgain: processes die at random calls, recoveries included, with another number
+// of tasks every time, until one of them gets to the end.
+func TestCrashAgainAndAgain(t *testing.T) {
+	input := crashInput()
+	crashes := 0
+	for seed := range uint64(60) {
+		rng := rand.New(rand.NewPCG(seed, 7))
+		j := newJob(t, size(20))
+		at := 0
+		for life := uint64(0); ; life++ {
+			j.hooks = []fstest.Hook{fstest.CrashAt(1 + rng.IntN(150))}
+			err := j.run(1+rng.IntN(3), input, &at, noBug)
+			if err == nil {
+				break
+			}
+			require.ErrorIs(t, err, fstest.ErrCrashed, "seed %d", seed)
+			crashes++
+			j.disk = j.disk.CrashClone(seed<<32|life, 50)
+			j.look()
+		}
+		j.hooks = nil
+		j.start(1)
+		require.Equal(t, slices.Sorted(slices.Values(input)), j.values(), "seed %d", seed)
+		require.Empty(t, strays(j), "seed %d", seed)
+	}
+	require.Greater(t, crashes, 100)
+}
+
+// TestTranscript holds the order of system calls of an epoch and of a recovery.
+func TestTranscript(t *testing.T) {
+	r := &fstest.Recorder{}
+	j := newJob(t)
+	j.hooks = []fstest.Hook{r.Hook}
+	r.Note("claim 1")
+	j.start(1)
+	r.Note("write")
+	j.write(0, "a@1", "a@2")
+	r.Note("prepare epoch 1")
+	j.snapshot()
+	r.Note("commit epoch 1")
+	j.notify(1)
+	r.Note("write")
+	j.write(0, "a@3")
+	r.Note("prepare epoch 2")
+	j.snapshot()
+	r.Note("write, then die")
+	j.write(0, "a@4")
+	r.Note("claim 2: recover epoch 2, remove strays")
+	j.start(1)
+	const file = "testdata/transcript.txt"
+	if *update {
+		require.NoError(t, os.WriteFile(file, []byte(r.String()), 0o644))
+	}
+	want, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Equal(t, string(want), r.String())
+}
