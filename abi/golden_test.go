@@ -264,7 +264,7 @@ type entryStory struct {
 
 func tellOutput(mem []byte, ptr uint32, call Call) outputStory {
 	var o Output
-	story := callStory{call.Role, call.First, call.Count, call.Outputs}
+	story := callStory(call)
 	s := outputStory{Address: ptr, Call: story, Entries: []entryStory{}}
 	if err := o.Decode(mem, ptr, call, DefaultLimits()); err != nil {
 		s.Error = err.Error()

@@ -15,9 +15,10 @@ const (
 type arena struct {
 	memory *memory
 	chunks [][]byte
-	chunk  int    // index of the current chunk
-	cur    []byte // the current chunk
-	used   int    // bytes of it in use
+	chunk  int     // index of the current chunk
+	cur    []byte  // the current chunk
+	base   uintptr // of cur
+	used   int     // bytes of it in use
 
 	// The part of cur that the last Buffer handed out, and how far of it was emitted.
 	bufferStart, bufferEnd, bufferHeld int
@@ -47,10 +48,11 @@ func (a *arena) mark() arenaMark {
 }
 
 func (a *arena) rewind(m arenaMark) {
-	a.chunk, a.used, a.cur = m.chunk, m.used, nil
-	if a.chunk < len(a.chunks) {
-		a.cur = a.chunks[a.chunk]
+	if a.chunk != m.chunk || len(a.chunks) == 0 {
+		a.chunk = m.chunk
+		a.enter()
 	}
+	a.used = m.used
 	a.bufferStart, a.bufferEnd, a.bufferHeld = 0, 0, 0
 }
 
@@ -78,7 +80,17 @@ func (a *arena) nextChunk(n int) {
 		a.memory.know(unsafe.Pointer(&c[0]), len(c))
 		a.chunks = append(a.chunks, c)
 	}
-	a.cur, a.used = a.chunks[a.chunk], 0
+	a.enter()
+	a.used = 0
+}
+
+// enter makes the chunk that a.chunk counts to the current one.
+func (a *arena) enter() {
+	a.cur, a.base = nil, 0
+	if a.chunk < len(a.chunks) {
+		a.cur = a.chunks[a.chunk]
+		a.base = uintptr(unsafe.Pointer(&a.cur[0]))
+	}
 }
 
 // buffer returns an empty slice with room for n bytes that nothing else uses. What is emitted of it
@@ -103,15 +115,12 @@ func (a *arena) releaseBuffer() {
 // holds reports whether p is in the current chunk's used part, where it will stay as it is; size
 // bytes of it are emitted.
 func (a *arena) holds(p unsafe.Pointer, size int) bool {
-	if len(a.cur) == 0 {
+	at := int(uintptr(p) - a.base)
+	if uint(at) >= uint(a.used) { // an empty arena has nothing in use
 		return false
 	}
-	at := uintptr(p) - uintptr(unsafe.Pointer(&a.cur[0]))
-	if at >= uintptr(a.used) {
-		return false
-	}
-	if i := int(at); i >= a.bufferStart && i < a.bufferEnd {
-		a.bufferHeld = max(a.bufferHeld, i+size)
+	if at >= a.bufferStart && at < a.bufferEnd {
+		a.bufferHeld = max(a.bufferHeld, at+size)
 	}
 	return true
 }

@@ -4,11 +4,11 @@ import "time"
 
 // Context is what a function knows beyond its record. It is valid while the function runs.
 type Context struct {
-	g      *guest
-	f      *function
-	cursor uint64
-	record uint32
-	drawn  uint64 // random numbers drawn for this record
+	g       *guest
+	f       *function
+	cursor  uint64
+	drawn   uint64 // random numbers drawn for record drawnAt
+	drawnAt uint32
 }
 
 // Level is the importance of a log line.
@@ -36,8 +36,12 @@ func (c *Context) Cursor() uint64 { return c.cursor }
 // Random returns a random number. The numbers follow from the frame, so that the same frame gives
 // the same output in every instance; math/rand does not in a guest, crypto/rand does.
 func (c *Context) Random() uint64 {
+	record := c.g.out.parent
+	if c.drawnAt != record {
+		c.drawn, c.drawnAt = 0, record
+	}
 	c.drawn++
-	h := c.g.frame.header.Seed + uint64(c.record)*0x9e3779b97f4a7c15
+	h := c.g.frame.header.Seed + uint64(record)*0x9e3779b97f4a7c15
 	h = scramble(h ^ scramble(c.cursor+1))
 	return scramble(h + c.drawn*0xbf58476d1ce4e5b9)
 }

@@ -25,9 +25,11 @@ type Emitter struct {
 	columns   int
 	header    layout.OutputHeader
 
-	fn     *function
-	frame  *frame
-	parent uint32
+	fn        *function
+	frame     *frame
+	frameBase uintptr
+	frameSize uintptr
+	parent    uint32
 
 	// What stands of the record at hand.
 	firstEntry  int
@@ -64,9 +66,30 @@ func (o *Emitter) Forward() Entry { return o.add(sameAll) }
 
 // Value emits the record with another value; nil is null. Key, headers and timestamp stay.
 func (o *Emitter) Value(value []byte) Entry {
-	e := o.add(sameAll &^ layout.OutSameValue)
-	o.setValue(e.i, value)
-	return e
+	i := len(o.entries)
+	if i == cap(o.entries) {
+		o.grow()
+	}
+	o.entries = o.entries[:i+1]
+	e := &o.entries[i]
+	clean(e, sameAll&^layout.OutSameValue, o.parent)
+	if value == nil {
+		e.Flags |= layout.OutNullValue
+		return Entry{o, i}
+	}
+	// This is hold, written out: a call in WebAssembly costs as much as the rest of it, and most
+	// of what guests emit comes through here.
+	e.ValueLen = uint32(len(value))
+	o.size += int64(len(value))
+	p := unsafe.Pointer(unsafe.SliceData(value))
+	switch {
+	case len(value) == 0:
+	case uintptr(p)-o.frameBase < o.frameSize, o.bytes.holds(p, len(value)):
+		e.ValuePtr = o.bytes.memory.address(p)
+	default:
+		e.ValuePtr = o.copied(value)
+	}
+	return Entry{o, i}
 }
 
 // KeyValue emits the record with another key and value; nil is null. Headers and timestamp stay.
@@ -212,12 +235,27 @@ func (o *Emitter) appendHeader(key, value []byte) {
 func (o *Emitter) add(flags uint16) Entry {
 	i := len(o.entries)
 	if i == cap(o.entries) {
-		o.entries = append(o.entries, layout.CoreOut{})
+		o.grow()
 	}
 	o.entries = o.entries[:i+1]
-	o.entries[i] = layout.CoreOut{Flags: flags, Parent: o.parent}
+	clean(&o.entries[i], flags, o.parent)
 	return Entry{o, i}
 }
+
+// clean makes e the entry {Flags: flags, Parent: parent}, in four stores instead of eleven.
+func clean(e *layout.CoreOut, flags uint16, parent uint32) {
+	w := (*[4]uint64)(unsafe.Pointer(e))
+	w[0] = uint64(flags)<<16 | uint64(parent)<<32
+	w[1], w[2], w[3] = 0, 0, 0
+}
+
+// grow makes room for more entries.
+func (o *Emitter) grow() {
+	o.entries = append(o.entries, make([]layout.CoreOut, entriesStep)...)[:len(o.entries)]
+}
+
+// entriesStep is by how many entries the table grows at least: 32 KiB.
+const entriesStep = 1024
 
 func (o *Emitter) setKey(i int, key []byte) {
 	e := &o.entries[i]
@@ -248,9 +286,7 @@ func (o *Emitter) hold(b []byte) uint32 {
 		return 0
 	}
 	p := unsafe.Pointer(&b[0])
-	data := o.frame.data
-	inFrame := uintptr(p)-uintptr(unsafe.Pointer(&data[0])) < uintptr(len(data))
-	if inFrame || o.bytes.holds(p, len(b)) {
+	if uintptr(p)-o.frameBase < o.frameSize || o.bytes.holds(p, len(b)) {
 		return o.bytes.memory.address(p)
 	}
 	return o.copied(b)

@@ -114,7 +114,6 @@ func (g *guest) enter() (Record, bool) {
 		return r, false
 	}
 	g.out.enterRecord(g.next)
-	g.ctx.record, g.ctx.drawn = g.next, 0
 	return r, true
 }
 
@@ -139,7 +138,7 @@ func (g *guest) work(f Func) {
 		case o.ended:
 			o.endOfStream()
 		case o.more:
-			g.ctx.cursor = o.cursor
+			g.ctx.cursor, g.ctx.drawn = o.cursor, 0
 			g.stop = len(o.entries) > o.firstEntry
 			continue // the same record again, in this call where it has no output to take yet
 		}
@@ -207,6 +206,7 @@ func (o *Emitter) begin(g *guest) {
 // enter takes what the call is about.
 func (o *Emitter) enter(f *function, frame *frame) {
 	o.fn, o.frame = f, frame
+	o.frameBase, o.frameSize = uintptr(unsafe.Pointer(&frame.data[0])), uintptr(len(frame.data))
 	o.recordsSoft, o.bytesSoft = math.MaxInt, math.MaxInt64
 	if n := frame.header.OutRecordsSoft; n != 0 {
 		o.recordsSoft = int(n)

@@ -11,22 +11,11 @@ const (
 	wordBytes = 8
 )
 
-// load8 reads eight bytes at i, the first in the lowest bits. The compiler for wasm does not join
-// the loads of encoding/binary, so they are joined by hand where the machine's order is the wanted
-// one.
-func load8(d []byte, i int) uint64 {
-	_ = d[i+wordBytes-1]
-	if littleEndian {
-		return *(*uint64)(unsafe.Pointer(&d[i]))
-	}
-	return binary.LittleEndian.Uint64(d[i:])
-}
-
 // plain returns the index of the first byte at or behind i that a JSON string cannot hold as it
 // is: a quote, a backslash or a control character; len(d) if there is none.
 func plain(d []byte, i int) int {
 	for i+wordBytes <= len(d) {
-		w := load8(d, i)
+		w := binary.LittleEndian.Uint64(d[i:])
 		quote := w ^ (ones * '"')
 		slash := w ^ (ones * '\\')
 		// Each term sets the high bit of a byte that is zero, zero, below 0x20; a false one can
@@ -50,7 +39,7 @@ func plain(d []byte, i int) int {
 // plainASCII is plain that stops at bytes from 0x80, too.
 func plainASCII(d []byte, i int) int {
 	for i+wordBytes <= len(d) {
-		w := load8(d, i)
+		w := binary.LittleEndian.Uint64(d[i:])
 		quote := w ^ (ones * '"')
 		slash := w ^ (ones * '\\')
 		found := ((quote - ones) & ^quote) | ((slash - ones) & ^slash) |
