@@ -34,8 +34,8 @@ var layers = []layer{
 		"connectors/socket", "connectors/stdin", "checkpoint/storelog",
 	}},
 	{2, []string{"connectors", "connectors/format", "connectors/ratelimit", "host/guest"}},
-	{1, []string{"connectors/filesystem", "checkpoint"}},
-	{0, []string{"abi", "checkpoint/failpoint", "sdk/go", "guests"}},
+	{1, []string{"connectors/filesystem", "checkpoint", "guests"}},
+	{0, []string{"abi", "checkpoint/failpoint", "sdk/go"}},
 }
 
 // soleImporters names libraries that exactly one folder may import.
