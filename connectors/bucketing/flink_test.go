@@ -9,10 +9,12 @@ import (
 
 var update = flag.Bool("update", false, "write golden files and the generated table")
 
-type (
-	upstream     = connectortest.Upstream
-	upstreamFile = connectortest.UpstreamFile
-)
+// upstream is a connectortest.Upstream that reads as a row of a table.
+type upstream struct {
+	name string
+	run  func(*testing.T)
+	note string
+}
 
 const (
 	closesAtEpoch = "an epoch closes every part (B1), so parts that Flink keeps open over a " +
@@ -44,8 +46,12 @@ func TestUpstreamTable(t *testing.T) {
 }
 
 // upstreamFiles is the table.
-func upstreamFiles() []upstreamFile {
-	return []upstreamFile{
+func upstreamFiles() []connectortest.UpstreamFile {
+	var files []connectortest.UpstreamFile
+	for _, file := range []struct {
+		name string
+		rows []upstream
+	}{
 		{"BucketingSinkTest", bucketingSinkTests()},
 		{"BucketingSink, other tests", bucketingOtherTests()},
 		{"LocalStreamingFileSinkTest", streamingSinkTests()},
@@ -57,7 +63,14 @@ func upstreamFiles() []upstreamFile {
 		{"DateTimeBucketAssignerTest, BucketAssignerITCases", assignerTests()},
 		{"AbstractRecoverableWriterTest", recoverableTests()},
 		{"HadoopRecoverableWriterTest", hadoopTests()},
+	} {
+		f := connectortest.UpstreamFile{Name: file.name}
+		for _, u := range file.rows {
+			f.Tests = append(f.Tests, connectortest.Upstream{Name: u.name, Run: u.run, Note: u.note})
+		}
+		files = append(files, f)
 	}
+	return files
 }
 
 func bucketingSinkTests() []upstream {
