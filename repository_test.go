@@ -35,7 +35,7 @@ var layers = []layer{
 	}},
 	{2, []string{"connectors", "connectors/format", "connectors/ratelimit", "host/guest"}},
 	{1, []string{"connectors/filesystem", "checkpoint", "guests"}},
-	{0, []string{"abi", "checkpoint/failpoint", "sdk/go"}},
+	{0, []string{"abi", "checkpoint/failpoint", "sdk", "sdk/go"}},
 }
 
 // soleImporters names libraries that exactly one folder may import.

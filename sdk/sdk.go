@@ -1,0 +1,43 @@
+// Package sdk holds the sources of the guest SDKs, so that the wasmflow binary can put them into
+// a new plugin and the plugin builds without a network.
+//
+// It owns nothing but the list of what is embedded; the SDKs themselves are the folders beside
+// it. It leaves their tests out: those need libraries that a guest does not.
+//
+// Below: nothing. Above: cmd/wasmflow.
+package sdk
+
+import (
+	"embed"
+	"fmt"
+	"io/fs"
+	"strings"
+)
+
+// A folder that is added to the Go SDK needs a pattern here; the test of this package tells.
+//
+//go:embed go/*.go go/json/*.go go/sdktest/*.go go/internal/layout/*.go
+var goFiles embed.FS
+
+// File is a source file of an SDK.
+type File struct {
+	Path string // below the folder of the SDKs: "go/emitter.go"
+	Data []byte
+}
+
+// Go returns the sources of the Go SDK, sorted by path.
+func Go() ([]File, error) {
+	var files []File
+	err := fs.WalkDir(goFiles, ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		data, err := goFiles.ReadFile(path)
+		files = append(files, File{Path: path, Data: data})
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading the embedded Go SDK: %w", err)
+	}
+	return files, nil
+}
