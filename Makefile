@@ -54,7 +54,8 @@ chaos-short: build guests ## the same with fewer lines and kills
 	$(GO) run ./cmd/chaos -short -binary $(BUILD)/wasmflow-failpoints -guests $(BUILD)/guests
 
 bench: build guests ## writes bench/RESULTS.md
-	$(GO) run ./cmd/bench
+	$(GO) build -o $(BUILD)/bench ./bench
+	$(BUILD)/bench
 
 clean:
 	rm -rf $(BUILD)

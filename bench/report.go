@@ -1,0 +1,83 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"time"
+)
+
+// machineInfo says where and of what the figures are.
+type machineInfo struct{ cpu, system, toolchain, commit string }
+
+func machine() machineInfo {
+	m := machineInfo{
+		cpu: "unknown CPU", system: runtime.GOOS + "/" + runtime.GOARCH, toolchain: runtime.Version(),
+		commit: "unknown",
+	}
+	if f, err := os.Open("/proc/cpuinfo"); err == nil {
+		lines := bufio.NewScanner(f)
+		for lines.Scan() {
+			if name, ok := strings.CutPrefix(lines.Text(), "model name\t: "); ok {
+				m.cpu = name
+				break
+			}
+		}
+		_ = f.Close() // it was only read
+	}
+	if out, err := exec.Command("git", "describe", "--always", "--dirty").Output(); err == nil {
+		m.commit = strings.TrimSpace(string(out))
+	}
+	return m
+}
+
+// report writes the page: ratios first.
+func report(m machineInfo, r recordResult, f fileResult) string {
+	var b strings.Builder
+	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	line("# Benchmarks")
+	line("")
+	line("Written by `make bench`; nothing here was typed by hand. Commit %s, %s, %d CPUs, %s, %s.",
+		m.commit, m.cpu, runtime.NumCPU(), m.system, m.toolchain)
+	line("CPU time is that of the whole process, collector included. Machines are noisy: read the")
+	line("ratios, not the absolute figures.")
+	line("")
+	line("## What a guest costs a record")
+	line("")
+	line("Records of %d bytes, put into capitals; one task; %d million records a round; medians of %d",
+		recordBytes, recordCount/1_000_000, recordRounds)
+	line("interleaved rounds. Overhead is (generator -> C guest -> discard) less (generator -> discard)")
+	line("less the module's own loop called alone over the same number of records.")
+	line("")
+	line("| | CPU ns a record |")
+	line("|---|---|")
+	line("| overhead of wasmflow around the C guest (bound: 150) | %.1f |", r.Overhead)
+	line("| the C guest, all in | %.1f |", r.CPerRecord)
+	line("| the C guest's own loop alone | %.1f |", r.Loop)
+	line("| the Go guest, all in | %.1f |", r.GoPerRecord)
+	line("| the job without a guest | %.1f |", r.Plain)
+	line("")
+	line("Heap allocations a record with the C guest: %.5f.", r.Allocs)
+	line("")
+	line("## A job over 2 GiB of lines")
+	line("")
+	line("file -> guest -> bucketing with %d tasks and an epoch a second, beside the same job written", fileTasks)
+	line("in plain Go without positions or epochs, and beside tr in one process. Medians of %d rounds.",
+		fileRounds)
+	line("")
+	line("| | CPU against the native Go job | CPU s | wall s | peak RSS MiB |")
+	line("|---|---|---|---|---|")
+	for _, name := range []string{nameC, nameGo, nameNative, nameTr} {
+		line("| %s | %.2f x | %.1f | %.1f | %d |", name,
+			float64(f.CPU[name])/float64(f.CPU[nameNative]), seconds(f.CPU[name]),
+			seconds(f.Wall[name]), f.RSS[name]>>20)
+	}
+	line("")
+	line("The C guest is to stay within 2 x the native job, the Go guest below 200 MiB.")
+	return b.String()
+}
+
+func seconds(d time.Duration) float64 { return d.Seconds() }
