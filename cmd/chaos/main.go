@@ -34,6 +34,11 @@ type scale struct {
 func full() scale  { return scale{2_000_000, 40_000, 100, 5, 10, 400 * time.Millisecond} }
 func short() scale { return scale{200_000, 20_000, 10, 1, 2, 300 * time.Millisecond} }
 
+// poisoned is the scale of the run with bad lines: what matters there are the lines.
+func (s scale) poisoned() scale {
+	return scale{s.lines / 2, s.rate, s.kills / 5, 0, s.zombies / 5, s.lifeMax}
+}
+
 func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	flags := flag.NewFlagSet("chaos", flag.ContinueOnError)
 	binary := flags.String("binary", "build/wasmflow-failpoints", "wasmflow, built with -tags failpoints")
@@ -65,13 +70,28 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 			return err
 		}
 	}
-	ends, err := newFileEnds(dir, paths[0], paths[1], s.lines, s.rate)
-	if err != nil {
-		return err
+	for _, t := range []struct {
+		name  string
+		scale scale
+		make  func(dir, binary, guests string, s scale) (*fileEnds, error)
+	}{{"buckets", s, newBuckets}, {"poison", s.poisoned(), newPoison}} {
+		sub := filepath.Join(dir, t.name)
+		if err := os.Mkdir(sub, 0o755); err != nil {
+			return err
+		}
+		ends, err := t.make(sub, paths[0], paths[1], t.scale)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "chaos: %s: %d lines\n", t.name, t.scale.lines)
+		err = chaos.New(chaos.Config{
+			Ends: ends, Seed: *seed, Kills: t.scale.kills, Failpoints: failpoint.Names(),
+			Each: t.scale.each, Zombies: t.scale.zombies, LifeMin: 50 * time.Millisecond,
+			LifeMax: t.scale.lifeMax, ParallelismMax: 6, Log: out,
+		}).Run(ctx)
+		if err != nil {
+			return err
+		}
 	}
-	return chaos.New(chaos.Config{
-		Ends: ends, Seed: *seed, Kills: s.kills, Failpoints: failpoint.Names(), Each: s.each,
-		Zombies: s.zombies, LifeMin: 50 * time.Millisecond, LifeMax: s.lifeMax,
-		ParallelismMax: 6, Log: out,
-	}).Run(ctx)
+	return nil
 }
