@@ -158,12 +158,11 @@ func script(ctx *wasmflow.Context, r wasmflow.Record, out *wasmflow.Emitter) err
 			if verb == "many-exit" {
 				os.Exit(9)
 			}
-			return fmt.Errorf("at cursor %d", ctx.Cursor())
+			return fmt.Errorf("failed later on")
 		}
-		for i := uint64(0); !out.Full(); i++ {
-			out.Value([]byte("lost"))
-			out.Continue(i)
-		}
+		out.Value([]byte("lost"))
+		out.Value([]byte("lost too"))
+		out.Continue(1)
 	case "forever":
 		b := make([]byte, 64<<10)
 		for !out.Full() {
@@ -177,7 +176,7 @@ func script(ctx *wasmflow.Context, r wasmflow.Record, out *wasmflow.Emitter) err
 	case "clock":
 		out.Value([]byte(ctx.Now().UTC().Format("15:04:05.000")))
 	case "log":
-		ctx.Log(wasmflow.Info, rest)
+		ctx.Log(wasmflow.LevelInfo, rest)
 		ctx.Count("logged_total", 1)
 		if rest == "fail" {
 			return fmt.Errorf("failed")
