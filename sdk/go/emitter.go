@@ -121,8 +121,8 @@ func (o *Emitter) Full() bool {
 
 // Continue says that this record has more output: once the function has returned, the host takes
 // what was emitted and calls it again for the same record, with ctx.Cursor() returning cursor. The
-// function must be able to go on from the record and the cursor alone. If it fails later on, what
-// it emitted before stays.
+// function must be able to go on from the record and the cursor alone. If it fails later on, the
+// host takes back what it emitted before.
 func (o *Emitter) Continue(cursor uint64) { o.more, o.cursor = true, cursor }
 
 // Buffer returns an empty slice with room for n bytes. What a function appends to it and then emits
