@@ -1,0 +1,179 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/wasmflow/wasmflow/checkpoint"
+	"github.com/wasmflow/wasmflow/checkpoint/storelog"
+	"github.com/wasmflow/wasmflow/host"
+	"github.com/wasmflow/wasmflow/host/admin"
+	"github.com/wasmflow/wasmflow/host/config"
+)
+
+// adminCloseMax is how long the end of a job waits for requests that are being answered.
+const adminCloseMax = 2 * time.Second
+
+// errStopNow is the cause of an end without another epoch.
+var errStopNow = fmt.Errorf("stopped at once by a request: %w", errInterrupted)
+
+// runningJob is what the admin server shows and stops.
+type runningJob struct {
+	r        *runner
+	cancel   context.CancelCauseFunc
+	stopping atomic.Bool
+	hostname string
+}
+
+// Stop implements admin.Job.
+func (j *runningJob) Stop(now bool) {
+	j.stopping.Store(true)
+	if now {
+		j.cancel(errStopNow)
+		return
+	}
+	j.r.engine.Stop()
+}
+
+// Status implements admin.Job.
+func (j *runningJob) Status() admin.Status {
+	s := j.r.engine.Status()
+	out := admin.Status{
+		Job: s.Job, JobID: s.JobID, Version: version, Host: j.hostname, PID: os.Getpid(),
+		State: stateOf(s), Error: s.LastError, Started: j.r.started, Parallelism: s.Tasks,
+		Claim: s.Claim, Restarts: s.Restarts,
+		Checkpoint: admin.Checkpoint{Epoch: uint64(s.Epoch), AgeSeconds: s.CheckpointAge},
+		Sources:    []admin.Source{}, Transforms: []admin.Stage{}, Sinks: []admin.Stage{},
+		Modules: []admin.Module{},
+	}
+	if j.stopping.Load() && out.State == admin.StateRunning {
+		out.State = admin.StateStopping
+	}
+	job := j.r.job
+	for _, x := range job.Sources {
+		out.Sources = append(out.Sources, admin.Source{Stage: stageOf(s, x.Name, x.Connector)})
+	}
+	for _, x := range job.Transforms {
+		out.Transforms = append(out.Transforms, stageOf(s, x.Name, x.Plugin+"."+x.Function))
+	}
+	for _, x := range job.Sinks {
+		out.Sinks = append(out.Sinks, stageOf(s, x.Name, x.Connector))
+	}
+	if x := job.DeadLetter; x != nil {
+		out.Sinks = append(out.Sinks, stageOf(s, x.Name, x.Connector))
+	}
+	return out
+}
+
+func stageOf(s host.Status, name, kind string) admin.Stage {
+	c := s.Stages[name]
+	return admin.Stage{
+		Name: name, Kind: kind, RecordsIn: c.In, RecordsOut: c.Out, Bytes: c.InBytes,
+		Skipped: c.Skipped, Dead: c.Dead,
+	}
+}
+
+// stateOf says in a word where the job is, from the state of the checkpoint protocol.
+func stateOf(s host.Status) admin.State {
+	switch s.State {
+	case checkpoint.StateNew.String(), checkpoint.StateClaiming.String(),
+		checkpoint.StateRecovering.String():
+		return admin.StateStarting
+	case checkpoint.StateStopping.String(), checkpoint.StateAborting.String(),
+		checkpoint.StateEnded.String():
+		return admin.StateStopping
+	case checkpoint.Finished.String(), checkpoint.Stopped.String():
+		return admin.StateDone
+	case checkpoint.Fatal.String(), checkpoint.Fenced.String():
+		return admin.StateFailed
+	case checkpoint.Restart.String(), string(admin.StateRestarting):
+		return admin.StateRestarting
+	}
+	return admin.StateRunning
+}
+
+// adminServer is the HTTP server of a run; one that is switched off does nothing.
+type adminServer struct {
+	server *admin.Server
+	done   chan error
+}
+
+// listen starts the admin server, unless it is off, and hands its address to card.
+func (r *runner) listen(ctx context.Context, cancel context.CancelCauseFunc, card *announcedLog,
+) (*adminServer, error) {
+	if r.job.Admin.Address == config.AdminOff {
+		return &adminServer{}, nil
+	}
+	hostname, _ := os.Hostname() // for messages only
+	server, err := admin.Listen(ctx, admin.Config{
+		Address: r.job.Admin.Address, Token: r.job.Admin.Token,
+		Job:      &runningJob{r: r, cancel: cancel, hostname: hostname},
+		Gatherer: r.engine.Gatherer(), Logger: r.logger,
+	})
+	if err != nil {
+		return nil, &startError{r.job.Refuse("admin.address", err.Error())}
+	}
+	file, err := server.RunFile().Marshal()
+	if err != nil {
+		return nil, errors.Join(err, server.Close(ctx))
+	}
+	card.file = file
+	s := &adminServer{server: server, done: make(chan error, 1)}
+	go func() { s.done <- server.Serve() }() // ends by close
+	return s, nil
+}
+
+func (s *adminServer) close(ctx context.Context) error {
+	if s.server == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, adminCloseMax)
+	defer cancel()
+	return errors.Join(s.server.Close(ctx), <-s.done)
+}
+
+// announcedLog is the commit log of a run that leaves the address of the admin server in the
+// store once the job is claimed: not before, or a run that is refused would hide the one that
+// works.
+type announcedLog struct {
+	*storelog.Log
+	store *store
+	file  []byte // nil is nothing to announce
+}
+
+// Claim implements checkpoint.CommitLog.
+func (l *announcedLog) Claim(ctx context.Context) (checkpoint.Manifest, bool, error) {
+	m, found, err := l.Log.Claim(ctx)
+	if err == nil && l.file != nil {
+		err = l.store.fs.WriteFile(ctx, l.store.adminPath(), l.file)
+	}
+	return m, found, err
+}
+
+// withdraw removes what Claim left, unless a newer run has put its own there.
+func (l *announcedLog) withdraw(ctx context.Context, logger *slog.Logger) {
+	if l.file == nil {
+		return
+	}
+	standing, err := l.store.fs.ReadFile(ctx, l.store.adminPath(), adminBytesMax)
+	if err == nil && bytes.Equal(standing, l.file) {
+		err = l.store.fs.Remove(ctx, l.store.adminPath())
+	}
+	if err != nil {
+		logger.Debug("removing the address of the admin server", "error", err)
+	}
+}
+
+// adminBytesMax bounds the file that names the admin server; it holds an address and a token.
+const adminBytesMax = 16 << 10
+
+var (
+	_ host.JobLog = (*announcedLog)(nil)
+	_ admin.Job   = (*runningJob)(nil)
+)

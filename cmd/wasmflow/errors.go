@@ -1,0 +1,100 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/wasmflow/wasmflow/checkpoint"
+	"github.com/wasmflow/wasmflow/host/config"
+	"github.com/wasmflow/wasmflow/host/guest"
+)
+
+// The exit codes. Scripts rely on them.
+const (
+	exitDone        = 0   // done, or stopped by a first signal after a clean epoch
+	exitFailed      = 1   // the job failed
+	exitRefused     = 2   // the job file, a plugin or the command line is refused
+	exitOutside     = 3   // an outside system or the checkpoint store refused, at start
+	exitFenced      = 4   // a newer owner has taken the job over
+	exitInterrupted = 130 // a second signal ended the process at once
+)
+
+// errInterrupted is returned after a second signal: nothing was cleaned up.
+var errInterrupted = errors.New("interrupted before the last epoch was published; " +
+	"run the job again and it goes on from the epoch before")
+
+// usageError is a command line that is wrong.
+type usageError struct{ command, text string }
+
+func (e *usageError) Error() string {
+	if e.command == "" {
+		return e.text + "; wasmflow help lists them"
+	}
+	return e.command + ": " + e.text + "; wasmflow help " + e.command + " shows how"
+}
+
+// startError is an outside system that refused before a record was read.
+type startError struct{ err error }
+
+func (e *startError) Error() string { return e.err.Error() }
+func (e *startError) Unwrap() error { return e.err }
+
+// findingsError says that a check found problems, which are already printed.
+type findingsError struct {
+	text string
+	code int
+}
+
+func (e *findingsError) Error() string { return e.text }
+
+// exitCode returns what err means to a script.
+func exitCode(err error) int {
+	var (
+		usage    *usageError
+		job      *config.Error
+		plugin   *guest.RefusedError
+		start    *startError
+		findings *findingsError
+	)
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.Is(err, errInterrupted):
+		return exitInterrupted
+	case errors.Is(err, checkpoint.ErrFenced):
+		return exitFenced
+	case errors.Is(err, checkpoint.ErrRefused):
+		return exitRefused
+	case errors.As(err, &start):
+		return exitOutside // whatever it wraps: a problem of the outside may name the job file
+	case errors.As(err, &usage), errors.As(err, &job), errors.As(err, &plugin):
+		return exitRefused
+	case errors.As(err, &findings):
+		return findings.code
+	}
+	return exitFailed
+}
+
+// report prints err, once (L3). Problems of a job file stand alone on their lines, as compilers
+// write theirs, so that an editor finds the place.
+func report(w io.Writer, err error) {
+	if err == nil {
+		return
+	}
+	var job *config.Error
+	several, joined := err.(interface{ Unwrap() []error })
+	switch {
+	case joined:
+		for _, e := range several.Unwrap() {
+			report(w, e)
+		}
+	case errors.As(err, &job):
+		for _, p := range job.Problems {
+			fmt.Fprintln(w, p)
+		}
+	default:
+		fmt.Fprintln(w, "wasmflow: "+strings.ReplaceAll(err.Error(), "\n", "\n  "))
+	}
+}

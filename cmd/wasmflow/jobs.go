@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path"
+	"time"
+
+	"github.com/wasmflow/wasmflow/checkpoint"
+	"github.com/wasmflow/wasmflow/checkpoint/storelog"
+	"github.com/wasmflow/wasmflow/checkpoint/storelog/runlock"
+	"github.com/wasmflow/wasmflow/connectors/filesystem"
+	"github.com/wasmflow/wasmflow/connectors/filesystem/local"
+	"github.com/wasmflow/wasmflow/host"
+	"github.com/wasmflow/wasmflow/host/config"
+)
+
+// loadJob reads and checks a job file and shows its warnings.
+func loadJob(p *process, file string, production bool) (*config.Job, error) {
+	job, err := config.Load(file, registry(p), config.Options{
+		LookupEnv: p.lookupEnv, Production: production,
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range job.Warnings {
+		fmt.Fprintf(p.stderr, "%s (warning)\n", w)
+	}
+	return job, nil
+}
+
+// store is the checkpoint store as far as it concerns one job.
+type store struct {
+	fs   filesystem.FileSystem
+	root string
+	view *storelog.View // reads it without claiming
+}
+
+// openStore finds the store that a job file names. Nothing is read yet.
+func openStore(ctx context.Context, p *process, job *config.Job) (*store, error) {
+	fs, root, err := fileSystems(p, true)(ctx, job.Checkpoint.Store)
+	if err != nil {
+		return nil, job.Refuse("checkpoint.store", err.Error())
+	}
+	s, err := newStore(fs, root, job.Name)
+	if err != nil {
+		return nil, job.Refuse("name", err.Error())
+	}
+	return s, nil
+}
+
+func newStore(fs filesystem.FileSystem, root, name string) (*store, error) {
+	view, err := storelog.NewView(fs, root, name)
+	return &store{fs: fs, root: root, view: view}, err
+}
+
+// adminName is the file in the folder of a job, beside those of storelog, that holds the address
+// and the token of the admin server while the job runs.
+const adminName = storelog.RunName + ".admin"
+
+func (s *store) adminPath() string { return path.Join(s.view.Dir(), adminName) }
+
+// lock returns the lock of the job, or nil where the store's file system has none.
+func (s *store) lock() *runlock.Lock {
+	if s.fs.Scheme() != local.Scheme {
+		return nil
+	}
+	host, _ := os.Hostname() // for messages only
+	return runlock.New(s.lockPath(), runlock.Card{
+		PID: os.Getpid(), Host: host, Started: time.Now(),
+	})
+}
+
+func (s *store) lockPath() string { return path.Join(s.view.Dir(), storelog.RunName) }
+
+// held reports whether a process on this machine holds the job's lock.
+func (s *store) held() (bool, error) {
+	if s.fs.Scheme() != local.Scheme {
+		return false, nil
+	}
+	_, held, err := runlock.Holder(s.lockPath())
+	return held, err
+}
+
+// startOptions say where a run starts.
+type startOptions struct {
+	fresh, takeover bool
+	epoch           checkpoint.Epoch
+}
+
+// log returns the commit log of the job for one run.
+func (s *store) log(job *config.Job, o startOptions, logger *slog.Logger) (*storelog.Log, error) {
+	host, _ := os.Hostname() // for messages only
+	opts := storelog.Options{
+		FileSystem: s.fs, Root: s.root, Job: job.Name, JobID: job.Settings.ID,
+		Host: host, PID: os.Getpid(), Retain: job.Checkpoint.Retain,
+		Takeover: o.takeover, Fresh: o.fresh, Restore: o.epoch, Logger: logger,
+	}
+	if lock := s.lock(); lock != nil {
+		opts.Lock = lock
+	}
+	log, err := storelog.New(opts)
+	if err != nil {
+		return nil, job.Refuse("checkpoint.store", err.Error())
+	}
+	return log, nil
+}
+
+// newEngine plans a job and loads its plugins. log may be nil when nothing is run.
+func newEngine(ctx context.Context, p *process, job *config.Job, log host.JobLog, drop []string,
+	logger *slog.Logger,
+) (*host.Engine, error) {
+	guests, err := newGuests(p, logger)
+	if err != nil {
+		return nil, err
+	}
+	return host.New(ctx, host.Config{
+		Job: job, Log: log, DropSources: drop, FileSystems: fileSystems(p, false), Guests: guests,
+		Builtins: builtins(), Logger: logger, Now: time.Now,
+	})
+}
+
+// closing joins what close returns to *err.
+func closing(ctx context.Context, close func(context.Context) error, err *error) {
+	*err = errors.Join(*err, close(ctx))
+}
+
+// quiet is the logger of commands that only look.
+func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }

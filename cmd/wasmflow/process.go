@@ -1,0 +1,30 @@
+package main
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/wasmflow/wasmflow/connectors/filesystem/local"
+)
+
+// process is what a command gets from the outside.
+type process struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	lookupEnv      func(name string) (string, bool)
+	signals        <-chan os.Signal // SIGINT and SIGTERM
+	disk           local.Disk       // nil is the real one
+}
+
+// cacheDir returns the folder for compiled modules, or "" where the machine names none for the
+// user: then every start compiles anew.
+func (p *process) cacheDir() string {
+	if dir, ok := p.lookupEnv("XDG_CACHE_HOME"); ok && filepath.IsAbs(dir) {
+		return filepath.Join(dir, "wasmflow", "modules")
+	}
+	if home, ok := p.lookupEnv("HOME"); ok && filepath.IsAbs(home) {
+		return filepath.Join(home, ".cache", "wasmflow", "modules")
+	}
+	return ""
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/wasmflow/wasmflow/connectors"
+	"github.com/wasmflow/wasmflow/connectors/bucketing"
+	"github.com/wasmflow/wasmflow/connectors/collection"
+	"github.com/wasmflow/wasmflow/connectors/discard"
+	"github.com/wasmflow/wasmflow/connectors/file"
+	"github.com/wasmflow/wasmflow/connectors/filesystem"
+	"github.com/wasmflow/wasmflow/connectors/filesystem/local"
+	"github.com/wasmflow/wasmflow/connectors/format/envelope"
+	"github.com/wasmflow/wasmflow/connectors/generator"
+	printsink "github.com/wasmflow/wasmflow/connectors/print"
+	"github.com/wasmflow/wasmflow/connectors/stdin"
+	"github.com/wasmflow/wasmflow/host"
+	"github.com/wasmflow/wasmflow/host/config"
+)
+
+// specs is the table of connectors. A new connector is one line here.
+func specs(p *process) []connectors.Spec {
+	return []connectors.Spec{
+		bucketing.Spec(),
+		collection.Spec(),
+		discard.Spec(),
+		{
+			Name: "file", Doc: "Reads files, folders and globs of text.",
+			NewSource: func() connectors.SourceConfig { return file.NewSourceConfig() },
+		},
+		generator.Spec(),
+		printsink.SpecTo(p.stdout, p.stderr),
+		stdin.SpecFrom(p.stdin),
+	}
+}
+
+// scheme is a row of the table of file systems.
+type scheme struct {
+	name string
+	// open returns the file system. private keeps what it makes from other users: for stores.
+	open func(p *process, private bool) filesystem.FileSystem
+	// path returns the path inside the file system that location means.
+	path func(location string) (string, error)
+}
+
+// schemes is the table of file systems, by scheme of the URL. The first one has the plain paths.
+func schemes() []scheme {
+	return []scheme{
+		{local.Scheme, openLocal, local.Path},
+	}
+}
+
+func openLocal(p *process, private bool) filesystem.FileSystem {
+	disk := p.disk
+	if disk == nil && private {
+		disk = local.PrivateOS()
+	}
+	return local.New(local.Options{Disk: disk})
+}
+
+// fileSystems returns a resolver that opens each file system once.
+func fileSystems(p *process, private bool) filesystem.Resolver {
+	table := schemes()
+	open := make(map[string]filesystem.FileSystem, len(table))
+	for _, s := range table {
+		open[s.name] = s.open(p, private)
+	}
+	return func(_ context.Context, location string) (filesystem.FileSystem, string, error) {
+		name, _, isURL := strings.Cut(location, ":")
+		if !isURL || strings.Contains(name, "/") {
+			name = table[0].name
+		}
+		for _, s := range table {
+			if s.name != name {
+				continue
+			}
+			path, err := s.path(location)
+			return open[name], path, err
+		}
+		return nil, "", fmt.Errorf("%s: there is no file system for %s: here; there are %s",
+			location, name, strings.Join(schemeNames(), ", "))
+	}
+}
+
+func schemeNames() []string {
+	var names []string
+	for _, s := range schemes() {
+		names = append(names, s.name)
+	}
+	return names
+}
+
+// builtin is a function that job files name without a plugin.
+type builtin[T any] struct {
+	name, doc string
+	open      func() (T, error)
+}
+
+// serializers is the table of built-in serializers.
+func serializers() []builtin[connectors.Serializer] {
+	return []builtin[connectors.Serializer]{
+		{envelope.Name, "The whole record as one JSON object: value, key, timestamp and headers.",
+			func() (connectors.Serializer, error) { return envelope.New(), nil }},
+	}
+}
+
+// deserializers is the table of built-in deserializers.
+func deserializers() []builtin[connectors.Deserializer] {
+	return []builtin[connectors.Deserializer]{}
+}
+
+// registry is what job files may name.
+func registry(p *process) config.Registry {
+	return config.Registry{
+		Connectors:    specs(p),
+		Schemes:       schemeNames(),
+		Deserializers: documented(deserializers()),
+		Serializers:   documented(serializers()),
+	}
+}
+
+// builtins is what the engine opens built-in functions with.
+func builtins() host.Builtins {
+	return host.Builtins{
+		Deserializers: openers(deserializers()),
+		Serializers:   openers(serializers()),
+	}
+}
+
+func documented[T any](table []builtin[T]) []config.Builtin {
+	var out []config.Builtin
+	for _, b := range table {
+		out = append(out, config.Builtin{Name: b.name, Doc: b.doc})
+	}
+	return out
+}
+
+func openers[T any](table []builtin[T]) map[string]func() (T, error) {
+	out := make(map[string]func() (T, error), len(table))
+	for _, b := range table {
+		out[b.name] = b.open
+	}
+	return out
+}

@@ -1,0 +1,276 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/wasmflow/wasmflow/checkpoint"
+	"github.com/wasmflow/wasmflow/host"
+	"github.com/wasmflow/wasmflow/host/config"
+)
+
+// statusIntervalDefault is how often the live line changes: fast enough to feel alive, slow
+// enough to be read.
+const statusIntervalDefault = 500 * time.Millisecond
+
+// runOptions are the flags of run.
+type runOptions struct {
+	start      startOptions
+	epoch      uint64
+	drop       names
+	adopt      bool
+	production bool
+	asJSON     bool
+	log        logFlags
+	interval   time.Duration
+}
+
+// names is a flag that may be given several times.
+type names []string
+
+// String implements flag.Value.
+func (n *names) String() string { return strings.Join(*n, ",") }
+
+// Set implements flag.Value.
+func (n *names) Set(name string) error {
+	if name == "" {
+		return errors.New("empty name")
+	}
+	*n = append(*n, name)
+	return nil
+}
+
+func runCommand() command {
+	return command{
+		name: "run", usage: "job.toml",
+		summary: "run a job until its input ends or a signal comes",
+		help: `
+  wasmflow run job.toml
+
+A bounded job ends by itself. Another one is ended with ctrl-C or SIGTERM: one
+more epoch is published, then the process exits with 0. A second signal ends it
+at once with 130. Either way, and after a kill -9, the next run goes on where
+the last published epoch ended: nothing is lost and nothing is doubled.
+
+  wasmflow run --json job.toml > summary.json   for a script
+  wasmflow run --log-format json job.toml       for a log collector
+  wasmflow run --takeover job.toml              go on although the old process hangs
+  wasmflow run --epoch 41 job.toml              go back; later output comes again
+  wasmflow run --drop-source orders job.toml    the source has left the job file
+
+Exit codes: 0 done or stopped, 1 the job failed, 2 the job file or a plugin is
+refused, 3 an outside system refused at the start, 4 a newer run took over,
+130 a second signal.
+`,
+		setup: setupRun,
+	}
+}
+
+func setupRun(flags *flag.FlagSet) action {
+	o := &runOptions{}
+	flags.BoolVar(&o.start.fresh, "fresh", false, "begin anew: forget the positions of earlier runs")
+	flags.Uint64Var(&o.epoch, "epoch", 0, "begin from decided epoch `N` instead of the last one")
+	flags.Var(&o.drop, "drop-source", "forget the positions of source `NAME`, which has left the "+
+		"job file; may be repeated")
+	flags.BoolVar(&o.start.takeover, "takeover", false, "go on although another process holds the "+
+		"job; that one is fenced")
+	flags.BoolVar(&o.adopt, "adopt", false, "adopt a job that lives in a Kafka cluster (not in this "+
+		"version)")
+	flags.BoolVar(&o.production, "production", false, "demand that every plugin is pinned by sha256")
+	flags.BoolVar(&o.asJSON, "json", false, "print the summary as JSON")
+	flags.StringVar(&o.log.format, "log-format", "text", "`FORM` of the log: text or json")
+	flags.StringVar(&o.log.level, "log-level", "info", "least `LEVEL` that is logged: debug, info, "+
+		"warn, error")
+	flags.DurationVar(&o.interval, "status-interval", statusIntervalDefault, "`TIME` between two "+
+		"changes of the live line; 0s shows none")
+	return func(ctx context.Context, p *process, args []string) error {
+		file, err := one("run", "a job file", args)
+		if err != nil {
+			return err
+		}
+		return runJob(ctx, p, file, o)
+	}
+}
+
+// check refuses flags that cannot be obeyed.
+func (o *runOptions) check() error {
+	o.start.epoch = checkpoint.Epoch(o.epoch)
+	switch {
+	case o.adopt:
+		return usagef("run", "--adopt is for jobs whose commit log is in Kafka, which this version "+
+			"does not have; leave it out")
+	case o.start.fresh && o.epoch != 0:
+		return usagef("run", "--fresh and --epoch exclude each other; choose where to begin")
+	case o.interval < 0:
+		return usagef("run", "--status-interval %v is negative", o.interval)
+	}
+	return nil
+}
+
+// runJob runs the job of file to its end.
+func runJob(ctx context.Context, p *process, file string, o *runOptions) (err error) {
+	if err := o.check(); err != nil {
+		return err
+	}
+	out := newScreen(p.stderr)
+	logger, err := o.log.logger("run", out)
+	if err != nil {
+		return err
+	}
+	job, err := loadJob(p, file, o.production)
+	if err != nil {
+		return err
+	}
+	s, err := openStore(ctx, p, job)
+	if err != nil {
+		return err
+	}
+	before, err := announceStart(ctx, p, s, o.start)
+	if err != nil {
+		return err
+	}
+	log, err := s.log(job, o.start, logger)
+	if err != nil {
+		return err
+	}
+	card := &announcedLog{Log: log, store: s}
+	engine, err := newEngine(ctx, p, job, card, o.drop, logger)
+	if err != nil {
+		return err
+	}
+	defer closing(ctx, engine.Close, &err)
+	// A wrong path or address is told before anything is claimed. The input of a job that ran
+	// before may have been tidied away, so only a first start looks at it.
+	if err := checkConnectors(ctx, p, job, before.Epoch == 0); err != nil {
+		return err
+	}
+	r := &runner{
+		p: p, job: job, options: o, engine: engine, logger: logger, screen: out,
+		started: time.Now(), before: before.Counts,
+	}
+	return r.serve(ctx, card)
+}
+
+// announceStart tells what an unusual start does to output that is there already. It returns the
+// record that the run will build on; that of a job that never ran is zero.
+func announceStart(ctx context.Context, p *process, s *store, o startOptions,
+) (checkpoint.Manifest, error) {
+	text, err := s.view.Consequences(ctx, o.fresh, o.epoch)
+	if err != nil {
+		return checkpoint.Manifest{}, &startError{err}
+	}
+	if text != "" {
+		fmt.Fprintf(p.stderr, "wasmflow: %s\n", text)
+	}
+	last, _, err := s.view.Last(ctx)
+	if err != nil && o.epoch == 0 { // an older epoch may be the way past a damaged one
+		return checkpoint.Manifest{}, &startError{err}
+	}
+	return last, nil
+}
+
+// runner is a job while it runs.
+type runner struct {
+	p       *process
+	job     *config.Job
+	options *runOptions
+	engine  *host.Engine
+	logger  *slog.Logger
+	screen  *screen
+	started time.Time
+	before  map[string]checkpoint.Count // of earlier runs
+}
+
+// ended is what Engine.Run returned.
+type ended struct {
+	result host.Result
+	err    error
+}
+
+// serve runs the engine beside the admin server, signals and the live line, then prints what
+// came out of it.
+func (r *runner) serve(ctx context.Context, card *announcedLog) (err error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	server, err := r.listen(ctx, cancel, card)
+	if err != nil {
+		return err
+	}
+	defer closing(context.WithoutCancel(ctx), server.close, &err)
+	done := make(chan ended, 1)
+	go func() { // ends with the job; after a second signal the process ends before it
+		result, err := r.engine.Run(ctx)
+		done <- ended{result, err}
+	}()
+	end, err := r.wait(done)
+	if err != nil {
+		return err
+	}
+	card.withdraw(context.WithoutCancel(ctx), r.logger)
+	if cause := context.Cause(ctx); cause != nil {
+		end.err = errors.Join(cause, end.err)
+	}
+	return r.conclude(end)
+}
+
+// wait returns how the job ended, or errInterrupted at the second signal.
+func (r *runner) wait(done <-chan ended) (ended, error) {
+	live := newLive(r)
+	defer live.close()
+	stopping := false
+	for {
+		select {
+		case end := <-done:
+			return end, nil
+		case <-live.ticks():
+			live.show()
+		case sig := <-r.p.signals:
+			if stopping {
+				return ended{}, errInterrupted
+			}
+			stopping = true
+			fmt.Fprintf(r.screen, "wasmflow: %v: publishing a last epoch; a second signal ends the "+
+				"job at once\n", sig)
+			r.engine.Stop()
+		}
+	}
+}
+
+// conclude prints the summary and returns the error that the exit code follows from.
+func (r *runner) conclude(end ended) error {
+	status := r.engine.Status()
+	err := end.err
+	switch end.result.Outcome {
+	case checkpoint.Finished, checkpoint.Stopped:
+		if err != nil {
+			// Everything is published; what went wrong came after it.
+			r.logger.Warn("ending the job", "error", err)
+			err = nil
+		}
+	default:
+		if !r.touched(end.result) {
+			err = &startError{err}
+		}
+	}
+	s := summarize(r.job, end.result, r.before, err)
+	s.Restarts, s.Seconds = status.Restarts, time.Since(r.started).Seconds()
+	if r.options.asJSON {
+		return errors.Join(printJSON(r.p.stdout, s), err)
+	}
+	return errors.Join(s.print(r.p.stdout), err)
+}
+
+// touched reports whether this run got as far as reading a record.
+func (r *runner) touched(result host.Result) bool {
+	for name, c := range result.Counts {
+		if c != r.before[name] {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,236 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/wasmflow/wasmflow/checkpoint"
+	"github.com/wasmflow/wasmflow/connectors"
+	"github.com/wasmflow/wasmflow/connectors/filesystem"
+	"github.com/wasmflow/wasmflow/host/admin"
+)
+
+// storeDefault is where a job file keeps its store unless it says otherwise.
+const storeDefault = ".wasmflow/store"
+
+// jobStatus is what status prints.
+type jobStatus struct {
+	Job     string        `json:"job"`
+	Running bool          `json:"running"`
+	Live    *admin.Status `json:"live,omitempty"`  // of a running job
+	Store   *storeStatus  `json:"store,omitempty"` // of one that does not run
+}
+
+// storeStatus is what the store says of a job that does not run.
+type storeStatus struct {
+	JobID    string                      `json:"job_id"`
+	Epoch    checkpoint.Epoch            `json:"epoch"` // the last decided one; 0 is none
+	Claim    uint64                      `json:"claim"`
+	By       string                      `json:"by"`
+	At       time.Time                   `json:"at"`       // of the last record
+	Finished bool                        `json:"finished"` // all input is read
+	Counts   map[string]checkpoint.Count `json:"counts"`
+}
+
+func statusCommand() command {
+	return command{
+		name: "status", usage: "JOB|job.toml",
+		summary: "show how a job is doing",
+		help: `
+  wasmflow status job.toml                      the job of that file
+  wasmflow status access-log                    by name, in .wasmflow/store
+  wasmflow status access-log --store /var/lib/wasmflow
+  wasmflow status --json job.toml | jq .running
+
+A running job answers through its admin server; of another one the checkpoint
+store tells how far it came.
+`,
+		setup: func(flags *flag.FlagSet) action {
+			root := flags.String("store", storeDefault, "checkpoint `STORE` for a job given by name")
+			asJSON := flags.Bool("json", false, "print JSON")
+			return func(ctx context.Context, p *process, args []string) error {
+				name, err := one("status", "a job or a job file", args)
+				if err != nil {
+					return err
+				}
+				t, err := findJob(ctx, p, name, *root)
+				if err != nil {
+					return err
+				}
+				return status(ctx, p, t, *asJSON)
+			}
+		},
+	}
+}
+
+// target is a job that may run elsewhere.
+type target struct {
+	job   string
+	store *store
+	token connectors.Secret // configured in the job file; zero when unknown
+}
+
+// findJob finds the job that a person names: by its file, or by its name and its store.
+func findJob(ctx context.Context, p *process, name, root string) (target, error) {
+	if strings.HasSuffix(name, ".toml") {
+		job, err := loadJob(p, name, false)
+		if err != nil {
+			return target{}, err
+		}
+		s, err := openStore(ctx, p, job)
+		return target{job.Name, s, job.Admin.Token}, err
+	}
+	if !strings.Contains(root, ":") {
+		abs, err := filepath.Abs(root)
+		if err != nil {
+			return target{}, fmt.Errorf("finding the store: %w", err)
+		}
+		root = abs
+	}
+	fs, path, err := fileSystems(p, true)(ctx, root)
+	if err != nil {
+		return target{}, &usageError{text: "--store: " + err.Error()}
+	}
+	s, err := newStore(fs, path, name)
+	if err != nil {
+		return target{}, &usageError{text: err.Error()}
+	}
+	return target{job: name, store: s}, nil
+}
+
+// errNotRunning says that nobody runs the job as far as its store tells.
+var errNotRunning = errors.New("the job does not run")
+
+// client returns the client for the admin server of the job, or errNotRunning.
+func (t target) client(ctx context.Context) (*admin.Client, admin.RunFile, error) {
+	data, err := t.store.fs.ReadFile(ctx, t.store.adminPath(), adminBytesMax)
+	if errors.Is(err, filesystem.ErrNotFound) {
+		return nil, admin.RunFile{}, errNotRunning
+	}
+	if err != nil {
+		return nil, admin.RunFile{}, fmt.Errorf("looking for the admin server of %s: %w", t.job, err)
+	}
+	file, err := admin.ParseRunFile(data)
+	if err != nil {
+		return nil, admin.RunFile{}, fmt.Errorf("reading %s: %w", t.store.adminPath(), err)
+	}
+	token := t.token
+	if token.IsZero() {
+		token = file.Token
+	}
+	return admin.NewClient(file.Address, token), file, nil
+}
+
+// live asks the running job. A job that ended without tidying up is errNotRunning.
+func (t target) live(ctx context.Context) (*admin.Status, error) {
+	client, file, err := t.client(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s, err := client.Status(ctx)
+	hostname, _ := os.Hostname() // only compared
+	switch {
+	case errors.Is(err, admin.ErrUnreachable) && file.Host == hostname:
+		return nil, errNotRunning
+	case errors.Is(err, admin.ErrUnreachable):
+		return nil, fmt.Errorf("asking job %s on %s: %w; run this command there", t.job, file.Host, err)
+	case err != nil:
+		return nil, fmt.Errorf("asking job %s: %w", t.job, err)
+	case s.Job != t.job:
+		return nil, errNotRunning // another program has the port by now
+	}
+	return &s, nil
+}
+
+func status(ctx context.Context, p *process, t target, asJSON bool) error {
+	out := jobStatus{Job: t.job}
+	live, err := t.live(ctx)
+	switch {
+	case err == nil:
+		out.Running, out.Live = true, live
+	case !errors.Is(err, errNotRunning):
+		return &startError{err}
+	default:
+		if out.Store, err = t.stored(ctx); err != nil {
+			return &startError{err}
+		}
+	}
+	switch {
+	case asJSON:
+		return printJSON(p.stdout, out)
+	case out.Running:
+		return printLive(p.stdout, out.Live)
+	default:
+		return printStored(p.stdout, out)
+	}
+}
+
+// stored reads how far the job came.
+func (t target) stored(ctx context.Context) (*storeStatus, error) {
+	last, found, err := t.store.view.Last(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading the checkpoint store: %w", err)
+	}
+	if !found {
+		return nil, fmt.Errorf("job %q never ran in %s; name the store with --store, or the job file",
+			t.job, t.store.root)
+	}
+	s := &storeStatus{
+		JobID: last.JobID, Epoch: last.Epoch, Claim: last.Owner.Number, By: last.Owner.String(),
+		At: time.UnixMilli(last.CreatedMillis).UTC(), Finished: last.Finished(), Counts: last.Counts,
+	}
+	if last.Kind != checkpoint.KindEpoch {
+		s.Epoch = last.Previous
+	}
+	return s, nil
+}
+
+func printStored(w io.Writer, s jobStatus) error {
+	text := "can be run on from there"
+	if s.Store.Finished {
+		text = "all its input is read"
+	}
+	_, err := fmt.Fprintf(w, "%s does not run\n  last epoch  %d, decided %s, %s\n  owner       %s\n  job id      %s\n",
+		s.Job, s.Store.Epoch, s.Store.At.Format(time.RFC3339), text, s.Store.By, s.Store.JobID)
+	return err
+}
+
+func printLive(w io.Writer, s *admin.Status) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s is %s\n", s.Job, s.State)
+	fmt.Fprintf(&b, "  process     pid %d on %s, since %s, claim %d, %d tasks, %d restarts\n",
+		s.PID, s.Host, s.Started.UTC().Format(time.RFC3339), s.Claim, s.Parallelism, s.Restarts)
+	fmt.Fprintf(&b, "  last epoch  %d, decided %.1f s ago\n", s.Checkpoint.Epoch, s.Checkpoint.AgeSeconds)
+	if s.Error != "" {
+		fmt.Fprintf(&b, "  last error  %s\n", clean(s.Error))
+	}
+	b.WriteString("\n")
+	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "\tin\tout\tskipped\tdead letters\tbytes\t")
+	row := func(kind string, x admin.Stage) {
+		fmt.Fprintf(t, "%s %s\t%d\t%d\t%d\t%d\t%d\t\n", kind, x.Name, x.RecordsIn, x.RecordsOut,
+			x.Skipped, x.Dead, x.Bytes)
+	}
+	for _, x := range s.Sources {
+		row("source", x.Stage)
+	}
+	for _, x := range s.Transforms {
+		row("transform", x)
+	}
+	for _, x := range s.Sinks {
+		row("sink", x)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}

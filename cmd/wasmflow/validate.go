@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/wasmflow/wasmflow/checkpoint"
+	"github.com/wasmflow/wasmflow/connectors"
+	"github.com/wasmflow/wasmflow/host/config"
+)
+
+// connectTimeout bounds the look at one outside system. It is longer than a broker takes that is
+// just starting, and shorter than a person waits.
+const connectTimeout = 30 * time.Second
+
+// verdict is what validate prints.
+type verdict struct {
+	File     string           `json:"file"`
+	Job      string           `json:"job,omitempty"`
+	OK       bool             `json:"ok"`
+	Problems []config.Problem `json:"problems"`
+	Warnings []config.Problem `json:"warnings"`
+}
+
+func validateCommand() command {
+	return command{
+		name: "validate", usage: "job.toml",
+		summary: "find what is wrong with a job file",
+		help: `
+Every problem is named with file, line and key. Plugins are loaded and opened
+with their configuration, so that they can refuse it; nothing else is touched:
+
+  wasmflow validate job.toml
+  wasmflow validate --connect job.toml     also look at paths, servers, the store
+  wasmflow validate --production job.toml  demand a sha256 for every plugin
+
+Exit code 0 is fine, 2 a refused job file or plugin, 3 a refusal of --connect.
+`,
+		setup: func(flags *flag.FlagSet) action {
+			connect := flags.Bool("connect", false, "look at what the job reads and writes, too")
+			production := flags.Bool("production", false, "demand that every plugin is pinned")
+			asJSON := flags.Bool("json", false, "print JSON")
+			return func(ctx context.Context, p *process, args []string) error {
+				file, err := one("validate", "a job file", args)
+				if err != nil {
+					return err
+				}
+				return validate(ctx, p, file, *connect, *production, *asJSON)
+			}
+		},
+	}
+}
+
+func validate(ctx context.Context, p *process, file string, connect, production, asJSON bool) error {
+	v := verdict{File: file, Problems: []config.Problem{}, Warnings: []config.Problem{}}
+	job, err := loadJob(p, file, production)
+	if err == nil {
+		v.Job, v.Warnings = job.Name, append(v.Warnings, job.Warnings...)
+		err = check(ctx, p, job, connect)
+	}
+	v.OK = err == nil
+	if !asJSON {
+		if v.OK {
+			fmt.Fprintf(p.stdout, "%s is fine: %s\n", file, shape(job))
+		}
+		return err
+	}
+	var refused *config.Error
+	if errors.As(err, &refused) {
+		v.Problems = append(v.Problems, refused.Problems...)
+	} else if err != nil {
+		v.Problems = append(v.Problems, config.Problem{File: file, Text: err.Error()})
+	}
+	return errors.Join(printJSON(p.stdout, v), err)
+}
+
+// shape says what a job consists of.
+func shape(job *config.Job) string {
+	return fmt.Sprintf("job %q with %d sources, %d transforms, %d sinks, %d plugins", job.Name,
+		len(job.Sources), len(job.Transforms), len(job.Sinks), len(job.Plugins))
+}
+
+// check plans the job, loads and opens its plugins and, with connect, looks at the outside.
+func check(ctx context.Context, p *process, job *config.Job, connect bool) (err error) {
+	engine, err := newEngine(ctx, p, job, nil, nil, quiet())
+	if err != nil {
+		return err
+	}
+	defer closing(ctx, engine.Close, &err)
+	if !connect {
+		return nil
+	}
+	return errors.Join(checkConnectors(ctx, p, job, true), checkStore(ctx, p, job))
+}
+
+// checkConnectors looks at every system that the job writes and, with sources, reads. It changes
+// nothing. All problems are reported.
+func checkConnectors(ctx context.Context, p *process, job *config.Job, sources bool) error {
+	var found config.Error
+	look := func(key, name string, c any) {
+		checker, ok := c.(connectors.Checker)
+		if !ok {
+			return
+		}
+		ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+		defer cancel()
+		err := checker.CheckConnect(ctx, connectors.Env{
+			Job: job.Name, Name: name, Parallelism: 1, Logger: quiet(),
+			Registerer: prometheus.NewRegistry(), Now: time.Now, FileSystems: fileSystems(p, false),
+		})
+		var at *config.Error
+		if err != nil && errors.As(job.Refuse(key, err.Error()), &at) {
+			found.Problems = append(found.Problems, at.Problems...)
+		}
+	}
+	for _, s := range job.Sources {
+		if sources {
+			look("sources."+s.Name, s.Name, s.Config)
+		}
+	}
+	for _, s := range job.Sinks {
+		look("sinks."+s.Name, s.Name, s.Config)
+	}
+	if job.DeadLetter != nil {
+		look(config.DeadLetterName, config.DeadLetterName, job.DeadLetter.Config)
+	}
+	if len(found.Problems) == 0 {
+		return nil
+	}
+	return &startError{&found}
+}
+
+// checkStore reads what a start would build on, without claiming it.
+func checkStore(ctx context.Context, p *process, job *config.Job) error {
+	s, err := openStore(ctx, p, job)
+	if err != nil {
+		return err
+	}
+	last, found, err := s.view.Last(ctx)
+	if err != nil {
+		return &startError{fmt.Errorf("reading the checkpoint store: %w", err)}
+	}
+	if !found {
+		return nil
+	}
+	var names []string
+	for _, x := range job.Sources {
+		names = append(names, x.Name)
+	}
+	_, err = checkpoint.Reconcile(last.Sources, names, nil)
+	return err
+}
