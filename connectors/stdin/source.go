@@ -114,6 +114,9 @@ func (r *reader) take(dst *connectors.Batch) error {
 	bytesLeft := r.limits.Bytes
 	for dst.Len() == 0 || dst.Len() < r.limits.Records && bytesLeft > 0 {
 		value, ok, err := r.input.next()
+		if err != nil && dst.Len() > 0 {
+			return nil // it comes again with the next Poll
+		}
 		if err != nil {
 			return connectors.Permanent(fmt.Errorf("reading standard input: record %d: %w",
 				r.count, err))

@@ -137,7 +137,7 @@ func (s *Splitter) convert(atEnd bool) {
 }
 
 // Next returns the next complete record without its delimiter, or false when more bytes are
-// needed. The record is valid until the next Room.
+// needed. The record is valid until the next Room. ErrTooLong comes again with every call.
 func (s *Splitter) Next() (record []byte, ok bool, err error) {
 	from := s.begin + s.searched
 	i := bytes.Index(s.text[from:s.end], s.delimiter)
@@ -150,13 +150,13 @@ func (s *Splitter) Next() (record []byte, ok bool, err error) {
 		return nil, false, nil
 	}
 	record = s.text[s.begin : from+i : from+i]
-	s.begin, s.searched = from+i+len(s.delimiter), 0
 	if n := len(record); s.stripCR && n > 0 && record[n-1] == '\r' {
 		record = record[: n-1 : n-1]
 	}
 	if len(record) > s.max {
 		return nil, false, ErrTooLong
 	}
+	s.begin, s.searched = from+i+len(s.delimiter), 0
 	return record, true, nil
 }
 
