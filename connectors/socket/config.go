@@ -1,0 +1,179 @@
+package socket
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/wasmflow/wasmflow/connectors"
+	"github.com/wasmflow/wasmflow/connectors/format/delimited"
+)
+
+const (
+	// backoffDefault is how long Flink waits before each retry; here it is the first wait.
+	backoffDefault = 500 * time.Millisecond
+	// backoffMin keeps a job from hammering a server that is not there.
+	backoffMin = time.Millisecond
+	// recordBytesDefault fits any sensible line and keeps a missing delimiter from eating the
+	// memory of the job.
+	recordBytesDefault = 8 << 20
+	// recordBytesLimit is what record_bytes_max may be raised to: a record lies in memory whole.
+	recordBytesLimit = 1 << 30
+)
+
+// Connection is what source and sink have in common: how they reach the server.
+type Connection struct {
+	Address  string              `toml:"address" doc:"host:port of the server" flink:"hostname, port"`
+	Attempts int                 `toml:"attempts" doc:"how many connections in a row may be refused or break before the source or sink gives up; a connection that did some work (source: brought bytes, sink: stood for 200ms) begins a new row. 1 never connects again, 0 never gives up" flink:"maxRetry, maxNumRetries"`
+	Backoff  connectors.Duration `toml:"backoff" doc:"wait before the second attempt of a row; it doubles with every further one up to 30s and is shortened by chance by up to a half" flink:"CONNECTION_RETRY_SLEEP"`
+	TLS      *TLS                `toml:"tls" doc:"makes the connection a TLS one; {} trusts the certificate authorities of the system"`
+}
+
+// SourceConfig is a [sources.x] table with connector = "socket".
+type SourceConfig struct {
+	Connection
+	Delimiter      string          `toml:"delimiter" doc:"what ends a record, of any length; with \"\\n\" a \"\\r\" before it is dropped" flink:"delimiter"`
+	Charset        string          `toml:"charset" doc:"IANA name of the charset of the input; records leave as UTF-8. With utf-8 nothing is checked"`
+	RecordBytesMax connectors.Size `toml:"record_bytes_max" doc:"longest record; a longer one fails the attempt"`
+}
+
+// SinkConfig is a [sinks.x] table with connector = "socket".
+type SinkConfig struct {
+	Connection
+	Delimiter string `toml:"delimiter" doc:"what is written after every record; empty for nothing" flink:"SerializationSchema"`
+}
+
+// Spec describes the connector.
+func Spec() connectors.Spec {
+	c := Connection{Attempts: 1, Backoff: connectors.Duration(backoffDefault)}
+	return connectors.Spec{
+		Name: "socket",
+		Doc: "Connects to a TCP server, with or without TLS, and reads delimited records from it " +
+			"or writes them to it.",
+		NewSource: func() connectors.SourceConfig {
+			return &SourceConfig{
+				Connection: c, Delimiter: "\n", Charset: "utf-8", RecordBytesMax: recordBytesDefault,
+			}
+		},
+		NewSink: func() connectors.SinkConfig { return &SinkConfig{Connection: c, Delimiter: "\n"} },
+	}
+}
+
+func (c *Connection) validate(p *connectors.Problems) {
+	c.validateAddress(p)
+	if c.Attempts < 0 {
+		p.Addf("attempts", "%d is negative; 0 never gives up", c.Attempts)
+	}
+	if c.Backoff.D() < backoffMin {
+		p.Addf("backoff", "%v is below %v", c.Backoff, backoffMin)
+	}
+	if c.TLS != nil {
+		c.TLS.validate(p)
+	}
+}
+
+func (c *Connection) validateAddress(p *connectors.Problems) {
+	p.Require("address", c.Address, "write host:port of the server")
+	if c.Address == "" {
+		return
+	}
+	host, port, err := net.SplitHostPort(c.Address)
+	if err != nil || host == "" {
+		p.Addf("address", "%q is not host:port; write an IPv6 address in brackets", c.Address)
+		return
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+		p.Addf("address", "%q is no port; write a number from 1 to 65535", port)
+	}
+}
+
+// dialer returns how to reach the server.
+func (c *Connection) dialer(ctx context.Context, env connectors.Env) (*dialer, error) {
+	d := &dialer{address: c.Address}
+	if c.TLS != nil {
+		config, err := c.TLS.load(ctx, env)
+		if err != nil {
+			return nil, fmt.Errorf("reading the TLS files of %s: %w", c.Address, err)
+		}
+		d.tls = config
+	}
+	return d, nil
+}
+
+func (c *Connection) newRow() row {
+	return row{max: c.Attempts, base: c.Backoff.D(), random: rand.Float64}
+}
+
+// checkConnect connects once and closes the connection.
+func (c *Connection) checkConnect(ctx context.Context, env connectors.Env) error {
+	d, err := c.dialer(ctx, env)
+	if err != nil {
+		return err
+	}
+	conn, err := d.dial(ctx)
+	if err != nil {
+		return fmt.Errorf("connecting to %s: %w", c.Address, err)
+	}
+	return conn.Close()
+}
+
+// Validate reports what is wrong with c.
+func (c *SourceConfig) Validate(p *connectors.Problems) {
+	c.validate(p)
+	p.Require("delimiter", c.Delimiter, `write what ends a record, such as "\n"`)
+	if c.RecordBytesMax < 1 || c.RecordBytesMax > recordBytesLimit {
+		p.Addf("record_bytes_max", "%v is not between 1B and %v", c.RecordBytesMax,
+			connectors.Size(recordBytesLimit))
+	}
+	if err := delimited.CheckCharset(c.Charset); err != nil {
+		p.Addf("charset", "%v", err)
+	}
+}
+
+// Guarantee returns at-most-once: what a connection brought does not come again.
+func (c *SourceConfig) Guarantee() connectors.Guarantee { return connectors.AtMostOnce }
+
+// Open reads the TLS files. It does not connect: a server may well serve one connection only.
+func (c *SourceConfig) Open(ctx context.Context, env connectors.Env) (connectors.Source, error) {
+	d, err := c.dialer(ctx, env)
+	if err != nil {
+		return nil, err
+	}
+	return &Source{config: c, dialer: d, logger: env.Logger, now: env.Now}, nil
+}
+
+// CheckConnect connects once.
+func (c *SourceConfig) CheckConnect(ctx context.Context, env connectors.Env) error {
+	return c.checkConnect(ctx, env)
+}
+
+// Validate reports what is wrong with c.
+func (c *SinkConfig) Validate(p *connectors.Problems) { c.validate(p) }
+
+// Guarantee returns at-least-once: what was sent cannot be withdrawn, and comes again after a
+// crash.
+func (c *SinkConfig) Guarantee() connectors.Guarantee { return connectors.AtLeastOnce }
+
+// Open connects.
+func (c *SinkConfig) Open(ctx context.Context, env connectors.Env) (connectors.Sink, error) {
+	d, err := c.dialer(ctx, env)
+	if err != nil {
+		return nil, err
+	}
+	return openSink(ctx, c, d, env.Logger)
+}
+
+// CheckConnect connects once.
+func (c *SinkConfig) CheckConnect(ctx context.Context, env connectors.Env) error {
+	return c.checkConnect(ctx, env)
+}
+
+var (
+	_ connectors.SourceConfig = (*SourceConfig)(nil)
+	_ connectors.SinkConfig   = (*SinkConfig)(nil)
+	_ connectors.Checker      = (*SourceConfig)(nil)
+	_ connectors.Checker      = (*SinkConfig)(nil)
+)

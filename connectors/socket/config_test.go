@@ -1,0 +1,81 @@
+package socket_test
+
+import (
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/wasmflow/wasmflow/connectors"
+	"github.com/wasmflow/wasmflow/connectors/socket"
+)
+
+func TestValidate(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		change    func(*socket.SourceConfig)
+		key, text string
+	}{
+		{"no address", func(c *socket.SourceConfig) { c.Address = "" }, "address",
+			"required; write host:port"},
+		{"no port", func(c *socket.SourceConfig) { c.Address = "localhost" }, "address",
+			"is not host:port"},
+		{"no host", func(c *socket.SourceConfig) { c.Address = ":9000" }, "address", "is not host:port"},
+		{"bare IPv6", func(c *socket.SourceConfig) { c.Address = "::1:9000" }, "address",
+			"IPv6 address in brackets"},
+		{"port 0", func(c *socket.SourceConfig) { c.Address = "h:0" }, "address", "from 1 to 65535"},
+		{"port too large", func(c *socket.SourceConfig) { c.Address = "h:65536" }, "address",
+			"from 1 to 65535"},
+		{"named port", func(c *socket.SourceConfig) { c.Address = "h:http" }, "address",
+			`"http" is no port`},
+		{"attempts", func(c *socket.SourceConfig) { c.Attempts = -1 }, "attempts", "0 never gives up"},
+		{"backoff", func(c *socket.SourceConfig) { c.Backoff = 0 }, "backoff", "0s is below 1ms"},
+		{"delimiter", func(c *socket.SourceConfig) { c.Delimiter = "" }, "delimiter", "required"},
+		{"charset", func(c *socket.SourceConfig) { c.Charset = "klingon" }, "charset", "IANA name"},
+		{"record_bytes_max", func(c *socket.SourceConfig) { c.RecordBytesMax = 0 },
+			"record_bytes_max", "between 1B and 1GiB"},
+		{"cert without key", func(c *socket.SourceConfig) { c.TLS = &socket.TLS{Cert: "/c"} },
+			"tls.key", "required with cert"},
+		{"key without cert", func(c *socket.SourceConfig) { c.TLS = &socket.TLS{Key: "/k"} },
+			"tls.cert", "required with key"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			config := sourceConfig("[::1]:9000", 1)
+			var p connectors.Problems
+			config.Validate(&p)
+			require.Empty(t, p.List)
+			c.change(config)
+			config.Validate(&p)
+			require.Len(t, p.List, 1)
+			require.Equal(t, c.key, p.List[0].Key)
+			require.Contains(t, p.List[0].Text, c.text)
+		})
+	}
+}
+
+func TestSpec(t *testing.T) {
+	spec := socket.Spec()
+	require.Equal(t, "socket", spec.Name)
+	require.Equal(t, connectors.AtMostOnce, spec.NewSource().Guarantee())
+	require.Equal(t, connectors.AtLeastOnce, spec.NewSink().Guarantee())
+
+	var p connectors.Problems
+	spec.NewSink().Validate(&p)
+	require.Equal(t, []connectors.Problem{
+		{Key: "address", Text: "required; write host:port of the server"},
+	}, p.List, "only the address has no default")
+}
+
+func TestCheckConnect(t *testing.T) {
+	ln := listen(t)
+	serve(t, ln, untilClosed(""), untilClosed(""))
+	reach, away := ln.Addr().String(), vacant(t)
+	e := env(&warnings{})
+	require.NoError(t, sourceConfig(reach, 1).CheckConnect(t.Context(), e))
+	require.NoError(t, sinkConfig(reach, 1).CheckConnect(t.Context(), e))
+	for _, c := range []connectors.Checker{sourceConfig(away, 0), sinkConfig(away, 0)} {
+		err := c.CheckConnect(t.Context(), e)
+		require.ErrorIs(t, err, syscall.ECONNREFUSED)
+		require.ErrorContains(t, err, "connecting to "+away)
+	}
+}
