@@ -206,15 +206,18 @@ func TestRestoreRefuses(t *testing.T) {
 
 func TestRecordsThatAreRefused(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
-		{"number", `records = [1]`, "want a string or a table with key, value, headers, timestamp, not int64"},
+		{"number", `records = [1]`,
+			"want a string or a table with key, value, headers, timestamp, not int64"},
 		{"mixed list", `records = ["a", true]`, "not bool"},
-		{"unknown key", `records = [{ val = "a" }]`, "val: unknown key; known are key, value, headers, timestamp"},
+		{"unknown key", `records = [{ val = "a" }]`,
+			"val: unknown key; known are key, value, headers, timestamp"},
 		{"value", `records = [{ value = 1 }]`, "value: want a string, not int64"},
 		{"key", `records = [{ key = [] }]`, "key: want a string"},
 		{"headers", `records = [{ headers = "a" }]`, "headers: want a table of strings"},
 		{"header", `records = [{ headers = { a = 1 } }]`, "headers: a: want a string"},
 		{"timestamp", `records = [{ timestamp = "now" }]`, "timestamp: want a date-time such as"},
-		{"time without zone", `records = [{ timestamp = 2026-03-01T12:00:00 }]`, "timestamp: has no zone"},
+		{"time without zone", `records = [{ timestamp = 2026-03-01T12:00:00 }]`,
+			"timestamp: has no zone"},
 		{"day without zone", `records = [{ timestamp = 2026-03-01 }]`, "timestamp: has no zone"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -133,7 +133,8 @@ func TestLimitsBoundABatch(t *testing.T) {
 	}{
 		{"records", "{seq}", connectors.Limits{Records: 10, Bytes: 1000}, 10},
 		{"bytes of a constant", "0123456789", connectors.Limits{Records: 100, Bytes: 95}, 10},
-		{"bytes of rendered values", "01234567{int 10 99}", connectors.Limits{Records: 100, Bytes: 90}, 9},
+		{"bytes of rendered values", "01234567{int 10 99}", connectors.Limits{Records: 100,
+			Bytes: 90}, 9},
 		{"one record may exceed it alone", "0123456789", connectors.Limits{Records: 100, Bytes: 1}, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -292,8 +293,10 @@ func TestRestoreRefuses(t *testing.T) {
 		"unknown split":          {ID: "64", Position: checkpoint.Position{Version: 1, Data: []byte{0}}},
 		"another form of a name": {ID: "01", Position: checkpoint.Position{Version: 1, Data: []byte{16}}},
 		"newer version":          {ID: "0", Position: checkpoint.Position{Version: 2, Data: []byte{0}}},
-		"bytes behind":           {ID: "0", Position: checkpoint.Position{Version: 1, Data: []byte{0, 0}}},
-		"cut off":                {ID: "0", Position: checkpoint.Position{Version: 1, Data: []byte{0x80}}},
+		"bytes behind": {ID: "0", Position: checkpoint.Position{Version: 1, Data: []byte{0,
+			0}}},
+		"cut off": {ID: "0", Position: checkpoint.Position{Version: 1,
+			Data: []byte{0x80}}},
 		"another split's number": {ID: "0", Position: checkpoint.Position{Version: 1, Data: []byte{16}}},
 	} {
 		t.Run(name, func(t *testing.T) {

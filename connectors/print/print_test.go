@@ -15,7 +15,8 @@ import (
 )
 
 // setup opens a print sink of a job with so many tasks.
-func setup(t *testing.T, spec connectors.Spec, c printsink.Config, parallelism int) connectors.Sink {
+func setup(t *testing.T, spec connectors.Spec, c printsink.Config,
+	parallelism int) connectors.Sink {
 	t.Helper()
 	config := spec.NewSink().(*printsink.Config)
 	if c.Stream != "" {
