@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -19,18 +18,11 @@ import (
 	"github.com/wasmflow/wasmflow/host/config"
 )
 
-// loadJob reads and checks a job file and shows its warnings.
+// loadJob reads and checks a job file.
 func loadJob(p *process, file string, production bool) (*config.Job, error) {
-	job, err := config.Load(file, registry(p), config.Options{
+	return config.Load(file, registry(p), config.Options{
 		LookupEnv: p.lookupEnv, Production: production,
 	})
-	if err != nil {
-		return nil, err
-	}
-	for _, w := range job.Warnings {
-		fmt.Fprintf(p.stderr, "%s (warning)\n", w)
-	}
-	return job, nil
 }
 
 // store is the checkpoint store as far as it concerns one job.

@@ -126,6 +126,9 @@ func runJob(ctx context.Context, p *process, file string, o *runOptions) (err er
 	if err != nil {
 		return err
 	}
+	for _, w := range job.Warnings {
+		logger.Warn("reading the job file", "line", w.Line, "key", w.Key, "problem", w.Text)
+	}
 	s, err := openStore(ctx, p, job)
 	if err != nil {
 		return err
@@ -138,6 +141,7 @@ func runJob(ctx context.Context, p *process, file string, o *runOptions) (err er
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, log.Close()) }()
 	card := &announcedLog{Log: log, store: s}
 	engine, err := newEngine(ctx, p, job, card, o.drop, logger)
 	if err != nil {

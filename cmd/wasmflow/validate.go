@@ -65,6 +65,9 @@ func validate(ctx context.Context, p *process, file string, connect, production,
 	}
 	v.OK = err == nil
 	if !asJSON {
+		for _, w := range v.Warnings {
+			fmt.Fprintf(p.stderr, "%s (warning)\n", w)
+		}
 		if v.OK {
 			fmt.Fprintf(p.stdout, "%s is fine: %s\n", file, shape(job))
 		}

@@ -1,0 +1,240 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// watcher is an output that a test can wait on.
+type watcher struct {
+	mu   sync.Mutex
+	cond *sync.Cond
+	buf  bytes.Buffer
+}
+
+func newWatcher() *watcher {
+	w := &watcher{}
+	w.cond = sync.NewCond(&w.mu)
+	return w
+}
+
+func (w *watcher) Write(b []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	defer w.cond.Broadcast()
+	return w.buf.Write(b)
+}
+
+// await blocks until text was written, or the test's time is over.
+func (w *watcher) await(text string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for !strings.Contains(w.buf.String(), text) {
+		w.cond.Wait()
+	}
+}
+
+func (w *watcher) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.buf.String()
+}
+
+// started is a command that runs in a goroutine of the test.
+type started struct {
+	stdout, stderr *watcher
+	signals        chan os.Signal
+	code           chan int
+}
+
+// start runs the command until it ends or the test sends signals.
+func start(t *testing.T, args ...string) *started {
+	t.Helper()
+	s := &started{
+		stdout: newWatcher(), stderr: newWatcher(),
+		signals: make(chan os.Signal, signalsMax), code: make(chan int, 1),
+	}
+	p, _, _ := testProcess(t)
+	p.stdout, p.stderr, p.signals = s.stdout, s.stderr, s.signals
+	go func() { s.code <- run(args, p) }()
+	return s
+}
+
+// copyJob reads lines from a folder into one folder of parts.
+const copyJob = `
+name = "copy"
+job.parallelism = 2
+checkpoint.interval = "50ms"
+restart.strategy = "none"
+sources.lines = { connector = "file", path = "input" }
+sinks.out = { connector = "bucketing", from = ["lines"], path = "output", bucketer = "base-path" }
+`
+
+// endlessJob shows on standard output that it runs, and writes the same records to parts.
+const endlessJob = `
+name = "endless"
+job.parallelism = 1
+checkpoint.interval = "20ms"
+sources.numbers = { connector = "generator", rate = 2000 }
+sinks.show = { connector = "print", from = ["numbers"] }
+sinks.out = { connector = "bucketing", from = ["numbers"], path = "output", bucketer = "base-path" }
+`
+
+// numbered returns the lines "0" to "n-1".
+func numbered(n int) []string {
+	lines := make([]string, n)
+	for i := range lines {
+		lines[i] = fmt.Sprint(i)
+	}
+	return lines
+}
+
+func text(lines []string) string { return strings.Join(lines, "\n") + "\n" }
+
+func TestRunEndsWithItsInput(t *testing.T) {
+	lines := numbered(5000)
+	dir := folder(t, map[string]string{
+		"job.toml": copyJob, "input/a.txt": text(lines[:3000]), "input/b.txt": text(lines[3000:]),
+	})
+	file := filepath.Join(dir, "job.toml")
+	got := do(t, "run", file)
+	require.Equal(t, result{
+		0, "copy finished after N s; everything up to epoch N is published\n\n" +
+			"                in   out  dropped  skipped  dead letters  bytes\n" +
+			"  source lines  5000  5000        0        0             0  18890\n" +
+			"      sink out  5000  5000        0        0             0  18890\n\n" +
+			"5000 records read = 5000 written + 0 dropped + 0 dead letters\n", "",
+	}.squeezed(), got.masked().squeezed())
+	require.ElementsMatch(t, lines, published(t, filepath.Join(dir, "output")))
+
+	again := do(t, "run", "--json", file)
+	require.Zero(t, again.code, again.stderr)
+	var s summary
+	require.NoError(t, json.Unmarshal([]byte(again.stdout), &s))
+	require.Equal(t, "finished", s.Outcome)
+	require.Equal(t, totals{Read: 5000, Written: 5000}, s.Totals)
+	require.EqualValues(t, 5000, s.Earlier)
+	require.ElementsMatch(t, lines, published(t, filepath.Join(dir, "output")), "nothing comes twice")
+}
+
+func (r result) squeezed() result {
+	return result{r.code, squeeze(r.stdout), squeeze(r.stderr)}
+}
+
+// masked replaces what differs from run to run.
+func (r result) masked() result {
+	words := strings.Fields(r.stdout)
+	for i, w := range words {
+		if i > 0 && (words[i-1] == "after" || words[i-1] == "epoch") {
+			r.stdout = strings.Replace(r.stdout, words[i-1]+" "+w, words[i-1]+" N", 1)
+		}
+	}
+	return r
+}
+
+func TestFirstSignalPublishesALastEpoch(t *testing.T) {
+	dir := folder(t, map[string]string{"job.toml": endlessJob})
+	job := start(t, "run", filepath.Join(dir, "job.toml"))
+	job.stdout.await("100\n")
+	job.signals <- syscall.SIGTERM
+	require.Zero(t, <-job.code, job.stderr)
+	require.Contains(t, job.stderr.String(), "wasmflow: terminated: publishing a last epoch; a second signal ends the job at "+
+		"once\n")
+	shown, rest, _ := strings.Cut(job.stdout.String(), "endless stopped")
+	require.Contains(t, rest, "they need not be equal: numbers is read by 2 stages")
+	printed := strings.Split(strings.TrimSuffix(shown, "\n"), "\n")
+	require.Equal(t, numbered(len(printed)), printed)
+	require.Equal(t, printed, published(t, filepath.Join(dir, "output")),
+		"everything that was read is published")
+}
+
+func TestSecondSignalEndsAtOnce(t *testing.T) {
+	dir := folder(t, map[string]string{"job.toml": endlessJob})
+	stdout, stderr := newWatcher(), newWatcher()
+	cmd := child(t, dir, stdout, stderr, "run", "job.toml")
+	require.NoError(t, cmd.Start())
+	stdout.await("10\n")
+	require.NoError(t, cmd.Process.Signal(syscall.SIGINT))
+	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
+	require.Error(t, cmd.Wait())
+	require.Equal(t, 130, cmd.ProcessState.ExitCode(), stderr)
+	require.Contains(t, stderr.String(), "wasmflow: interrupted before the last epoch was published; "+
+		"run the job again and it goes on from the epoch before\n")
+}
+
+func TestTwoProcessesOnOneJob(t *testing.T) {
+	dir := folder(t, map[string]string{"job.toml": endlessJob})
+	file := filepath.Join(dir, "job.toml")
+	first := start(t, "run", file)
+	first.stdout.await("10\n")
+	refused := do(t, "run", file)
+	require.Equal(t, 3, refused.code)
+	require.Contains(t, refused.stderr, fmt.Sprintf("pid %d", os.Getpid()))
+	require.Contains(t, refused.stderr, "--takeover")
+
+	second := start(t, "run", "--takeover", file)
+	require.Equal(t, 4, <-first.code, "the first run is fenced: %s", first.stderr)
+	require.Contains(t, first.stderr.String(), "fenced by a newer owner")
+	require.Contains(t, first.stdout.String(), "endless fenced")
+	second.stdout.await("1000\n")
+	second.signals <- syscall.SIGINT
+	require.Zero(t, <-second.code, second.stderr)
+	out := published(t, filepath.Join(dir, "output"))
+	require.ElementsMatch(t, numbered(len(out)), out, "nothing is lost or doubled")
+}
+
+func TestRunFromAnOlderEpoch(t *testing.T) {
+	dir := folder(t, map[string]string{"job.toml": copyJob, "input/a.txt": text(numbered(10))})
+	file := filepath.Join(dir, "job.toml")
+	require.Zero(t, do(t, "run", file).code)
+
+	fresh := do(t, "run", "--fresh", file)
+	require.Zero(t, fresh.code, fresh.stderr)
+	require.Contains(t, fresh.stderr, "begins anew")
+	require.Len(t, published(t, filepath.Join(dir, "output")), 20)
+
+	unknown := do(t, "run", "--epoch", "77", file)
+	require.Equal(t, 2, unknown.code)
+	require.Contains(t, unknown.stderr, "choose one of them")
+}
+
+func TestRenamedSource(t *testing.T) {
+	dir := folder(t, map[string]string{"job.toml": copyJob, "input/a.txt": text(numbered(10))})
+	file := filepath.Join(dir, "job.toml")
+	require.Zero(t, do(t, "run", file).code)
+	renamed := strings.ReplaceAll(copyJob, "lines", "rows")
+	require.NoError(t, os.WriteFile(file, []byte(renamed), 0o644))
+
+	for _, args := range [][]string{{"run", file}, {"validate", "--connect", file}} {
+		got := do(t, args...)
+		require.Equal(t, 2, got.code, args)
+		require.Contains(t, got.stderr, `source "lines" is in the last checkpoint but not in the job `+
+			"file; put it back, or give up the rest of its input with --drop-source lines")
+	}
+	got := do(t, "run", "--drop-source", "lines", file)
+	require.Zero(t, got.code, got.stderr)
+	require.Contains(t, got.stdout, `earlier runs had a stage "lines"`)
+	require.Len(t, published(t, filepath.Join(dir, "output")), 20, "the new source begins anew")
+}
+
+func TestStandardInputAndOutput(t *testing.T) {
+	dir := folder(t, map[string]string{"job.toml": `
+name = "pipe"
+job.parallelism = 1
+admin.address = "off"
+sources.in = { connector = "stdin" }
+sinks.out = { connector = "print", from = ["in"] }
+`})
+	got := doWith(t, "a\nb\n", "run", filepath.Join(dir, "job.toml"))
+	require.Zero(t, got.code, got.stderr)
+	require.True(t, strings.HasPrefix(got.stdout, "a\nb\npipe finished"), got.stdout)
+}
