@@ -33,7 +33,7 @@ const (
 type Config struct {
 	Path     string   `toml:"path" path:"file" flink:"BucketingSink(basePath)" doc:"base folder, as a path or a URL; the file system comes from the scheme"`
 	Bucketer Bucketer `toml:"bucketer" flink:"setBucketer, DateTimeBucketer, BasePathBucketer" form:"\"base-path\", { datetime = pattern, zone = name, time = \"processing\" / \"record\" / \"event\" } or { plugin = name, function = name }" doc:"names the folder of each record below path"`
-	Writer   Writer   `toml:"writer" flink:"setWriter, StringWriter" form:"\"string\" or { format = \"string\", charset = name, delimiter = text }" doc:"form of the records in a part: string writes each value and a delimiter"`
+	Writer   Writer   `toml:"writer" flink:"setWriter, StringWriter" form:"\"string\", \"json\", \"csv\" or { format = name, charset = name, delimiter = text, ... }" doc:"form of the records in a part: string (the value as it is), json (the value, which must be JSON, on one line) or csv (a row from a JSON array, or from the fields of a JSON object that columns names); further keys of the table: columns, field_delimiter, quote (needed, strings, never), nulls (fault, empty)"`
 
 	BatchSize         connectors.Size     `toml:"batch_size" flink:"setBatchSize" doc:"a record that finds its part longer than this goes to a new one"`
 	RolloverInterval  connectors.Duration `toml:"rollover_interval" flink:"setBatchRolloverInterval" doc:"a part older than this is closed; 0s is never"`

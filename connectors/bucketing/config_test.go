@@ -11,6 +11,7 @@ import (
 	"github.com/wasmflow/wasmflow/connectors/filesystem"
 	"github.com/wasmflow/wasmflow/connectors/filesystem/fstest"
 	"github.com/wasmflow/wasmflow/connectors/filesystem/local"
+	"github.com/wasmflow/wasmflow/connectors/format/lines"
 )
 
 func TestDefaultsAreFlinks(t *testing.T) {
@@ -50,15 +51,10 @@ func TestValidate(t *testing.T) {
 		{"check", func(c *Config) { c.InactiveCheck = 0 }, "inactive_bucket_check_interval", "above 0s"},
 		{"no open parts", func(c *Config) { c.OpenPartsMax = 0 }, "open_parts_max", "between 1 and"},
 		{"many open parts", func(c *Config) { c.OpenPartsMax = 1e6 }, "open_parts_max", "between 1 and"},
-		{"format", func(c *Config) { c.Writer.Format = "xml" }, "writer.format", `"xml" is none of`},
-		{"charset", func(c *Config) { c.Writer.Charset = "nope" }, "writer.charset", "is no charset"},
-		{"charset with a mark", func(c *Config) { c.Writer.Charset = "UTF-16" }, "writer.charset",
-			"puts a mark before every text"},
-		{"delimiter", func(c *Config) { c.Writer.Delimiter = strings.Repeat("x", 65) },
-			"writer.delimiter", "65 bytes"},
-		{"delimiter in charset", func(c *Config) {
-			c.Writer.Charset, c.Writer.Delimiter = "ISO-8859-1", "\u65e5"
-		}, "writer.charset", "has no form in charset"},
+		{"format", func(c *Config) { c.Writer.Format = "xml" },
+			"writer.format", `"xml" is none of string, json, csv`},
+		{"charset", func(c *Config) { c.Writer.Options.Charset = "nope" },
+			"writer.charset", "is no charset"},
 		{"letter", func(c *Config) { c.Bucketer.Pattern = "YYYY" }, "bucketer.datetime", `letter 'Y'`},
 		{"absolute", func(c *Config) { c.Bucketer.Pattern = "/yyyy" }, "bucketer.datetime", "absolute"},
 		{"climbing", func(c *Config) { c.Bucketer.Pattern = "yyyy/../.." },
@@ -131,15 +127,26 @@ func TestWriterFromTOML(t *testing.T) {
 	tests := []struct {
 		name    string
 		value   any
-		want    Writer
+		format  string
+		change  func(*lines.Options)
 		wantErr string
 	}{
-		{"name", "string", Writer{"string", "UTF-8", "\n"}, ""},
-		{"table", map[string]any{"format": "string", "delimiter": "\r\n", "charset": "ISO-8859-1"},
-			Writer{"string", "ISO-8859-1", "\r\n"}, ""},
-		{"unknown key", map[string]any{"delimeter": ";"}, Writer{}, `unknown key "delimeter"`},
-		{"wrong type", map[string]any{"format": true}, Writer{}, "format: want a string"},
-		{"number", 5, Writer{}, "want a name or a table"},
+		{"name", "string", "string", func(*lines.Options) {}, ""},
+		{"json", "json", "json", func(*lines.Options) {}, ""},
+		{"table", map[string]any{"format": "string", "delimiter": "\r\n", "charset": "US-ASCII"},
+			"string", func(o *lines.Options) { o.Delimiter, o.Charset = "\r\n", "US-ASCII" }, ""},
+		{"csv", map[string]any{
+			"format": "csv", "columns": []any{"a", "b"}, "field_delimiter": ";", "quote": "never",
+			"nulls": "empty",
+		}, "csv", func(o *lines.Options) {
+			o.Columns, o.FieldDelimiter = []string{"a", "b"}, ";"
+			o.Quote, o.Nulls = "never", "empty"
+		}, ""},
+		{"unknown key", map[string]any{"delimeter": ";"}, "", nil, "delimeter: unknown key; known are"},
+		{"wrong type", map[string]any{"format": true}, "", nil, "format: want a string"},
+		{"wrong list", map[string]any{"columns": "a"}, "", nil, "columns: want a list of names"},
+		{"wrong name", map[string]any{"columns": []any{5}}, "", nil, "columns: want a list of names"},
+		{"number", 5, "", nil, "want a name or a table"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -150,11 +157,23 @@ func TestWriterFromTOML(t *testing.T) {
 				return
 			}
 			require.NoError(t, err)
-			require.Equal(t, tt.want, w)
+			want := lines.Defaults()
+			tt.change(&want)
+			require.Equal(t, want, w.Options)
+			require.Equal(t, tt.format, w.Format)
 		})
 	}
-	require.Equal(t, `{ format = "string", charset = "UTF-8", delimiter = ";" }`,
-		Writer{"string", "UTF-8", ";"}.String())
+}
+
+func TestOtherFormats(t *testing.T) {
+	for format, want := range map[string]string{
+		"json": "[\"a\",1]\n", "csv": "a,1\n",
+	} {
+		j := newJob(t, func(c *Config) { c.Bucketer, c.Writer.Format = Bucketer{}, format }).start(1)
+		j.write(0, `["a",1]`, "no JSON").checkpoint()
+		require.Equal(t, map[string]string{"part-5eed-out-0-1-00000001-0": want}, j.files())
+		require.Len(t, j.faults, 1)
+	}
 }
 
 func TestZones(t *testing.T) {

@@ -286,7 +286,7 @@ func dateTimeBucketer(t *testing.T) {
 
 func stringWriter(t *testing.T) {
 	for _, delimiter := range []string{"\n", "\r\n", "*", "##", ""} {
-		j := newJob(t, func(c *Config) { c.Writer.Delimiter = delimiter }).start(1)
+		j := newJob(t, func(c *Config) { c.Writer.Options.Delimiter = delimiter }).start(1)
 		j.write(0, "a@1").write(0, "a@2").checkpoint().close()
 		for _, content := range j.files() {
 			require.Equal(t, "a@1"+delimiter+"a@2"+delimiter, content)

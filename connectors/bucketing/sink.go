@@ -12,6 +12,7 @@ import (
 	"github.com/wasmflow/wasmflow/connectors"
 	"github.com/wasmflow/wasmflow/connectors/bucketing/datepattern"
 	"github.com/wasmflow/wasmflow/connectors/filesystem"
+	"github.com/wasmflow/wasmflow/connectors/format/lines"
 )
 
 // Sink is one [sinks.x] table at work. It is opened once per claim.
@@ -65,7 +66,7 @@ func (s *Sink) OpenWriter(
 	if s.env.JobID == "" || wc.Owner.Number == 0 || wc.Owner.Nonce == "" {
 		return nil, errNoJob
 	}
-	encoder, err := s.config.Writer.encoder()
+	encoder, err := lines.New(s.config.Writer.lines())
 	if err != nil {
 		return nil, fmt.Errorf("opening writer: %w", err)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/wasmflow/wasmflow/checkpoint/failpoint"
 	"github.com/wasmflow/wasmflow/connectors"
 	"github.com/wasmflow/wasmflow/connectors/filesystem"
+	"github.com/wasmflow/wasmflow/connectors/format/lines"
 )
 
 const (
@@ -32,7 +33,7 @@ const (
 type writer struct {
 	sink     *Sink
 	context  connectors.WriterContext
-	encoder  encoder
+	encoder  *lines.Encoder
 	assigner assigner
 	prefix   string // of names of parts
 	number   *uint64
@@ -115,7 +116,7 @@ func (w *writer) writeRun(
 }
 
 func (w *writer) encode(b *connectors.Batch, i int, p *part) error {
-	encoded, err := w.encoder.append(w.encoded, &b.Records[i])
+	encoded, err := w.encoder.Append(w.encoded, &b.Records[i])
 	if err != nil {
 		return w.fault(b, i, err)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/wasmflow/wasmflow/checkpoint"
 	"github.com/wasmflow/wasmflow/connectors"
 	"github.com/wasmflow/wasmflow/connectors/filesystem/fstest"
+	"github.com/wasmflow/wasmflow/connectors/format/lines"
 )
 
 var errTest = errors.New("as the test wants")
@@ -180,7 +181,7 @@ func TestNullValueIsAFault(t *testing.T) {
 	require.NoError(t, j.writers[0].Write(j.ctx, b))
 	j.checkpoint()
 	require.Equal(t, map[string]string{"part-5eed-out-0-1-00000001-0": "one\n\n"}, j.files())
-	require.Equal(t, []string{": bucketing: " + errNull.Error()}, j.faults)
+	require.Equal(t, []string{": bucketing: " + lines.ErrNull.Error()}, j.faults)
 }
 
 func TestOnlyRefusedRecordsMakeNoPart(t *testing.T) {
@@ -197,7 +198,7 @@ func TestOnlyRefusedRecordsMakeNoPart(t *testing.T) {
 func TestCharset(t *testing.T) {
 	j := newJob(t, func(c *Config) {
 		c.Bucketer = Bucketer{}
-		c.Writer.Charset, c.Writer.Delimiter = "ISO-8859-1", "\u00a7"
+		c.Writer.Options.Charset, c.Writer.Options.Delimiter = "ISO-8859-1", "\u00a7"
 	}).start(1)
 	j.write(0, "caf\u00e9", "\u65e5\u672c", "th\u00e9").checkpoint()
 	require.Equal(t, map[string]string{
