@@ -43,6 +43,33 @@ func (m *Module) Limits() Limits { return m.limits }
 // Description is what the plugin says of itself. It is not to be changed.
 func (m *Module) Description() *abi.Description { return m.description }
 
+// Describe asks a new instance what the plugin is, and drops the instance again: it is not opened.
+// Load has done so once; Description is what it said. Errors are *RefusedError.
+func (m *Module) Describe(ctx context.Context) (d *abi.Description, err error) {
+	in, err := m.start(ctx, InstanceConfig{})
+	if err != nil {
+		return nil, m.refused(err)
+	}
+	defer func() { err = errors.Join(err, in.Close(ctx)) }()
+	minor, text, err := in.describe(ctx)
+	if err != nil {
+		return nil, m.refused(err)
+	}
+	if minor > abi.Minor {
+		return nil, m.refused(refuse("update wasmflow, or build the plugin with an older SDK",
+			"needs guest ABI %d.%d, this wasmflow speaks %d.%d", abi.Major, minor, abi.Major, abi.Minor))
+	}
+	d, err = abi.ParseDescription(text)
+	switch {
+	case errors.Is(err, abi.ErrUnsupported):
+		return nil, m.refused(refuse("update wasmflow, or build the plugin without", "%w", err))
+	case err != nil:
+		return nil, m.refused(refuse("build the plugin with a wasmflow SDK",
+			"describes itself wrongly: %w", err))
+	}
+	return d, nil
+}
+
 // Function finds a function of the plugin that has one of the roles. The error says what there is.
 func (m *Module) Function(name string, roles ...abi.Role) (int, error) {
 	i, ok := m.description.Function(name)

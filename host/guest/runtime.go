@@ -19,7 +19,6 @@ import (
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/experimental"
 
-	"github.com/wasmflow/wasmflow/abi"
 	"github.com/wasmflow/wasmflow/host/guest/wasm"
 )
 
@@ -121,8 +120,8 @@ func (r *Runtime) Load(ctx context.Context, src Source, limits Limits) (*Module,
 	if err := r.compile(ctx, m, ready); err != nil {
 		return nil, m.refused(err)
 	}
-	if err := m.introduce(ctx); err != nil {
-		return nil, errors.Join(m.refused(err), m.Close(ctx))
+	if m.description, err = m.Describe(ctx); err != nil {
+		return nil, errors.Join(err, m.Close(ctx))
 	}
 	return m, nil
 }
@@ -240,30 +239,5 @@ func (r *Runtime) compileWith(
 		return errors.Join(refused, rt.Close(ctx))
 	}
 	m.runtime, m.compiled, m.cache = rt, compiled, cache
-	return nil
-}
-
-// introduce asks a first instance what the plugin is and drops it again: it has not been opened.
-func (m *Module) introduce(ctx context.Context) (err error) {
-	in, err := m.start(ctx, InstanceConfig{})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, in.Close(ctx)) }()
-	minor, text, err := in.describe(ctx)
-	if err != nil {
-		return err
-	}
-	if minor > abi.Minor {
-		return refuse("update wasmflow, or build the plugin with an older SDK",
-			"needs guest ABI %d.%d, this wasmflow speaks %d.%d", abi.Major, minor, abi.Major, abi.Minor)
-	}
-	m.description, err = abi.ParseDescription(text)
-	switch {
-	case errors.Is(err, abi.ErrUnsupported):
-		return refuse("update wasmflow, or build the plugin without", "%w", err)
-	case err != nil:
-		return refuse("build the plugin with a wasmflow SDK", "describes itself wrongly: %w", err)
-	}
 	return nil
 }
