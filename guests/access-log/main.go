@@ -1,0 +1,181 @@
+// Access-log is a plugin that turns lines of web server logs in the combined log format (Apache,
+// nginx and most others) into JSON. It drops health checks, marks robots, takes the line's time for
+// the record's, and fails on malformed lines, so that they end where the job sends bad records.
+//
+//	127.0.0.1 - frank [10/Oct/2000:13:55:36 -0700] "GET /a?b=c HTTP/1.0" 200 26 "http://x/" "curl/8"
+//
+// becomes
+//
+//	{"time":"2000-10-10T20:55:36Z","client":"127.0.0.1","user":"frank","method":"GET","path":"/a",
+//	"query":"b=c","protocol":"HTTP/1.0","status":200,"class":"2xx","bytes":26,
+//	"referrer":"http://x/","agent":"curl/8","bot":true}
+//
+// Lines may end behind the size (the common log format); what follows the user agent is ignored.
+package main
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+
+	wasmflow "github.com/wasmflow/wasmflow/sdk/go"
+	"github.com/wasmflow/wasmflow/sdk/go/json"
+)
+
+// settings is the plugin's configuration.
+type settings struct {
+	// A '*' at the end of a path stands for anything.
+	DropPaths  []string `json:"drop_paths" doc:"paths whose requests are dropped; may end in '*'"`
+	DropAgents []string `json:"drop_agents" doc:"user agents that begin so are dropped"`
+	BotAgents  []string `json:"bot_agents" doc:"user agents that contain one of these are bots"`
+	Key        string   `json:"key" enum:"keep,client,path,status" doc:"becomes the record's key"`
+	EventTime  bool     `json:"event_time" doc:"the line's time becomes the record's timestamp"`
+}
+
+func (s *settings) Validate() error {
+	for i, path := range s.DropPaths {
+		if !strings.HasPrefix(path, "/") && path != "*" {
+			return wasmflow.BadField("drop_paths["+strconv.Itoa(i)+"]", "does not begin with '/'")
+		}
+	}
+	for i, agent := range s.BotAgents {
+		if agent == "" {
+			return wasmflow.BadField("bot_agents["+strconv.Itoa(i)+"]", "is empty")
+		}
+		s.BotAgents[i] = strings.ToLower(agent)
+	}
+	return nil
+}
+
+func init() {
+	s := &settings{
+		DropPaths: []string{
+			"/health", "/healthz", "/livez", "/ping", "/ready", "/readyz",
+		},
+		DropAgents: []string{"ELB-HealthChecker/", "GoogleHC/", "kube-probe/"},
+		BotAgents: []string{
+			"bot", "crawler", "curl/", "python-requests", "slurp", "spider", "wget/",
+		},
+		Key:       "keep",
+		EventTime: true,
+	}
+	wasmflow.Plugin("access-log", "1.0.0")
+	wasmflow.Config(s)
+	f := &function{settings: s}
+	wasmflow.Transform("access_log", f.transform,
+		wasmflow.Doc("turns lines of the combined log format into JSON"))
+}
+
+func main() {}
+
+type function struct {
+	settings *settings
+	line     line
+	lower    []byte // scratch for comparing without case
+}
+
+func (f *function) transform(_ *wasmflow.Context, r wasmflow.Record,
+	out *wasmflow.Emitter) error {
+	text := bytes.TrimRight(r.Value(), "\r\n")
+	if len(text) == 0 {
+		return nil
+	}
+	if err := f.line.parse(text); err != nil {
+		return err
+	}
+	if f.isHealthCheck() {
+		return nil
+	}
+	// Escapes make bytes longer; two bytes for one and the names of the fields are a good guess.
+	w := json.NewWriter(out.Buffer(2*len(text) + 256))
+	f.write(&w)
+	e := out.Value(w.Bytes())
+	if key, ok := f.key(); ok {
+		e.Key(key)
+	}
+	if f.settings.EventTime {
+		e.Timestamp(f.line.seconds * 1000)
+	}
+	return nil
+}
+
+func (f *function) key() ([]byte, bool) {
+	switch f.settings.Key {
+	case "client":
+		return f.line.client, true
+	case "path":
+		return f.line.path, true
+	case "status":
+		return f.line.statusText, true
+	}
+	return nil, false
+}
+
+func (f *function) isHealthCheck() bool {
+	for _, path := range f.settings.DropPaths {
+		prefix, any := strings.CutSuffix(path, "*")
+		if string(f.line.path) == path || any && bytes.HasPrefix(f.line.path, []byte(prefix)) {
+			return true
+		}
+	}
+	for _, agent := range f.settings.DropAgents {
+		if len(f.line.agent) >= len(agent) && string(f.line.agent[:len(agent)]) == agent {
+			return true
+		}
+	}
+	return false
+}
+
+func (f *function) isBot() bool {
+	f.lower = f.lower[:0]
+	for _, c := range f.line.agent {
+		if c >= 'A' && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		f.lower = append(f.lower, c)
+	}
+	for _, agent := range f.settings.BotAgents {
+		if bytes.Contains(f.lower, []byte(agent)) {
+			return true
+		}
+	}
+	return false
+}
+
+func (f *function) write(w *json.Writer) {
+	l := &f.line
+	var stamp [20]byte
+	w.BeginObject()
+	w.Key("time")
+	w.StringBytes(appendTime(stamp[:0], l.seconds))
+	writeText(w, "client", l.client)
+	writeText(w, "user", l.user)
+	writeText(w, "method", l.method)
+	writeText(w, "path", l.path)
+	writeText(w, "query", l.query)
+	writeText(w, "protocol", l.protocol)
+	w.Key("status")
+	w.Int(int64(l.status))
+	w.Key("class")
+	w.String(classes[l.status/100])
+	w.Key("bytes")
+	w.Int(l.bytes)
+	writeText(w, "referrer", l.referrer)
+	writeText(w, "agent", l.agent)
+	w.Key("bot")
+	w.Bool(f.isBot())
+	w.EndObject()
+}
+
+// classes are the classes of status codes by their first digit; parse accepts no others.
+var classes = [...]string{"", "1xx", "2xx", "3xx", "4xx", "5xx"}
+
+// writeText writes a field; what the line does not say is null.
+func writeText(w *json.Writer, name string, text []byte) {
+	w.Key(name)
+	if text == nil {
+		w.Null()
+		return
+	}
+	w.StringBytes(text)
+}

@@ -1,0 +1,15 @@
+// Package guests holds plugins: one folder each, built for WebAssembly and tested natively.
+//
+//	uppercase           upper-cases values; the guest that benchmarks run
+//	access-log          web server logs in the combined format to JSON
+//	json-route          sends JSON records to outputs and topics by a field
+//	csv-parse           CSV to JSON, any number of rows a message
+//	partition-by-field  chooses partitions by a JSON field
+//	bucket-by-field     chooses buckets by JSON fields and the record's time
+//	conformance-go      what `wasmflow conformance` asks of an SDK, in Go
+//	uppercase-c         uppercase in C, without a libc
+//	hostile             modules that break the contract in one way each
+//
+// The package itself owns the tests that run the built modules in the real sandbox. The name of a
+// guest's function is the folder's, with '-' as '_'.
+package guests
