@@ -148,8 +148,9 @@ type CommitLog interface {
 	// Begin opens the work of epoch e. Sinks that can join get the Tx in their WriterContext.
 	Begin(ctx context.Context, e Epoch) (Tx, error)
 	// Decide writes the deciding record of m.Epoch: the commit point. A nil return means
-	// decided and durable. ErrFenced is terminal. ErrOutcomeUnknown means the record may
-	// or may not stand: claim again and read back. Any other error means not decided.
+	// decided and durable. ErrFenced is terminal, and the newer owner alone knows whether the
+	// epoch stands. ErrOutcomeUnknown means the record may or may not stand: claim again and
+	// read back. After any other error Decide may be called again with the same manifest.
 	Decide(ctx context.Context, m Manifest) error
 	// Applied notes, best effort, that Commit(e) returned for every committable of e.
 	Applied(ctx context.Context, e Epoch) error

@@ -40,7 +40,7 @@ func (l *Log) Claim(ctx context.Context) (checkpoint.Manifest, bool, error) {
 		if err != nil {
 			return checkpoint.Manifest{}, false, err
 		}
-		won, err := l.publishClaim(ctx, record)
+		won, err := l.publishClaim(ctx, base, record)
 		if err != nil {
 			return checkpoint.Manifest{}, false, err
 		}
@@ -90,12 +90,16 @@ func (l *Log) base(ctx context.Context) (base, error) {
 	if err != nil {
 		return base{}, fmt.Errorf("claiming job %q: %w", l.job, err)
 	}
-	last, found, err := l.Last(ctx)
-	if err != nil {
-		return base{}, l.explainDamage(err)
+	b := base{hint: hint, marked: max(hint.LastEpoch, listed.highestApplied())}
+	for range rereadsMax {
+		if b.last, b.found, err = l.Last(ctx); err != nil {
+			return base{}, l.explainDamage(err)
+		}
+		if b.last.Epoch >= b.marked {
+			break
+		}
+		// Records are lost, or the last one went while it was listed because it has a successor.
 	}
-	b := base{last: last, found: found, hint: hint,
-		marked: max(hint.LastEpoch, listed.highestApplied())}
 	if hinted {
 		if err := l.checkHint(b); err != nil {
 			return base{}, err
@@ -196,7 +200,7 @@ func (l *Log) record(
 
 // publishClaim publishes the claim record. It returns false when the number went to somebody
 // else.
-func (l *Log) publishClaim(ctx context.Context, m checkpoint.Manifest) (bool, error) {
+func (l *Log) publishClaim(ctx context.Context, b base, m checkpoint.Manifest) (bool, error) {
 	doing := fmt.Sprintf("claiming job %q", l.job)
 	data, err := checkpoint.EncodeManifest(m)
 	if err != nil {
@@ -215,7 +219,18 @@ func (l *Log) publishClaim(ctx context.Context, m checkpoint.Manifest) (bool, er
 		return false, nil
 	}
 	_ = failpoint.Hit("storelog/claim-after-publish")
-	return true, l.checkHighest(ctx, doing, m.Epoch)
+	above, highest, err := l.checkHighest(ctx, m.Epoch)
+	switch {
+	case err != nil:
+		return false, fmt.Errorf("%s: %w", doing, err)
+	case highest:
+		return true, nil
+	case above == b.last.Owner:
+		// No newer claim: the owner to take over from was so far ahead that its retention had
+		// freed the number. The record is beside the chain; claim above the new last one.
+		return false, nil
+	}
+	return false, l.fence(doing, above)
 }
 
 // settle takes possession after the claim record stands: from here on the owner may create,

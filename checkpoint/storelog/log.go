@@ -212,8 +212,12 @@ func (l *Log) Decide(ctx context.Context, m checkpoint.Manifest) error {
 		return l.fence(doing, standing.Owner)
 	}
 	_ = failpoint.Hit("storelog/decide-after-publish")
-	if err := l.checkHighest(ctx, doing, m.Epoch); err != nil {
-		return err
+	above, highest, err := l.checkHighest(ctx, m.Epoch)
+	if err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	if !highest {
+		return l.fence(doing, above)
 	}
 	l.adopt(m)
 	_ = failpoint.Hit("storelog/decided")
@@ -271,23 +275,37 @@ func (l *Log) publish(
 	return checkpoint.Manifest{}, fmt.Errorf("%w: %w", checkpoint.ErrOutcomeUnknown, err)
 }
 
-// checkHighest asks whether a record above mine stands (S2). It looks after the publication: a
+// checkHighest asks whether a record above mine stands, and whose (S2). It looks after the publication: a
 // process that slept through a takeover publishes into a name that the newer owner's retention
 // has freed, and only the higher numbers tell.
-func (l *Log) checkHighest(ctx context.Context, doing string, n checkpoint.Epoch) error {
+//
+// A listing alone could miss them: (1) I publish 6, (2) the listing reads the names 6 and 20,
+// (3) I sleep while the newer owner decides 21 and its retention removes 20, (4) the listing finds
+// 20 gone and leaves it out. So the record is read once more at the end. Whoever removed 20 did so
+// after publishing a record that (2) did not see, listed after that, found my 6 there, and removes
+// from the lowest number up: 6 was gone before 20 was.
+func (l *Log) checkHighest(
+	ctx context.Context, n checkpoint.Epoch,
+) (above checkpoint.Owner, highest bool, err error) {
 	listed, err := l.list(ctx)
 	if err != nil {
-		return fmt.Errorf("%s: %w: %w", doing, checkpoint.ErrOutcomeUnknown, err)
+		return checkpoint.Owner{}, false, fmt.Errorf("%w: %w", checkpoint.ErrOutcomeUnknown, err)
 	}
 	if listed.highest() <= n {
-		return nil
+		mine, err := l.Record(ctx, n)
+		switch {
+		case err == nil:
+			return mine.Owner, mine.Owner == l.owner, nil
+		case !errors.Is(err, filesystem.ErrNotFound):
+			return checkpoint.Owner{}, false, fmt.Errorf("%w: %w", checkpoint.ErrOutcomeUnknown, err)
+		}
 	}
-	newer, err := l.Record(ctx, listed.highest())
-	if err != nil {
+	newest, found, err := l.Last(ctx)
+	if err != nil || !found {
 		// Whoever it is, it is not me.
-		newer.Owner = checkpoint.Owner{Host: "unknown host"}
+		newest.Owner = checkpoint.Owner{Host: "an unknown host"}
 	}
-	return l.fence(doing, newer.Owner)
+	return newest.Owner, false, nil
 }
 
 // Applied implements checkpoint.CommitLog: it writes the mark, then drops what retention no

@@ -9,6 +9,7 @@ import (
 
 	"github.com/wasmflow/wasmflow/checkpoint"
 	"github.com/wasmflow/wasmflow/connectors/filesystem/fstest"
+	"github.com/wasmflow/wasmflow/connectors/filesystem/local"
 )
 
 var errNet = errors.New("connection reset")
@@ -309,4 +310,30 @@ func TestCleanUpThatFailsDoesNotStopTheClaim(t *testing.T) {
 	sick := s.claim(nil, fstest.FailWhen(is(fstest.Remove, ""), errNet))
 	require.NoError(t, sick.Decide(s.ctx, manifest(sick)))
 	require.ErrorIs(t, sick.Applied(s.ctx, sick.last), errNet, "but it is told")
+}
+
+// TestListingThatMissesTheNewerRecord is the interleaving that checkHighest describes: the newer
+// record goes while the listing is under way.
+func TestListingThatMissesTheNewerRecord(t *testing.T) {
+	s := newStore(t)
+	published, raced := false, false
+	var next *Log
+	disk := fstest.WrapDisk(s.disk, func(op fstest.Op) fstest.Fault {
+		switch {
+		case op.Kind == fstest.Link && op.To == testDir+"/epoch-000000000004":
+			published = true
+		case published && !raced && op.Kind == fstest.Stat && op.Path == testDir+"/job":
+			// The names are read, record 4 is looked at, the newer one is not.
+			raced = true
+			s.decide(next, 1)
+		}
+		return fstest.Fault{}
+	})
+	old := s.claim(func(o *Options) { o.FileSystem = local.New(local.Options{Disk: disk}) })
+	s.decide(old, 2)
+	m := manifest(old)
+	next = s.claim(func(o *Options) { o.Retain = 1 })
+	s.decide(next, 2)
+	require.ErrorIs(t, old.Decide(s.ctx, m), checkpoint.ErrFenced)
+	require.True(t, raced)
 }

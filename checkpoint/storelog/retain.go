@@ -24,7 +24,7 @@ func (l *Log) retain(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var doomed []string
+	var doomed []string // from the lowest number up: checkHighest relies on it
 	for _, n := range listed.records {
 		if n < l.last && !l.keeps(n) {
 			doomed = append(doomed, l.Path(n))

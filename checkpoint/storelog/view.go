@@ -151,21 +151,32 @@ func (v *View) Record(ctx context.Context, n checkpoint.Epoch) (checkpoint.Manif
 	return m, nil
 }
 
-// Last reads the record with the highest number; false is a job that never ran.
+// Last reads the record with the highest number; false is a job that never ran, or whose records
+// are all gone.
 func (v *View) Last(ctx context.Context) (checkpoint.Manifest, bool, error) {
+	var missed error
 	for range rereadsMax {
 		l, err := v.list(ctx)
-		if err != nil || len(l.records) == 0 {
+		if err != nil {
 			return checkpoint.Manifest{}, false, err
+		}
+		if len(l.records) == 0 {
+			// The one record that the listing named may have got a successor and gone before
+			// the listing looked at it. Where records ever went there is a hint.
+			missed = nil
+			if _, ran, err := v.Hint(ctx); err != nil || !ran {
+				return checkpoint.Manifest{}, false, err
+			}
+			continue
 		}
 		m, err := v.Record(ctx, l.highest())
 		if errors.Is(err, filesystem.ErrNotFound) {
-			continue // it has a successor by now, or it would not have been removed
+			missed = err // it has a successor by now, or it would not have been removed
+			continue
 		}
 		return m, err == nil, err
 	}
-	return checkpoint.Manifest{}, false, fmt.Errorf("reading the last record of %s: %w: "+
-		"%d listings were outdated when read", v.dir, checkpoint.ErrCorrupt, rereadsMax)
+	return checkpoint.Manifest{}, false, missed
 }
 
 // Chain returns the decided epochs that stand, newest first, following the links from the last

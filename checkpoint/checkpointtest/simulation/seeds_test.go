@@ -1,0 +1,10 @@
+//go:build !race
+
+package simulation
+
+const (
+	// seedsDefault is what a few seconds of a test run allow.
+	seedsDefault = 2000
+	// bugSeedsMax is how many seeds a bug may stay hidden.
+	bugSeedsMax = 3000
+)
