@@ -30,7 +30,7 @@ func Config[T any](config *T) {
 		panic("wasmflow: Config is called twice")
 	}
 	defaults := *config
-	b := &binding{defaults: reflect.ValueOf(&defaults).Elem()}
+	b := &binding{schema: schemaOf(reflect.ValueOf(&defaults).Elem())}
 	b.decode = func(v json.Value) error {
 		fresh := defaults
 		if err := decode(v, reflect.ValueOf(&fresh).Elem(), ""); err != nil {
@@ -44,14 +44,14 @@ func Config[T any](config *T) {
 		*config = fresh
 		return nil
 	}
-	b.schema() // panics on a type that no configuration can have
 	plugin.config = b
 }
 
-// binding ties the configuration to the program's struct.
+// binding ties the configuration to the program's struct. It is all that the rest of the package
+// knows of that, so that a plugin without a configuration does not carry package reflect.
 type binding struct {
-	defaults reflect.Value
-	decode   func(v json.Value) error
+	schema []byte // JSON Schema
+	decode func(v json.Value) error
 }
 
 // open takes the configuration and returns nil, or the refusal as JSON. A panic in the plugin's

@@ -2,7 +2,6 @@ package wasmflow
 
 import (
 	"errors"
-	"reflect"
 	"runtime"
 	"strconv"
 	"strings"
@@ -55,7 +54,7 @@ func panicText(p any) string {
 	case interface{ String() string }:
 		text += v.String()
 	default:
-		text += "a value of type " + reflect.TypeOf(p).String()
+		text += "a value that is neither an error nor text"
 	}
 	if place := panicPlace(); place != "" {
 		text += " (" + place + ")"
