@@ -18,7 +18,7 @@ import (
 func instantiate(t testing.TB) *guest.Instance {
 	t.Helper()
 	ctx := context.Background()
-	in, err := load(t, guest.Limits{}).Instantiate(ctx, guest.InstanceConfig{})
+	in, err := upperModule.Instantiate(ctx, guest.InstanceConfig{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, in.Close(ctx)) })
 	return in

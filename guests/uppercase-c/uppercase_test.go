@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -17,22 +18,35 @@ import (
 	"github.com/wasmflow/wasmflow/host/operator"
 )
 
-// load loads the module. Close is the test's end.
-func load(t testing.TB, limits guest.Limits) *guest.Module {
-	t.Helper()
+// upperModule is compiled once for all tests.
+var upperModule *guest.Module
+
+func TestMain(m *testing.M) { os.Exit(runTests(m)) }
+
+func runTests(m *testing.M) int {
 	ctx := context.Background()
 	rt, err := guest.NewRuntime(guest.Config{})
-	require.NoError(t, err)
-	m, err := rt.Load(ctx, guest.Source{Path: "uppercase_c.wasm", Bytes: uppercasec.Module()}, limits)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, m.Close(ctx)) })
-	return m
+	if err == nil {
+		upperModule, err = rt.Load(ctx,
+			guest.Source{Path: "uppercase_c.wasm", Bytes: uppercasec.Module()}, guest.Limits{})
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() { _ = upperModule.Close(ctx) }()
+	return m.Run()
 }
 
 func open(t testing.TB, limits operator.Limits) *operator.Transform {
 	t.Helper()
+	return openModule(t, upperModule, limits)
+}
+
+func openModule(t testing.TB, m *guest.Module, limits operator.Limits) *operator.Transform {
+	t.Helper()
 	tr, err := operator.NewTransform(context.Background(), operator.Config{
-		Module: load(t, guest.Limits{}), Function: uppercasec.Function, Limits: limits,
+		Module: m, Function: uppercasec.Function, Limits: limits,
 		Now: func() time.Time { return time.Unix(1_800_000_000, 0) },
 	})
 	require.NoError(t, err)
@@ -56,7 +70,7 @@ func upper(v []byte) []byte {
 }
 
 func TestDescription(t *testing.T) {
-	d := load(t, guest.Limits{}).Description()
+	d := upperModule.Description()
 	require.Equal(t, "uppercase-c", d.Name)
 	require.Len(t, d.Functions, 1)
 	require.Equal(t, "uppercase", d.Functions[0].Name)
@@ -121,8 +135,8 @@ func TestValues(t *testing.T) {
 		"every byte":     {every},
 		"UTF-8 stays":    {[]byte("stra\u00dfe \u00e9t\u00e9 \u4e16")},
 		"every length":   lengths,
-		"16 MiB":         {bytes.Repeat([]byte("abcdefgh"), 2<<20), []byte("small")},
-		"many big":       slicesOf(40, bytes.Repeat([]byte("x"), 300_000)),
+		"4 MiB":          {bytes.Repeat([]byte("abcdefgh"), 1<<19), []byte("small")},
+		"many big":       slicesOf(9, bytes.Repeat([]byte("x"), 300_000)),
 		"many":           slicesOf(20_000, []byte("hello, world")),
 		"many empty":     slicesOf(20_000, []byte{}),
 	}
@@ -167,10 +181,17 @@ func TestRandomBatches(t *testing.T) {
 
 // TestAValueLargerThanMemoryIsAFault: input and output have to fit together.
 func TestAValueLargerThanMemoryIsAFault(t *testing.T) {
-	tr := open(t, operator.Limits{})
-	in := batch([]byte("before"), bytes.Repeat([]byte("x"), 40<<20), []byte("after"))
+	ctx := context.Background()
+	rt, err := guest.NewRuntime(guest.Config{})
+	require.NoError(t, err)
+	m, err := rt.Load(ctx, guest.Source{Path: "uppercase_c.wasm", Bytes: uppercasec.Module()},
+		guest.Limits{MemoryBytes: 4 << 20})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, m.Close(ctx)) })
+	tr := openModule(t, m, operator.Limits{})
+	in := batch([]byte("before"), bytes.Repeat([]byte("x"), 3<<20), []byte("after"))
 	out, faults := &connectors.Batch{}, &connectors.Faults{}
-	require.NoError(t, tr.Transform(context.Background(), in, out, faults))
+	require.NoError(t, tr.Transform(ctx, in, out, faults))
 	require.Len(t, faults.List, 1)
 	require.Equal(t, 1, faults.List[0].Index)
 	require.Equal(t, "no memory for the value", faults.List[0].Text)
