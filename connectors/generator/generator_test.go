@@ -285,14 +285,14 @@ func TestRestoreRefuses(t *testing.T) {
 	require.Equal(t, connectors.Fatal, connectors.Classify(err))
 
 	_, err = s.Enumerate(t.Context(), checkpoint.Position{Version: 9, Data: []byte{1}})
-	require.ErrorIs(t, err, generator.ErrPosition)
+	require.ErrorIs(t, err, checkpoint.ErrNewerFormat)
 
 	r, err := s.OpenReader(t.Context(), connectors.ReaderContext{Limits: limits})
 	require.NoError(t, err)
 	for name, split := range map[string]checkpoint.Split{
 		"unknown split":          {ID: "64", Position: checkpoint.Position{Version: 1, Data: []byte{0}}},
 		"another form of a name": {ID: "01", Position: checkpoint.Position{Version: 1, Data: []byte{16}}},
-		"newer version":          {ID: "0", Position: checkpoint.Position{Version: 2, Data: []byte{0}}},
+		"no version":             {ID: "0", Position: checkpoint.Position{Data: []byte{0}}},
 		"bytes behind": {ID: "0", Position: checkpoint.Position{Version: 1, Data: []byte{0,
 			0}}},
 		"cut off": {ID: "0", Position: checkpoint.Position{Version: 1,

@@ -41,9 +41,21 @@ func encode(n uint64) checkpoint.Position {
 	return checkpoint.Position{Version: formatVersion, Data: binary.AppendUvarint(nil, n)}
 }
 
+// checkVersion refuses a position whose form this source does not know.
+func checkVersion(version uint16) error {
+	switch {
+	case version > formatVersion:
+		return fmt.Errorf("version %d, known is %d: %w",
+			version, formatVersion, checkpoint.ErrNewerFormat)
+	case version < formatVersion:
+		return fmt.Errorf("version %d: %w", version, ErrPosition)
+	}
+	return nil
+}
+
 func decode(p checkpoint.Position) (uint64, error) {
-	if p.Version != formatVersion {
-		return 0, fmt.Errorf("version %d, known is %d: %w", p.Version, formatVersion, ErrPosition)
+	if err := checkVersion(p.Version); err != nil {
+		return 0, err
 	}
 	n, size := binary.Uvarint(p.Data)
 	if size <= 0 || size != len(p.Data) {

@@ -5,7 +5,8 @@ import (
 	"fmt"
 )
 
-// ErrPosition is returned, marked as permanent, for a position of a later version.
+// ErrPosition is returned, marked as permanent, for a position that this source never wrote. One
+// of a later version is checkpoint.ErrNewerFormat.
 var ErrPosition = errors.New("not a position of a socket")
 
 // GaveUpError is returned when as many connections in a row as attempts allows were refused or

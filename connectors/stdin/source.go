@@ -26,16 +26,15 @@ type Source struct {
 func (s *Source) Enumerate(
 	_ context.Context, state checkpoint.Position,
 ) (connectors.Enumeration, error) {
-	switch {
-	case state.IsZero():
+	if state.IsZero() {
 		return connectors.Enumeration{
 			Found: []checkpoint.Split{{ID: splitID, Position: encode(0, 0)}},
 			State: checkpoint.Position{Version: formatVersion}, Done: true,
 		}, nil
-	case state.Version != formatVersion:
-		return connectors.Enumeration{}, connectors.Permanent(fmt.Errorf(
-			"restoring standard input: version %d, known is %d: %w",
-			state.Version, formatVersion, ErrPosition))
+	}
+	if err := checkVersion(state.Version); err != nil {
+		return connectors.Enumeration{}, connectors.Permanent(
+			fmt.Errorf("restoring standard input: %w", err))
 	}
 	return connectors.Enumeration{State: state, Done: true}, nil
 }
@@ -152,9 +151,21 @@ func encode(run, count uint64) checkpoint.Position {
 	}
 }
 
+// checkVersion refuses a position whose form this source does not know.
+func checkVersion(version uint16) error {
+	switch {
+	case version > formatVersion:
+		return fmt.Errorf("version %d, known is %d: %w",
+			version, formatVersion, checkpoint.ErrNewerFormat)
+	case version < formatVersion:
+		return fmt.Errorf("version %d: %w", version, ErrPosition)
+	}
+	return nil
+}
+
 func decode(p checkpoint.Position) (run, count uint64, err error) {
-	if p.Version != formatVersion {
-		return 0, 0, fmt.Errorf("version %d, known is %d: %w", p.Version, formatVersion, ErrPosition)
+	if err := checkVersion(p.Version); err != nil {
+		return 0, 0, err
 	}
 	run, n := binary.Uvarint(p.Data)
 	if n > 0 {

@@ -316,7 +316,7 @@ func TestEnumerate(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, e.Found)
 	_, err = s.Enumerate(t.Context(), checkpoint.Position{Version: 2})
-	require.ErrorIs(t, err, stdin.ErrPosition)
+	require.ErrorIs(t, err, checkpoint.ErrNewerFormat)
 }
 
 func TestRestoreRefuses(t *testing.T) {
@@ -327,7 +327,7 @@ func TestRestoreRefuses(t *testing.T) {
 		name  string
 		split checkpoint.Split
 	}{
-		{"newer version", checkpoint.Split{ID: "stdin", Position: checkpoint.Position{Version: 2}}},
+		{"no version", checkpoint.Split{ID: "stdin", Position: checkpoint.Position{Data: []byte{1, 1}}}},
 		{"cut off", checkpoint.Split{ID: "stdin", Position: checkpoint.Position{Version: 1,
 			Data: []byte{1}}}},
 		{"bytes behind", checkpoint.Split{ID: "stdin", Position: checkpoint.Position{Version: 1,
@@ -375,7 +375,8 @@ func FuzzPosition(f *testing.F) {
 		require.NoError(t, err)
 		in := checkpoint.Split{ID: "stdin", Position: checkpoint.Position{Version: version, Data: data}}
 		if err := r.AddSplits(t.Context(), []checkpoint.Split{in}); err != nil {
-			require.ErrorIs(t, err, stdin.ErrPosition)
+			require.True(t, errors.Is(err, stdin.ErrPosition) ||
+				errors.Is(err, checkpoint.ErrNewerFormat), "%v", err)
 			return
 		}
 		out, err := r.Snapshot(t.Context(), 1)
