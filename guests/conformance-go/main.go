@@ -1,0 +1,46 @@
+// Conformance-go is the guest in Go that `wasmflow conformance` is tested with. README.md says what
+// each function does; host/conformance checks it.
+package main
+
+import wasmflow "github.com/wasmflow/wasmflow/sdk/go"
+
+// settings is the plugin's configuration.
+type settings struct {
+	Greeting string `json:"greeting" doc:"what greet puts before a value"`
+}
+
+func (s *settings) Validate() error {
+	if s.Greeting == "" {
+		return wasmflow.BadField("greeting", "must not be empty")
+	}
+	return nil
+}
+
+var config = settings{Greeting: "hello "}
+
+func init() {
+	wasmflow.Plugin("conformance-go", "1.0.0")
+	wasmflow.Config(&config)
+	wasmflow.Transform("echo", echo)
+	wasmflow.Transform("upper", upper)
+	wasmflow.Transform("drop-odd", dropOdd)
+	wasmflow.Transform("fail-odd", failOdd)
+	wasmflow.Transform("crash-odd", crashOdd)
+	wasmflow.Transform("repeat", repeat)
+	wasmflow.Transform("swap", swap)
+	wasmflow.Transform("headers", headers, wasmflow.Reads(wasmflow.Headers))
+	wasmflow.Transform("origin", origin, wasmflow.Reads(wasmflow.Source))
+	wasmflow.Transform("restamp", restamp)
+	wasmflow.Transform("route", route, wasmflow.Outputs("odd"))
+	wasmflow.Transform("clock", clock)
+	wasmflow.Transform("sleep", sleep)
+	wasmflow.Transform("random", random)
+	wasmflow.Transform("log", logValue)
+	wasmflow.Transform("greet", greet)
+	wasmflow.Deserializer("lines", lines)
+	wasmflow.Serializer("pair", pair)
+	wasmflow.Partitioner("length", length)
+	wasmflow.Bucketer("initial", initial)
+}
+
+func main() {}
