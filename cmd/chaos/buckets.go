@@ -34,10 +34,10 @@ strategy = "none"
 path = %q
 [plugins.lower]
 path = %q
-config = { field = "bucket" }
+config = { path = "{bucket}" }
 [plugins.upper]
 path = %q
-config = { field = "BUCKET" }
+config = { path = "{BUCKET}" }
 [sources.lines]
 connector = "file"
 path = "input"
@@ -70,7 +70,7 @@ batch_size = "256KiB"
 		}
 		return c.verdict(len(files))
 	}
-	return e, e.writeInput()
+	return e, e.prepare()
 }
 
 // checker counts lines: every one is to be there once as it was read and once in capitals, in the

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -42,6 +43,22 @@ type identity struct {
 
 func (e *fileEnds) input() string  { return filepath.Join(e.dir, "input") }
 func (e *fileEnds) output() string { return filepath.Join(e.dir, "output") }
+
+// prepare writes the input and has the plugins compiled once: a process that is killed before its
+// plugins are compiled proves nothing.
+func (e *fileEnds) prepare() error {
+	if err := e.writeInput(); err != nil {
+		return err
+	}
+	job, err := e.writeJob(1, true)
+	if err != nil {
+		return err
+	}
+	if out, err := exec.Command(e.binary, "validate", job).CombinedOutput(); err != nil {
+		return fmt.Errorf("validating the job: %w: %s", err, out)
+	}
+	return nil
+}
 
 // writeInput writes the lines, numbered from 0, block by block into the files.
 func (e *fileEnds) writeInput() error {

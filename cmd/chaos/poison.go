@@ -39,7 +39,7 @@ strategy = "none"
 path = %q
 [plugins.route]
 path = %q
-config = { field = "route", routes = [] }
+config = { field = "route", default = "main" }
 [sources.lines]
 connector = "file"
 path = "input"
@@ -67,7 +67,7 @@ bucketer = "base-path"
 			limit)
 	}
 	e.judge = func(files []string) (string, error) { return judgePoison(files, e) }
-	return e, e.writeInput()
+	return e, e.prepare()
 }
 
 // poisonOf tells what is wrong with line n.
