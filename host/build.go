@@ -3,7 +3,6 @@ package host
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"slices"
 
@@ -72,21 +71,21 @@ func (b *taskBuilder) finish(ctx context.Context, sources []*config.Source) (*ta
 func (b *taskBuilder) build(ctx context.Context, sources []*config.Source) error {
 	for _, s := range b.a.sinks {
 		if err := b.sink(ctx, s); err != nil {
-			return fmt.Errorf("opening sink %s: %w", s.name, err)
+			return task.AtStage(s.name, err, "opening sink %s", s.name)
 		}
 	}
 	var transforms []task.Stage
 	for _, t := range slices.Backward(b.a.e.plan.transforms) {
 		stage, err := b.transform(ctx, t)
 		if err != nil {
-			return fmt.Errorf("opening transform %s: %w", t.Name, err)
+			return task.AtStage(t.Name, err, "opening transform %s", t.Name)
 		}
 		transforms = append(transforms, stage)
 	}
 	b.cfg.Stages = append(transforms, b.cfg.Stages...)
 	for _, s := range sources {
 		if err := b.source(ctx, s); err != nil {
-			return fmt.Errorf("opening source %s: %w", s.Name, err)
+			return task.AtStage(s.Name, err, "opening source %s", s.Name)
 		}
 	}
 	b.cfg.DeadLetter = b.dead

@@ -3,7 +3,6 @@ package host
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -43,7 +42,7 @@ func (e *Engine) DryRun(ctx context.Context, n int, emit func(DryEvent)) error {
 	d := &dryRun{e: e, left: n, emit: emit}
 	for _, s := range e.plan.sources {
 		if err := d.source(ctx, s); err != nil {
-			return fmt.Errorf("trying source %s: %w", s.Name, err)
+			return task.AtStage(s.Name, err, "trying source %s", s.Name)
 		}
 	}
 	return nil

@@ -52,6 +52,7 @@ type Engine struct {
 	mu struct { // guards what Status reads; held for copying only
 		sync.Mutex
 		status Status
+		ran    bool                        // an attempt started its tasks
 		counts map[string]checkpoint.Count // of the decided epochs of earlier attempts and processes
 		live   []map[string]*task.Counters // of the running attempt's tasks
 	}
@@ -94,12 +95,16 @@ type Result struct {
 }
 
 // Run works until the job is finished, stopped or has failed. The end of ctx ends it at once,
-// without another epoch. The error says why for outcomes that are no success.
+// without another epoch. The error says why for outcomes that are no success; it is a *StartError
+// when the job never worked.
 func (e *Engine) Run(ctx context.Context) (Result, error) {
 	restart := newRestarter(e.cfg.Job.Restart)
 	for {
 		began := e.cfg.Now()
 		outcome, err := e.attempt(ctx, began)
+		if e.refusedAtStart(ctx, outcome, err) {
+			return e.result(checkpoint.Fatal), &StartError{err}
+		}
 		if outcome != checkpoint.Restart || ctx.Err() != nil || e.asked() {
 			return e.result(outcome), err
 		}
@@ -113,6 +118,19 @@ func (e *Engine) Run(ctx context.Context) (Result, error) {
 			return e.result(outcome), err
 		}
 	}
+}
+
+// refusedAtStart reports whether the outside refused the job before anything of it worked: no
+// attempt got as far as running, or no epoch was decided and what is missing is a permission.
+// Restarts are for what worked before; here a person waits for an answer.
+func (e *Engine) refusedAtStart(ctx context.Context, o checkpoint.Outcome, err error) bool {
+	if ctx.Err() != nil || e.asked() || o != checkpoint.Restart && o != checkpoint.Fatal {
+		return false
+	}
+	e.mu.Lock()
+	ran, decided := e.mu.ran, e.mu.status.Epoch > 0
+	e.mu.Unlock()
+	return !ran || !decided && errors.Is(err, filesystem.ErrReadOnly)
 }
 
 // pause waits before a restart. It reports false when the run is to end instead.

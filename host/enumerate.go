@@ -2,11 +2,11 @@ package host
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/wasmflow/wasmflow/checkpoint"
 	"github.com/wasmflow/wasmflow/connectors"
+	"github.com/wasmflow/wasmflow/host/task"
 )
 
 // Bounds of an enumeration that meets a retryable error: about a minute in all, long enough for a
@@ -30,7 +30,7 @@ func (a *attempt) enumerate(i int, s *sourceRun, state checkpoint.Position) erro
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("looking for splits of %s: %w", s.name, err)
+			return task.AtStage(s.name, err, "looking for splits of %s", s.name)
 		}
 		a.events <- enumerated{source: i, answer: answer}
 		if answer.Done {

@@ -41,7 +41,7 @@ func (a *attempt) recover(ctx context.Context, m checkpoint.Manifest) error {
 		keep := retained
 		keep.Named = committablesOf(retained.Named, s.Name)
 		if err := run.committer.Recover(ctx, committablesOf(m.Committables, s.Name), keep); err != nil {
-			return fmt.Errorf("recovering %s: %w", s.Name, err)
+			return task.AtStage(s.Name, err, "recovering %s", s.Name)
 		}
 	}
 	return a.refuseOrphans(m, retained)
@@ -74,13 +74,13 @@ func committablesOf(cs []checkpoint.Committable, sink string) []checkpoint.Commi
 func (a *attempt) openSink(ctx context.Context, s *config.Sink) (*sinkRun, error) {
 	sink, err := s.Config.Open(ctx, a.e.env(a.jobID, s.Name))
 	if err != nil {
-		return nil, fmt.Errorf("opening sink %s: %w", s.Name, err)
+		return nil, task.AtStage(s.Name, err, "opening sink %s", s.Name)
 	}
 	run := &sinkRun{name: s.Name, sink: sink}
 	if o, ok := sink.(connectors.CommitterOpener); ok {
 		run.committer, err = o.OpenCommitter(ctx, connectors.CommitterContext{Owner: a.log.Owner()})
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("opening the committer of %s: %w", s.Name, err),
+			return nil, errors.Join(task.AtStage(s.Name, err, "opening the committer of %s", s.Name),
 				sink.Close())
 		}
 	}
@@ -96,7 +96,7 @@ func (a *attempt) commit(ctx context.Context, c checkpoint.Commit) checkpoint.Ev
 			continue
 		}
 		if err := s.committer.Commit(ctx, cs); err != nil {
-			done.Err = fmt.Errorf("publishing output of %s: %w", s.name, err)
+			done.Err = task.AtStage(s.name, err, "publishing output of %s", s.name)
 			done.Retryable = connectors.Classify(err) == connectors.Retry
 			return done
 		}
@@ -125,7 +125,7 @@ func (a *attempt) start(m checkpoint.Manifest) error {
 	for _, s := range a.e.plan.sources {
 		src, err := s.Config.Open(ctx, a.e.env(a.jobID, s.Name))
 		if err != nil {
-			return fmt.Errorf("opening source %s: %w", s.Name, err)
+			return task.AtStage(s.Name, err, "opening source %s", s.Name)
 		}
 		run := &sourceRun{
 			name: s.Name, source: src, pool: newSplitPool(src, a.e.plan.tasks),

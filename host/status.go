@@ -57,6 +57,7 @@ func (e *Engine) publish(a *attempt) {
 	s := &e.mu.status
 	s.State = a.machine.State().String()
 	if a.started {
+		e.mu.ran = true
 		s.JobID, s.Claim = a.jobID, a.log.Owner().Number
 		s.decided = a.began.Add(a.machine.LastDecided())
 	}

@@ -3,7 +3,6 @@ package task
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"sync/atomic"
 
@@ -116,7 +115,7 @@ func (s *TransformStage) push(ctx context.Context, b *connectors.Batch) error {
 	s.out.Reset()
 	s.faults.Reset()
 	if err := s.transform.Transform(ctx, b, &s.out, &s.faults); err != nil {
-		return fmt.Errorf("transforming a batch in %s: %w", s.name, err)
+		return AtStage(s.name, err, "transforming a batch in %s", s.name)
 	}
 	if err := s.guard.check(ctx, b, &s.faults); err != nil {
 		return err
@@ -179,7 +178,7 @@ func (s *SinkStage) push(ctx context.Context, b *connectors.Batch) error {
 		s.out.Reset()
 		s.faults.Reset()
 		if err := s.serializer.Serialize(ctx, b, &s.out, &s.faults); err != nil {
-			return fmt.Errorf("serializing a batch for %s: %w", s.name, err)
+			return AtStage(s.name, err, "serializing a batch for %s", s.name)
 		}
 		if err := s.guard.check(ctx, b, &s.faults); err != nil {
 			return err
@@ -188,7 +187,7 @@ func (s *SinkStage) push(ctx context.Context, b *connectors.Batch) error {
 	}
 	s.refusals = s.refusals[:0]
 	if err := s.writer.Write(ctx, in); err != nil {
-		return fmt.Errorf("writing to %s: %w", s.name, err)
+		return AtStage(s.name, err, "writing to %s", s.name)
 	}
 	for i := range s.refusals {
 		r := &s.refusals[i]

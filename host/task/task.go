@@ -151,7 +151,7 @@ func (t *Task) poll(ctx context.Context, i int, s *sourceState) (int, error) {
 		t.tellEnded(i, s)
 		return n, nil
 	case err != nil:
-		return n, fmt.Errorf("reading %s: %w", s.Name, err)
+		return n, AtStage(s.Name, err, "reading %s", s.Name)
 	case n == 0:
 		return 0, nil
 	}
@@ -177,7 +177,7 @@ func (s *sourceState) pushRaw(ctx context.Context) error {
 		s.decoded.Reset()
 		s.faults.Reset()
 		if err := s.Deserializer.Deserialize(ctx, &s.raw, &s.decoded, &s.faults); err != nil {
-			return fmt.Errorf("deserializing a batch of %s: %w", s.Name, err)
+			return AtStage(s.Name, err, "deserializing a batch of %s", s.Name)
 		}
 		if err := s.guard.check(ctx, &s.raw, &s.faults); err != nil {
 			return err
@@ -250,7 +250,7 @@ func (t *Task) execute(ctx context.Context, c Command) (stop bool, err error) {
 	case CommandAddSplits:
 		s := &t.sources[c.Source]
 		if err := s.Reader.AddSplits(ctx, c.Splits); err != nil {
-			return false, fmt.Errorf("adding splits of %s: %w", s.Name, err)
+			return false, AtStage(s.Name, err, "adding splits of %s", s.Name)
 		}
 		s.ended, s.told = false, false
 		t.report(Report{Kind: ReportAdded, Source: c.Source})
@@ -277,7 +277,7 @@ func (t *Task) prepare(ctx context.Context, e checkpoint.Epoch) error {
 	}
 	for _, s := range t.cfg.Sinks {
 		if err := s.writer.Flush(ctx); err != nil {
-			return fmt.Errorf("flushing %s for epoch %d: %w", s.name, e, err)
+			return AtStage(s.name, err, "flushing %s for epoch %d", s.name, e)
 		}
 		p, ok := s.writer.(checkpoint.Preparer)
 		if !ok {
@@ -285,7 +285,7 @@ func (t *Task) prepare(ctx context.Context, e checkpoint.Epoch) error {
 		}
 		cs, err := p.Prepare(ctx, e)
 		if err != nil {
-			return fmt.Errorf("preparing %s for epoch %d: %w", s.name, e, err)
+			return AtStage(s.name, err, "preparing %s for epoch %d", s.name, e)
 		}
 		r.Committables = append(r.Committables, cs...)
 	}
@@ -293,7 +293,7 @@ func (t *Task) prepare(ctx context.Context, e checkpoint.Epoch) error {
 		s := &t.sources[i]
 		splits, err := s.Reader.Snapshot(ctx, e)
 		if err != nil {
-			return fmt.Errorf("taking a snapshot of %s for epoch %d: %w", s.Name, e, err)
+			return AtStage(s.Name, err, "taking a snapshot of %s for epoch %d", s.Name, e)
 		}
 		r.Splits[s.Name] = splits
 	}
@@ -338,7 +338,7 @@ func (t *Task) committed(ctx context.Context, e checkpoint.Epoch) error {
 			continue
 		}
 		if err := l.OnCommitted(ctx, e); err != nil {
-			return fmt.Errorf("acknowledging epoch %d to %s: %w", e, s.Name, err)
+			return AtStage(s.Name, err, "acknowledging epoch %d to %s", e, s.Name)
 		}
 	}
 	return nil
