@@ -58,7 +58,7 @@ func (a *arena) rewind(m arenaMark) {
 
 // alloc returns n bytes. They hold whatever was there before.
 func (a *arena) alloc(n int) []byte {
-	if n > len(a.cur)-a.used {
+	if n > len(a.cur)-a.used || a.cur == nil { // no bytes of no chunk would be null
 		a.nextChunk(n)
 	}
 	p := a.cur[a.used : a.used+n : a.used+n]

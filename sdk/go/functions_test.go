@@ -365,6 +365,13 @@ func TestNullAndEmptyAreDifferent(t *testing.T) {
 	}
 }
 
+// TestEmptyBuffer begins with an arena that has no memory yet.
+func TestEmptyBuffer(t *testing.T) {
+	out := sdktest.Open(t, "").Run("emit_upper", sdktest.Value(""))
+	require.NotNil(t, out[0].Value)
+	require.Empty(t, out[0].Value)
+}
+
 func TestReading(t *testing.T) {
 	g := sdktest.Open(t, "")
 	require.Equal(t, []string{`"1" true 2`, `"" true 1`, `"" false 0`}, sdktest.Values(
