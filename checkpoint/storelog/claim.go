@@ -215,11 +215,11 @@ func (l *Log) publishClaim(ctx context.Context, b base, m checkpoint.Manifest) (
 	if err != nil {
 		return false, fmt.Errorf("%s with record %d: %w", doing, m.Epoch, err)
 	}
-	if standing.Owner != l.owner {
+	if standing != l.owner {
 		return false, nil
 	}
 	_ = failpoint.Hit("storelog/claim-after-publish")
-	above, highest, err := l.checkHighest(ctx, m.Epoch)
+	above, highest, err := l.checkHighest(ctx, m.Epoch, data)
 	switch {
 	case err != nil:
 		return false, fmt.Errorf("%s: %w", doing, err)

@@ -1,6 +1,7 @@
 package storelog
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -145,9 +146,23 @@ func randomID() string { return strings.ToLower(rand.Text()[:10]) }
 // Owner implements checkpoint.CommitLog.
 func (l *Log) Owner() checkpoint.Owner { return l.owner }
 
-// Retained implements checkpoint.CommitLog.
+// Retained implements checkpoint.CommitLog. It is ErrFenced when a newer owner's retention has
+// removed what was to be read: an owner that slept meanwhile must not take the rest for the whole.
 func (l *Log) Retained(ctx context.Context) (checkpoint.Retained, error) {
-	return l.View.Retained(ctx, l.owner.Number)
+	if err := l.check("reading what is retained for", l.last+1); err != nil {
+		return checkpoint.Retained{}, err
+	}
+	keep, err := l.View.Retained(ctx, l.owner.Number)
+	if err != nil {
+		return keep, err
+	}
+	// Retention removes records before marks, and mine before newer ones: while mine stands
+	// nothing that was listed has gone.
+	_, err = l.fs.Stat(ctx, l.Path(l.last))
+	if errors.Is(err, filesystem.ErrNotFound) {
+		return keep, l.fence("reading what is retained", checkpoint.Owner{Host: "an unknown host"})
+	}
+	return keep, err
 }
 
 // Begin implements checkpoint.CommitLog. A store has no transaction to join.
@@ -204,15 +219,14 @@ func (l *Log) Decide(ctx context.Context, m checkpoint.Manifest) error {
 	}
 	doing := fmt.Sprintf("deciding epoch %d", m.Epoch)
 	switch {
-	case standing.Owner == l.owner:
-	case standing.Owner.Number == l.owner.Number:
-		return fmt.Errorf("%s: %w: the record is of %s", doing, checkpoint.ErrOutcomeUnknown,
-			standing.Owner)
+	case standing == l.owner:
+	case standing.Number == l.owner.Number:
+		return fmt.Errorf("%s: %w: the record is of %s", doing, checkpoint.ErrOutcomeUnknown, standing)
 	default:
-		return l.fence(doing, standing.Owner)
+		return l.fence(doing, standing)
 	}
 	_ = failpoint.Hit("storelog/decide-after-publish")
-	above, highest, err := l.checkHighest(ctx, m.Epoch)
+	above, highest, err := l.checkHighest(ctx, m.Epoch, data)
 	if err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
@@ -240,39 +254,38 @@ func (l *Log) stamp(m *checkpoint.Manifest) {
 // to learn from the taken name that a lost reply was a success, once for a name that was freed.
 const publishAttemptsMax = 3
 
-// publish publishes record n and returns the record that stands under its number, which is
-// another owner's when the name was taken (S3). An error that wraps ErrOutcomeUnknown means that
-// it could not be found out; after any other error the record did not stand when it was looked
-// for.
+// publish publishes record n and returns whose record stands under its number: another owner's
+// when the name was taken (S3). An error that wraps ErrOutcomeUnknown means that it could not be
+// found out; after any other error the record did not stand when it was looked for.
 func (l *Log) publish(
 	ctx context.Context, n checkpoint.Epoch, data []byte,
-) (checkpoint.Manifest, error) {
+) (checkpoint.Owner, error) {
 	var err error
 	for range publishAttemptsMax {
 		err = l.fs.PublishExclusive(ctx, l.Path(n), data)
 		if err == nil {
-			return checkpoint.DecodeManifest(data)
+			return l.owner, nil
 		}
 		standing, readErr := l.Record(ctx, n)
 		switch {
 		case errors.Is(readErr, filesystem.ErrNotFound) && !errors.Is(err, filesystem.ErrExists):
-			return checkpoint.Manifest{}, err
+			return checkpoint.Owner{}, err
 		case errors.Is(readErr, filesystem.ErrNotFound):
 			// The name was taken and is free again: a newer owner cleans up. Publish and let
 			// the listing afterwards tell (S2).
 		case errors.Is(readErr, checkpoint.ErrCorrupt), errors.Is(readErr, checkpoint.ErrNewerFormat):
-			return checkpoint.Manifest{}, readErr
+			return checkpoint.Owner{}, readErr
 		case readErr != nil:
-			return checkpoint.Manifest{}, fmt.Errorf("%w: %w",
+			return checkpoint.Owner{}, fmt.Errorf("%w: %w",
 				checkpoint.ErrOutcomeUnknown, errors.Join(err, readErr))
 		case standing.Owner != l.owner || errors.Is(err, filesystem.ErrExists):
-			return standing, nil
+			return standing.Owner, nil
 		default:
 			// My record is there, but the call that made it failed: it may not be durable yet.
 			// Publishing again finds the name taken, and what is taken is durable.
 		}
 	}
-	return checkpoint.Manifest{}, fmt.Errorf("%w: %w", checkpoint.ErrOutcomeUnknown, err)
+	return checkpoint.Owner{}, fmt.Errorf("%w: %w", checkpoint.ErrOutcomeUnknown, err)
 }
 
 // checkHighest asks whether a record above mine stands, and whose (S2). It looks after the publication: a
@@ -285,17 +298,17 @@ func (l *Log) publish(
 // after publishing a record that (2) did not see, listed after that, found my 6 there, and removes
 // from the lowest number up: 6 was gone before 20 was.
 func (l *Log) checkHighest(
-	ctx context.Context, n checkpoint.Epoch,
+	ctx context.Context, n checkpoint.Epoch, data []byte,
 ) (above checkpoint.Owner, highest bool, err error) {
 	listed, err := l.list(ctx)
 	if err != nil {
 		return checkpoint.Owner{}, false, fmt.Errorf("%w: %w", checkpoint.ErrOutcomeUnknown, err)
 	}
 	if listed.highest() <= n {
-		mine, err := l.Record(ctx, n)
+		standing, err := l.standing(ctx, n, data)
 		switch {
 		case err == nil:
-			return mine.Owner, mine.Owner == l.owner, nil
+			return standing, standing == l.owner, nil
 		case !errors.Is(err, filesystem.ErrNotFound):
 			return checkpoint.Owner{}, false, fmt.Errorf("%w: %w", checkpoint.ErrOutcomeUnknown, err)
 		}
@@ -306,6 +319,21 @@ func (l *Log) checkHighest(
 		newest.Owner = checkpoint.Owner{Host: "an unknown host"}
 	}
 	return newest.Owner, false, nil
+}
+
+// standing reads whose record stands under n. data is what I published, which saves decoding it.
+func (l *Log) standing(
+	ctx context.Context, n checkpoint.Epoch, data []byte,
+) (checkpoint.Owner, error) {
+	got, err := l.fs.ReadFile(ctx, l.Path(n), checkpoint.ManifestBytesMax)
+	if err != nil {
+		return checkpoint.Owner{}, err
+	}
+	if bytes.Equal(got, data) {
+		return l.owner, nil
+	}
+	m, err := checkpoint.DecodeManifest(got) // mine too, when an earlier Decide arrived late
+	return m.Owner, err
 }
 
 // Applied implements checkpoint.CommitLog: it writes the mark, then drops what retention no

@@ -59,8 +59,10 @@ func newProcess(w *world, id int) *process {
 	disk = buggyDisk{Disk: disk, bug: w.Bug}
 	p.fs = local.New(local.Options{Disk: disk, Nonce: fmt.Sprintf("p%d", id)})
 	log, err := storelog.New(storelog.Options{
-		FileSystem: buggyStore{FileSystem: p.fs, bug: w.Bug, deciding: &p.deciding},
-		Root:       storeRoot, Job: jobName, Host: "host", PID: id,
+		FileSystem: buggyStore{
+			FileSystem: p.fs, bug: w.Bug, deciding: &p.deciding, delay: w.delay,
+		},
+		Root: storeRoot, Job: jobName, Host: "host", PID: id,
 		Retain: 1 + w.rng.IntN(3),
 		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 		Now:    func() time.Time { return time.UnixMilli(0) },

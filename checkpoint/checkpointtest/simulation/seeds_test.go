@@ -4,7 +4,7 @@ package simulation
 
 const (
 	// seedsDefault is what a few seconds of a test run allow.
-	seedsDefault = 2000
+	seedsDefault = 1500
 	// bugSeedsMax is how many seeds a bug may stay hidden.
 	bugSeedsMax = 3000
 )

@@ -36,6 +36,7 @@ func TestSeeds(t *testing.T) {
 				"kills": total.Kills, "power failures": total.PowerFailures, "sleeps": total.Sleeps,
 				"failed calls": total.Faults, "fenced owners": total.Fenced, "epochs": total.Epochs,
 				"unknown outcomes": total.Unknown, "taken files": total.Taken,
+				"late publications": total.Late,
 			} {
 				require.NotZero(t, n, what)
 			}
@@ -92,4 +93,5 @@ func (r *Result) add(s Result) {
 	r.Fenced += s.Fenced
 	r.Unknown += s.Unknown
 	r.Taken += s.Taken
+	r.Late += s.Late
 }

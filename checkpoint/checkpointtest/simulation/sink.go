@@ -116,7 +116,7 @@ func (c committer) commit(cs []checkpoint.Committable) error {
 			return err
 		}
 		err = c.p.fs.Publish(c.p.w.ctx, token)
-		if errors.Is(err, filesystem.ErrMissing) {
+		if errors.Is(err, filesystem.ErrMissing) || errors.Is(err, filesystem.ErrConflict) {
 			return fmt.Errorf("publishing %s: %w", token.Target, checkpoint.ErrLost)
 		}
 		if err != nil {

@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -42,7 +43,7 @@ type Options struct {
 // Result counts what happened in a run.
 type Result struct {
 	Steps, Processes, Kills, PowerFailures, Sleeps, Faults int
-	Epochs, Fenced, Unknown, Taken                         int
+	Epochs, Fenced, Unknown, Taken, Late                   int
 }
 
 // split is a part of the model's input: records 0 .. records-1.
@@ -70,6 +71,7 @@ type world struct {
 
 	visible map[string]string // every file ever seen under its final name
 	taken   map[string]string // those the consumer has
+	late    []publication     // still on their way
 	touched []string          // final names that a call is about to change
 	epochs  map[string]uint64 // final name to the epoch that published it
 	applied uint64
@@ -122,6 +124,37 @@ func newWorld(o Options) *world {
 	return w
 }
 
+// publication is a record whose writer was told that it failed.
+type publication struct {
+	path string
+	data []byte
+}
+
+// delay puts a publication off and tells whether it did.
+func (w *world) delay(p string, data []byte) bool {
+	if w.faults == 0 || !w.chance(30) {
+		return false
+	}
+	w.faults--
+	w.result.Late++
+	w.trace("publication of %s is on its way", p)
+	w.late = append(w.late, publication{path: p, data: bytes.Clone(data)})
+	return true
+}
+
+// arrive lets the publications that were put off happen, at any time and in any order, also when
+// their writers are long gone.
+func (w *world) arrive() {
+	i := w.rng.IntN(len(w.late))
+	p := w.late[i]
+	w.late = append(w.late[:i], w.late[i+1:]...)
+	err := w.rawFS().PublishExclusive(w.ctx, p.path, p.data)
+	if err != nil && !errors.Is(err, filesystem.ErrExists) {
+		w.fail("publishing %s late: %v", p.path, err)
+	}
+	w.trace("publication of %s arrives: %v", p.path, err)
+}
+
 // chance is true once in n.
 func (w *world) chance(n int) bool { return w.rng.IntN(n) == 0 }
 
@@ -154,6 +187,9 @@ func (w *world) step() bool {
 	if w.faults > 0 && w.chance(150) {
 		w.faults--
 		w.strike()
+	}
+	if len(w.late) > 0 && w.chance(200) {
+		w.arrive()
 	}
 	if w.consumer && w.chance(100) {
 		w.consume()

@@ -34,18 +34,24 @@ type unsyncedFile struct{ local.File }
 
 func (unsyncedFile) Sync() error { return nil }
 
-// buggyStore is the file system that the log works on.
+// buggyStore is the file system that the log works on: a disk, or with delays a remote system.
 type buggyStore struct {
 	filesystem.FileSystem
 	bug Bug
 	// deciding is set while Decide runs.
 	deciding *bool
+	// delay may put a publication off; true is that it did.
+	delay func(p string, data []byte) bool
 }
 
-// PublishExclusive replaces the name with BugRenameFence, as a rename does.
+// PublishExclusive replaces the name with BugRenameFence, as a rename does. Sometimes it fails and
+// is carried out later all the same, like a call to a remote system whose connection broke.
 func (s buggyStore) PublishExclusive(ctx context.Context, p string, data []byte) error {
-	if s.bug == BugRenameFence {
+	switch {
+	case s.bug == BugRenameFence:
 		return s.WriteFile(ctx, p, data)
+	case s.delay(p, data):
+		return errIO
 	}
 	return s.FileSystem.PublishExclusive(ctx, p, data)
 }
