@@ -31,12 +31,23 @@ type scale struct {
 }
 
 // full is what a release has to bear; short is its form for every commit.
-func full() scale  { return scale{2_000_000, 40_000, 100, 5, 10, 400 * time.Millisecond} }
-func short() scale { return scale{200_000, 20_000, 10, 1, 2, 300 * time.Millisecond} }
+func full() scale  { return scale{2_000_000, 15_000, 100, 5, 10, 400 * time.Millisecond} }
+func short() scale { return scale{200_000, 4_000, 10, 1, 2, 300 * time.Millisecond} }
 
 // poisoned is the scale of the run with bad lines: what matters there are the lines.
 func (s scale) poisoned() scale {
 	return scale{s.lines / 2, s.rate, s.kills / 5, 0, s.zombies / 5, s.lifeMax}
+}
+
+// companions leads to the places that a run without errors never passes.
+func companions() map[string]func(int) string {
+	return map[string]func(int) string{
+		// Output is discarded when an epoch is given up after some of it was prepared: the last
+		// writer to prepare fails. Each task has two writers.
+		"bucketing/before-discard": func(parallelism int) string {
+			return fmt.Sprintf("bucketing/after-prepare=error@%d", 2*parallelism)
+		},
+	}
 }
 
 func run(ctx context.Context, args []string, out io.Writer) (err error) {
@@ -87,7 +98,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 		err = chaos.New(chaos.Config{
 			Ends: ends, Seed: *seed, Kills: t.scale.kills, Failpoints: failpoint.Names(),
 			Each: t.scale.each, Zombies: t.scale.zombies, LifeMin: 50 * time.Millisecond,
-			LifeMax: t.scale.lifeMax, ParallelismMax: 6, Log: out,
+			LifeMax: t.scale.lifeMax, ParallelismMax: 6, Companions: companions(), Log: out,
 		}).Run(ctx)
 		if err != nil {
 			return err

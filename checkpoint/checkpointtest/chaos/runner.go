@@ -28,6 +28,7 @@ type Ends interface {
 // Exit codes of wasmflow that the runner knows.
 const (
 	exitDone   = 0
+	exitFailed = 1
 	exitFenced = 4
 )
 
@@ -38,6 +39,9 @@ type Config struct {
 	Kills      int      // kill -9 at random moments
 	Failpoints []string // places to die at
 	Each       int      // times to die at each of them
+	// Companions arm a second place for those that only a failure leads to, given the
+	// parallelism: the failure itself, as an error of that place.
+	Companions map[string]func(parallelism int) string
 	Zombies    int      // freeze, take over, wake
 	// LifeMin and LifeMax bound how long a process lives before it is killed.
 	LifeMin, LifeMax time.Duration
@@ -144,21 +148,35 @@ func (r *Runner) places(ctx context.Context) error {
 	return nil
 }
 
+// companionTries is how often a process may end by the companion's error before it comes to the
+// place itself: the error has to meet an epoch that other tasks have prepared.
+const companionTries = 20
+
 func (r *Runner) dieAt(ctx context.Context, name string, nth int) error {
-	p, err := r.start(ctx, r.cfg.Ends.Start, true, fmt.Sprintf("%s=kill@%d", name, nth))
-	if err != nil {
-		return err
+	for try := 1; ; try++ {
+		parallelism := r.parallelism()
+		places := fmt.Sprintf("%s=kill@%d", name, nth)
+		companion := r.cfg.Companions[name]
+		if companion != nil {
+			places = name + "=kill," + companion(parallelism)
+		}
+		p, err := r.startWith(ctx, r.cfg.Ends.Start, parallelism, true, places)
+		if err != nil {
+			return err
+		}
+		if !p.exitedWithin(failpointMax) {
+			r.kill(p)
+			return fmt.Errorf("failpoint %s: not reached %d times within %s: %s", name, nth,
+				failpointMax, p.describe())
+		}
+		if p.killed() {
+			r.kills++
+			return nil
+		}
+		if companion == nil || p.exitCode() != exitFailed || try == companionTries {
+			return fmt.Errorf("failpoint %s: the process ended otherwise: %s", name, p.describe())
+		}
 	}
-	if !p.exitedWithin(failpointMax) {
-		r.kill(p)
-		return fmt.Errorf("failpoint %s: not reached %d times within %s: %s", name, nth, failpointMax,
-			p.describe())
-	}
-	if !p.killed() {
-		return fmt.Errorf("failpoint %s: the process ended otherwise: %s", name, p.describe())
-	}
-	r.kills++
-	return nil
 }
 
 // freeze makes zombies: a process is stopped, another takes the job over, the first wakes. It has
@@ -228,7 +246,15 @@ func (r *Runner) finish(ctx context.Context) error {
 func (r *Runner) start(ctx context.Context, command func(int, bool) ([]string, error), slow bool,
 	places string,
 ) (*process, error) {
-	argv, err := command(1+r.rng.IntN(r.cfg.ParallelismMax), slow)
+	return r.startWith(ctx, command, r.parallelism(), slow, places)
+}
+
+func (r *Runner) parallelism() int { return 1 + r.rng.IntN(r.cfg.ParallelismMax) }
+
+func (r *Runner) startWith(ctx context.Context, command func(int, bool) ([]string, error),
+	parallelism int, slow bool, places string,
+) (*process, error) {
+	argv, err := command(parallelism, slow)
 	if err != nil {
 		return nil, fmt.Errorf("preparing a run: %w", err)
 	}
