@@ -27,9 +27,10 @@ type Ends interface {
 
 // Exit codes of wasmflow that the runner knows.
 const (
-	exitDone   = 0
-	exitFailed = 1
-	exitFenced = 4
+	exitOutside = 3 // it failed before it had decided anything
+	exitDone    = 0
+	exitFailed  = 1
+	exitFenced  = 4
 )
 
 // Config says how much is done to a job.
@@ -42,7 +43,7 @@ type Config struct {
 	// Companions arm a second place for those that only a failure leads to, given the
 	// parallelism: the failure itself, as an error of that place.
 	Companions map[string]func(parallelism int) string
-	Zombies    int      // freeze, take over, wake
+	Zombies    int // freeze, take over, wake
 	// LifeMin and LifeMax bound how long a process lives before it is killed.
 	LifeMin, LifeMax time.Duration
 	ParallelismMax   int
@@ -173,7 +174,7 @@ func (r *Runner) dieAt(ctx context.Context, name string, nth int) error {
 			r.kills++
 			return nil
 		}
-		if companion == nil || p.exitCode() != exitFailed || try == companionTries {
+		if companion == nil || p.exitCode() != exitFailed && p.exitCode() != exitOutside || try == companionTries {
 			return fmt.Errorf("failpoint %s: the process ended otherwise: %s", name, p.describe())
 		}
 	}
