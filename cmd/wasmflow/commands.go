@@ -32,6 +32,7 @@ func commands() []command {
 		dryRunCommand(),
 		newCommand(),
 		inspectCommand(),
+		conformanceCommand(),
 		statusCommand(),
 		stopCommand(),
 		fsckCommand(),

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/wasmflow/wasmflow/checkpoint"
+	"github.com/wasmflow/wasmflow/host"
 	"github.com/wasmflow/wasmflow/host/config"
 	"github.com/wasmflow/wasmflow/host/guest"
 )
@@ -41,6 +42,15 @@ type startError struct{ err error }
 func (e *startError) Error() string { return e.err.Error() }
 func (e *startError) Unwrap() error { return e.err }
 
+// blamedError is a failure of a running job together with the line of the job file it belongs to.
+type blamedError struct {
+	err  error
+	line error // a *config.Error
+}
+
+func (e *blamedError) Error() string { return e.line.Error() }
+func (e *blamedError) Unwrap() error { return e.err }
+
 // findingsError says that a check found problems, which are already printed.
 type findingsError struct {
 	text string
@@ -55,7 +65,8 @@ func exitCode(err error) int {
 		usage    *usageError
 		job      *config.Error
 		plugin   *guest.RefusedError
-		start    *startError
+		outside  *startError
+		refused  *host.StartError
 		findings *findingsError
 	)
 	switch {
@@ -65,11 +76,11 @@ func exitCode(err error) int {
 		return exitInterrupted
 	case errors.Is(err, checkpoint.ErrFenced):
 		return exitFenced
-	case errors.Is(err, checkpoint.ErrRefused):
+	case errors.As(err, &usage), errors.As(err, &plugin), errors.Is(err, checkpoint.ErrRefused):
 		return exitRefused
-	case errors.As(err, &start):
+	case errors.As(err, &outside), errors.As(err, &refused):
 		return exitOutside // whatever it wraps: a problem of the outside may name the job file
-	case errors.As(err, &usage), errors.As(err, &job), errors.As(err, &plugin):
+	case errors.As(err, &job):
 		return exitRefused
 	case errors.As(err, &findings):
 		return findings.code
@@ -84,8 +95,11 @@ func report(w io.Writer, err error) {
 		return
 	}
 	var job *config.Error
+	blamed, inStage := err.(*blamedError)
 	several, joined := err.(interface{ Unwrap() []error })
 	switch {
+	case inStage:
+		report(w, blamed.line)
 	case joined:
 		for _, e := range several.Unwrap() {
 			report(w, e)

@@ -36,20 +36,26 @@ type guestBuilds struct {
 
 var guests = &guestBuilds{made: map[string]error{}}
 
-// build compiles the package at dir, from the root of the repository, and returns the module's
-// path.
-func (g *guestBuilds) build(t *testing.T, dir string) string {
+// prepare makes the folder for what is shared: outside t.TempDir, because it outlives the test that
+// asks first.
+func (g *guestBuilds) prepare(t *testing.T) {
 	t.Helper()
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.dir == "" {
-		// Outside t.TempDir, because the guests outlive the test that asks first; readable by
-		// the user that a child process may become.
 		var err error
 		g.dir, err = os.MkdirTemp("", "wasmflow-guests-")
 		require.NoError(t, err)
-		require.NoError(t, os.Chmod(g.dir, 0o755))
 	}
+}
+
+// build compiles the package at dir, from the root of the repository, and returns the module's
+// path.
+func (g *guestBuilds) build(t *testing.T, dir string) string {
+	t.Helper()
+	g.prepare(t)
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	out := filepath.Join(g.dir, filepath.Base(dir)+".wasm")
 	err, known := g.made[dir]
 	if !known {
@@ -99,11 +105,7 @@ func testProcess(t *testing.T) (*process, *bytes.Buffer, *bytes.Buffer) {
 // cacheHome is shared by all tests, so that a guest is compiled once.
 func cacheHome(t *testing.T) string {
 	t.Helper()
-	guests.mu.Lock()
-	defer guests.mu.Unlock()
-	if guests.dir == "" {
-		return t.TempDir()
-	}
+	guests.prepare(t)
 	return filepath.Join(guests.dir, "cache")
 }
 

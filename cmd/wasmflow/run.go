@@ -10,8 +10,10 @@ import (
 	"time"
 
 	"github.com/wasmflow/wasmflow/checkpoint"
+	"github.com/wasmflow/wasmflow/connectors/filesystem"
 	"github.com/wasmflow/wasmflow/host"
 	"github.com/wasmflow/wasmflow/host/config"
+	"github.com/wasmflow/wasmflow/host/task"
 )
 
 // statusIntervalDefault is how often the live line changes: fast enough to feel alive, slow
@@ -166,14 +168,14 @@ func announceStart(ctx context.Context, p *process, s *store, o startOptions,
 ) (checkpoint.Manifest, error) {
 	text, err := s.view.Consequences(ctx, o.fresh, o.epoch)
 	if err != nil {
-		return checkpoint.Manifest{}, &startError{err}
+		return checkpoint.Manifest{}, &startError{fmt.Errorf("reading the checkpoint store: %w", err)}
 	}
 	if text != "" {
 		fmt.Fprintf(p.stderr, "wasmflow: %s\n", text)
 	}
 	last, _, err := s.view.Last(ctx)
-	if err != nil && o.epoch == 0 { // an older epoch may be the way past a damaged one
-		return checkpoint.Manifest{}, &startError{err}
+	if err != nil {
+		return checkpoint.Manifest{}, nil // the claim says what is wrong, and what to do
 	}
 	return last, nil
 }
@@ -257,9 +259,7 @@ func (r *runner) conclude(end ended) error {
 			err = nil
 		}
 	default:
-		if !r.touched(end.result) {
-			err = &startError{err}
-		}
+		err = r.blame(err)
 	}
 	s := summarize(r.job, end.result, r.before, err)
 	s.Restarts, s.Seconds = status.Restarts, time.Since(r.started).Seconds()
@@ -269,12 +269,46 @@ func (r *runner) conclude(end ended) error {
 	return errors.Join(s.print(r.p.stdout), err)
 }
 
-// touched reports whether this run got as far as reading a record.
-func (r *runner) touched(result host.Result) bool {
-	for name, c := range result.Counts {
-		if c != r.before[name] {
-			return true
+// blame says which line of the job file a failure belongs to, if it happened in a stage. The chain
+// of err stays, for the exit code.
+func (r *runner) blame(err error) error {
+	var stage *task.StageError
+	var record *task.RecordError
+	switch {
+	case errors.As(err, &stage):
+		return &blamedError{err, r.job.Refuse(stageKey(r.job, stage.Stage), withRemedy(err))}
+	case errors.As(err, &record):
+		return &blamedError{err, r.job.Refuse(stageKey(r.job, record.Stage), withRemedy(err))}
+	}
+	return err
+}
+
+// stageKey is the key of the table of a stage.
+func stageKey(job *config.Job, name string) string {
+	for _, s := range job.Sources {
+		if s.Name == name {
+			return "sources." + name
 		}
 	}
-	return false
+	for _, s := range job.Transforms {
+		if s.Name == name {
+			return "transforms." + name
+		}
+	}
+	if name == config.DeadLetterName {
+		return name
+	}
+	return "sinks." + name
+}
+
+// withRemedy words err with what to do about the errors of outside systems that have a remedy.
+func withRemedy(err error) string {
+	text := err.Error()
+	switch {
+	case errors.Is(err, filesystem.ErrReadOnly):
+		text += "; give the user that runs wasmflow the right to it, or name another path"
+	case errors.Is(err, filesystem.ErrNoSpace):
+		text += "; make room and run the job again, it goes on from the last epoch"
+	}
+	return text
 }
