@@ -3,15 +3,16 @@ package uppercasec_test
 import (
 	"bytes"
 	"context"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"github.com/tetratelabs/wazero"
-	"github.com/tetratelabs/wazero/api"
 
 	"github.com/wasmflow/wasmflow/abi"
 	"github.com/wasmflow/wasmflow/connectors"
 	uppercasec "github.com/wasmflow/wasmflow/guests/uppercase-c"
+	"github.com/wasmflow/wasmflow/host/guest"
 	"github.com/wasmflow/wasmflow/host/operator"
 )
 
@@ -20,56 +21,31 @@ const (
 	benchValue   = 100
 )
 
-// loopAlone is the module on the bare engine, for the export that only benchmarks call.
-func loopAlone(t testing.TB) (mod api.Module, call func(name string, args ...uint64) uint64) {
-	t.Helper()
-	ctx := context.Background()
-	rt := wazero.NewRuntime(ctx)
-	t.Cleanup(func() { require.NoError(t, rt.Close(ctx)) })
-	mod, err := rt.Instantiate(ctx, uppercasec.Module())
+// benchLoop calls the export that only benchmarks call.
+func benchLoop(t testing.TB, in *guest.Instance, rounds uint64) uint64 {
+	bytes, err := in.Export(context.Background(), uppercasec.BenchLoop, rounds)
 	require.NoError(t, err)
-	return mod, func(name string, args ...uint64) uint64 {
-		results, err := mod.ExportedFunction(name).Call(ctx, args...)
-		require.NoError(t, err)
-		return results[0]
-	}
-}
-
-// writeAlone puts a frame of n records into the module's region.
-func writeAlone(t testing.TB, mod api.Module, call func(string, ...uint64) uint64, n int) {
-	t.Helper()
-	layout := abi.Layout{Records: n, Arena: int64(n) * benchValue}
-	size, err := layout.Size()
-	require.NoError(t, err)
-	region, ok := mod.Memory().Read(uint32(call(abi.ExportReserve, uint64(size))), size)
-	require.True(t, ok)
-	var enc abi.Encoder
-	require.NoError(t, enc.Begin(region, layout, abi.FrameInfo{}))
-	value := bytes.Repeat([]byte("v"), benchValue)
-	for range n {
-		require.True(t, enc.Append(nil, value, abi.NoTimestamp))
-	}
-	enc.Finish()
+	return bytes
 }
 
 func TestBenchLoop(t *testing.T) {
-	mod, call := loopAlone(t)
-	require.Zero(t, call(uppercasec.BenchLoop, 1), "there is no frame")
-	writeAlone(t, mod, call, 7)
-	require.EqualValues(t, 7*benchValue, call(uppercasec.BenchLoop, 1))
-	require.EqualValues(t, 3*7*benchValue, call(uppercasec.BenchLoop, 3))
-	require.Zero(t, call(uppercasec.BenchLoop, 0))
-	writeAlone(t, mod, call, 0)
-	require.Zero(t, call(uppercasec.BenchLoop, 5))
+	in := instantiate(t)
+	require.Zero(t, benchLoop(t, in, 1), "there is no frame")
+	write(t, in, abi.FrameInfo{}, "one", "", "three")
+	require.EqualValues(t, 8, benchLoop(t, in, 1))
+	require.EqualValues(t, 24, benchLoop(t, in, 3))
+	require.Zero(t, benchLoop(t, in, 0))
+	write(t, in, abi.FrameInfo{})
+	require.Zero(t, benchLoop(t, in, 5))
 }
 
 // BenchmarkLoop is the guest's own work, a record at a time.
 func BenchmarkLoop(b *testing.B) {
-	mod, call := loopAlone(b)
-	writeAlone(b, mod, call, benchRecords)
+	in := instantiate(b)
+	write(b, in, abi.FrameInfo{}, slices.Repeat([]string{strings.Repeat("v", benchValue)}, benchRecords)...)
 	rounds := 0
 	for b.Loop() {
-		call(uppercasec.BenchLoop, 1)
+		benchLoop(b, in, 1)
 		rounds++
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(rounds*benchRecords), "ns/record")
