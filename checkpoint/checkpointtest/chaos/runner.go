@@ -161,7 +161,8 @@ func (r *Runner) dieAt(ctx context.Context, name string, nth int) error {
 		if companion != nil {
 			places = name + "=kill," + companion(parallelism)
 		}
-		p, err := r.startWith(ctx, r.cfg.Ends.Start, parallelism, true, places)
+		// At full pace every task has something to prepare.
+		p, err := r.startWith(ctx, r.cfg.Ends.Start, parallelism, companion == nil, places)
 		if err != nil {
 			return err
 		}
