@@ -47,10 +47,12 @@ func (p *process) exitedWithin(d time.Duration) bool {
 	}
 }
 
-// kill ends the process at once, frozen or not, and waits for it.
-func (p *process) kill() {
-	_ = p.cmd.Process.Kill() // it may have ended by itself
+// kill ends the process at once, frozen or not, and waits for it. It reports whether the process
+// was still there to be killed.
+func (p *process) kill() bool {
+	err := p.cmd.Process.Kill()
 	<-p.done
+	return err == nil
 }
 
 func (p *process) freeze() { _ = p.cmd.Process.Signal(syscall.SIGSTOP) }

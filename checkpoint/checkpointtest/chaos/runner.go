@@ -181,38 +181,58 @@ func (r *Runner) dieAt(ctx context.Context, name string, nth int) error {
 	}
 }
 
+// zombieTries is how often a process may be frozen before it has claimed: it then finds the job
+// held when it wakes, and refuses, which is right but no zombie.
+const zombieTries = 10
+
 // freeze makes zombies: a process is stopped, another takes the job over, the first wakes. It has
 // to notice that it was fenced, and what it had prepared must not come to light.
 func (r *Runner) freeze(ctx context.Context) error {
 	for i := range r.cfg.Zombies {
-		zombie, err := r.start(ctx, r.cfg.Ends.Start, true, r.freezeAt())
-		if err != nil {
-			return err
+		for try := 1; ; try++ {
+			code, err := r.zombie(ctx)
+			if err != nil {
+				return fmt.Errorf("zombie %d: %w", i+1, err)
+			}
+			if code == exitFenced {
+				break
+			}
+			if try == zombieTries {
+				return fmt.Errorf("zombie %d: %d times frozen before it had claimed", i+1, try)
+			}
 		}
-		if zombie.exitedWithin(r.life()) {
-			return fmt.Errorf("zombie %d: ended before it was frozen: %s", i+1, zombie.describe())
-		}
-		zombie.freeze()
-		heir, err := r.start(ctx, r.cfg.Ends.Takeover, true, "")
-		if err != nil {
-			r.kill(zombie)
-			return err
-		}
-		if heir.exitedWithin(r.cfg.LifeMax) {
-			r.kill(zombie)
-			return fmt.Errorf("zombie %d: the process that took over ended: %s", i+1, heir.describe())
-		}
-		zombie.thaw()
-		if !zombie.exitedWithin(fencedMax) || zombie.exitCode() != exitFenced {
-			r.kill(zombie)
-			r.kill(heir)
-			return fmt.Errorf("zombie %d: want exit code %d after waking, have: %s", i+1, exitFenced,
-				zombie.describe())
-		}
-		r.kill(heir)
 		r.every(i+1, r.cfg.Zombies, 5, "zombies fenced")
 	}
 	return nil
+}
+
+// zombie makes one and returns its exit code: fenced, or refused because it had not claimed yet.
+func (r *Runner) zombie(ctx context.Context) (int, error) {
+	zombie, err := r.start(ctx, r.cfg.Ends.Start, true, r.freezeAt())
+	if err != nil {
+		return 0, err
+	}
+	defer r.kill(zombie)
+	if zombie.exitedWithin(r.life()) {
+		return 0, fmt.Errorf("ended before it was frozen: %s", zombie.describe())
+	}
+	zombie.freeze()
+	heir, err := r.start(ctx, r.cfg.Ends.Takeover, true, "")
+	if err != nil {
+		return 0, err
+	}
+	defer r.kill(heir)
+	if heir.exitedWithin(r.cfg.LifeMax) {
+		return 0, fmt.Errorf("the process that took over ended: %s", heir.describe())
+	}
+	zombie.thaw()
+	if !zombie.exitedWithin(fencedMax) {
+		return 0, fmt.Errorf("still running %s after it woke: %s", fencedMax, zombie.describe())
+	}
+	if code := zombie.exitCode(); code == exitFenced || code == exitOutside {
+		return code, nil
+	}
+	return 0, fmt.Errorf("want exit code %d after waking, have: %s", exitFenced, zombie.describe())
 }
 
 // freezeAt returns a failpoint at which a process stops itself, for half of the zombies: the
@@ -267,9 +287,11 @@ func (r *Runner) startWith(ctx context.Context, command func(int, bool) ([]strin
 	return startProcess(ctx, argv, env)
 }
 
+// kill ends a process, unless it has ended.
 func (r *Runner) kill(p *process) {
-	p.kill()
-	r.kills++
+	if p.kill() {
+		r.kills++
+	}
 }
 
 func (r *Runner) life() time.Duration {
