@@ -87,7 +87,7 @@ func (s *Source) stateError(err error) error {
 // splits cuts a file into the ranges that tasks read. The cut depends on the file alone, never on
 // the number of tasks, so that records keep their names whatever reads them.
 func (s *Source) splits(f filesystem.Info, version string) []checkpoint.Split {
-	size := max(rangeBytesMin, (f.Size+rangesMax-1)/rangesMax)
+	size := max(s.rangeBytes, (f.Size+rangesMax-1)/rangesMax)
 	if !s.fs.Abilities().RangeRead || !s.charset.splittable(s.cfg.Delimiter) {
 		size = f.Size
 	}

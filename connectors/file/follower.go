@@ -35,7 +35,7 @@ type follower struct {
 	cursor // cuts the current generation; pos holds the path only
 	source *Source
 	tail   tailPosition // what is not kept in cursor
-	trail  []byte       // the bytes before at, at most trailBytesMax
+	trail  []byte       // the bytes before at, at most proofBytesMax
 	rest   []byte       // bytes at..read, the beginning of a record
 	where  string       // the path under which in was opened
 	atEnd  bool         // the last read met the end
@@ -62,9 +62,14 @@ func newFollower(s *Source, id string, pos tailPosition) *follower {
 // position returns where to go on after the last record.
 func (f *follower) position() tailPosition {
 	p := f.tail
+	if f.in == nil && !f.ended {
+		return p // not opened yet, or waiting for the next generation since the restart
+	}
 	p.generation, p.offset = f.generation, f.at
-	if f.in != nil || f.ended {
-		p.trailBytes, p.trailSum = len(f.trail), sumOf(f.trail)
+	if f.at > 0 {
+		p.proveBy(f.trail)
+	} else {
+		p.proveBy(f.rest[:min(len(f.rest), proofBytesMax)])
 	}
 	return p
 }
@@ -74,19 +79,17 @@ func (f *follower) ready(ctx context.Context) (bool, error) {
 	if f.ended && !f.tail.ended {
 		return true, nil // what is left of an unfinished record
 	}
-	if f.in != nil {
-		if err := f.checkUnfinished(len(f.rest)); err != nil {
-			return false, err
-		}
-		if !f.atEnd {
-			return true, nil
-		}
+	if f.in != nil && !f.atEnd {
+		return true, nil
 	}
 	now := f.source.env.Now()
 	if now.Before(f.look) {
 		return false, nil
 	}
 	ready, err := f.next(ctx, now)
+	if errors.Is(err, errRotating) {
+		ready, err = false, nil // look again when the names have settled
+	}
 	if err != nil {
 		return false, err
 	}
@@ -151,6 +154,11 @@ func (f *follower) drain(ctx context.Context, now time.Time, successor bool) (bo
 	if err != nil {
 		return false, err
 	}
+	if found { // unless the inode belongs to another file by now
+		if found, err = f.source.proves(ctx, info, f.position()); err != nil {
+			return false, err
+		}
+	}
 	if found {
 		f.tail.modTime = info.ModTime.UnixNano()
 	}
@@ -197,19 +205,13 @@ func (f *follower) end() error {
 func (f *follower) open(
 	ctx context.Context, info filesystem.Info, pos tailPosition, now time.Time,
 ) (bool, error) {
-	in, trail, err := f.source.openProven(ctx, info, pos)
+	in, proof, err := f.source.openProven(ctx, info, pos)
 	if in == nil || err != nil {
 		return false, err
 	}
-	// (1) info is taken, (2) the path is rotated, (3) the open meets the new file: it must not be
-	// read as the old one.
-	again, err := f.source.fs.Stat(ctx, info.Path)
-	if errors.Is(err, filesystem.ErrNotFound) || err == nil && again.Identity != info.Identity {
-		return false, in.Close()
-	}
-	var text text
-	if err == nil {
-		text, err = f.source.textOf(ctx, info.Path, pos.offset)
+	text, err := f.source.textOf(ctx, info.Path, pos.offset)
+	if errors.Is(err, ErrVanished) {
+		err = errRotating
 	}
 	if err != nil {
 		return false, errors.Join(fmt.Errorf("opening %s: %w", info.Path, err), in.Close())
@@ -218,8 +220,13 @@ func (f *follower) open(
 	f.tail = pos
 	f.tail.identity, f.tail.modTime, f.tail.ended = info.Identity, info.ModTime.UnixNano(), false
 	f.where, f.moved, f.atEnd = info.Path, info.Path != pos.path, false
-	f.in, f.text, f.trail, f.rest = in, text, trail, f.rest[:0]
+	f.in, f.text, f.trail, f.rest = in, text, nil, nil
 	f.generation, f.at, f.read = pos.generation, pos.offset, pos.offset
+	if pos.offset > 0 {
+		f.trail = proof
+	} else {
+		f.rest, f.read = proof, int64(len(proof))
+	}
 	f.fresh, f.ended, f.caught = pos.offset == 0, false, false
 	f.grew, f.tried = info.ModTime, now
 	if f.grew.After(now) {
@@ -260,21 +267,22 @@ func (f *follower) cut(s *scanner, dst *connectors.Batch, recordsMax int, budget
 
 // leave notes the bytes that were passed.
 func (f *follower) leave(passed []byte) {
-	if n := len(passed); n > trailBytesMax {
-		passed = passed[n-trailBytesMax:]
+	if n := len(passed); n > proofBytesMax {
+		passed = passed[n-proofBytesMax:]
 	}
-	if surplus := len(f.trail) + len(passed) - trailBytesMax; surplus > 0 {
+	if surplus := len(f.trail) + len(passed) - proofBytesMax; surplus > 0 {
 		f.trail = f.trail[:copy(f.trail, f.trail[surplus:])]
 	}
 	f.trail = append(f.trail, passed...)
 }
 
 // keep holds the beginning of a record while other files use the scanner.
-func (f *follower) keep(rest []byte) {
+func (f *follower) keep(rest []byte) error {
 	if len(rest) == 0 && cap(f.rest) > restKeepBytes {
 		f.rest = nil
 	}
 	f.rest = append(f.rest[:0], rest...)
+	return f.checkUnfinished(len(rest))
 }
 
 // close closes the open file, if any.

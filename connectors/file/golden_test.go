@@ -34,7 +34,7 @@ func goldenStates() []goldenState {
 	old := rangePosition{path: "/é\n", start: 0, end: 1, size: 1, modTime: -1}
 	tail := tailPosition{
 		path: "/logs/app.log", generation: 7, offset: 4711, identity: "803:1f2",
-		modTime: 1_800_000_000_123_456_789, trailBytes: trailBytesMax, trailSum: math.MaxUint64,
+		modTime: 1_800_000_000_123_456_789, proofBytes: proofBytesMax, proofSum: math.MaxUint64,
 	}
 	ended := tailPosition{path: "/logs/app.log", ended: true}
 	full := &seen{floor: 12, files: map[string]seenFile{

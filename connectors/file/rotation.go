@@ -80,33 +80,57 @@ func (s *Source) byIdentity(
 	return found, false, nil
 }
 
-// openProven opens a file at pos.offset if it holds, right before it, the bytes that were read
-// there; a file of which nothing was read is known by its identity. Otherwise it returns nil.
+// errRotating says that a path led to another file a moment ago. Nothing follows from such a look.
+var errRotating = errors.New("files are being renamed")
+
+// openProven opens a file at pos.offset if it holds the bytes of the proof; without a proof any
+// file will do. Otherwise it returns nil. It returns the bytes that it read: those before the
+// offset, or the first ones of the file when nothing was read of it before.
 func (s *Source) openProven(
 	ctx context.Context, info filesystem.Info, pos tailPosition,
-) (in io.ReadCloser, trail []byte, err error) {
-	if pos.trailBytes == 0 && info.Identity != pos.identity {
-		return nil, nil, nil
-	}
-	in, err = s.openAt(ctx, info.Path, pos.offset-int64(pos.trailBytes))
-	if errors.Is(err, ErrVanished) || errors.Is(err, ErrShrunk) {
-		return nil, nil, nil
-	}
-	if err != nil {
+) (in io.ReadCloser, proof []byte, err error) {
+	in, err = s.openAt(ctx, info.Path, pos.proofAt())
+	switch {
+	case errors.Is(err, ErrVanished):
+		return nil, nil, errRotating
+	case errors.Is(err, ErrShrunk):
+		return nil, nil, s.unmoved(ctx, info)
+	case err != nil:
 		return nil, nil, err
 	}
-	trail = make([]byte, pos.trailBytes, trailBytesMax)
-	_, err = io.ReadFull(in, trail)
-	if err == nil && (pos.trailBytes == 0 || sumOf(trail) == pos.trailSum) {
-		return in, trail, nil
+	proof = make([]byte, proofBytesMax)
+	if pos.offset > 0 {
+		proof = proof[:pos.proofBytes]
 	}
+	n, err := io.ReadFull(in, proof)
+	proof = proof[:n]
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		err = nil
 	}
+	if err == nil {
+		err = s.unmoved(ctx, info)
+	}
+	if err == nil && n >= pos.proofBytes &&
+		(pos.proofBytes == 0 || sumOf(proof[:pos.proofBytes]) == pos.proofSum) {
+		return in, proof, nil
+	}
 	if err = errors.Join(err, in.Close()); err != nil {
-		return nil, nil, fmt.Errorf("reading %s: %w", info.Path, err)
+		return nil, nil, fmt.Errorf("opening %s: %w", info.Path, err)
 	}
 	return nil, nil, nil
+}
+
+// unmoved checks that a path still leads to the file of info: (1) info is taken, (2) the path is
+// rotated, (3) an open meets the new file, which must not be taken for the old one.
+func (s *Source) unmoved(ctx context.Context, info filesystem.Info) error {
+	again, err := s.fs.Stat(ctx, info.Path)
+	if errors.Is(err, filesystem.ErrNotFound) || err == nil && again.Identity != info.Identity {
+		return errRotating
+	}
+	if err != nil {
+		return fmt.Errorf("looking at %s: %w", info.Path, err)
+	}
+	return nil
 }
 
 // proves reports whether info is the file of pos.
@@ -119,38 +143,34 @@ func (s *Source) proves(ctx context.Context, info filesystem.Info, pos tailPosit
 }
 
 // locate finds the file of a restored position: under its path, by its identity under another
-// name, or by its content, when it was copied or compressed or the device got another number.
+// name, or by its content alone, when it was copied or compressed or the device got another number.
 func (f *follower) locate(ctx context.Context, now time.Time) (bool, error) {
+	if f.tail.proofBytes == 0 {
+		f.tail.ended = true // it was empty: what came after is what counts
+		return f.succeed(ctx, now)
+	}
+	candidates, err := f.source.rotated(ctx, f.tail.path)
+	if err != nil {
+		return false, err
+	}
+	moved, found, err := f.source.byIdentity(ctx, f.tail.path, f.tail.identity)
+	if err != nil {
+		return false, err
+	}
+	if found {
+		candidates = slices.Insert(candidates, 0, moved)
+	}
 	live, there, err := f.live(ctx)
 	if err != nil {
 		return false, err
 	}
-	var candidates []filesystem.Info
-	if there && live.Identity == f.tail.identity {
+	if there {
 		candidates = append(candidates, live)
-	} else if info, ok, err := f.source.byIdentity(ctx, f.tail.path, f.tail.identity); err != nil {
-		return false, err
-	} else if ok {
-		candidates = append(candidates, info)
-	}
-	if f.tail.offset > 0 {
-		rotated, err := f.source.rotated(ctx, f.tail.path)
-		if err != nil {
-			return false, err
-		}
-		candidates = append(candidates, rotated...)
-		if there {
-			candidates = append(candidates, live)
-		}
 	}
 	for _, info := range candidates {
 		if opened, err := f.open(ctx, info, f.tail, now); opened || err != nil {
 			return opened, err
 		}
-	}
-	if f.tail.offset == 0 {
-		f.tail.ended = true // nothing was read of it: what stands there now takes its place
-		return f.succeed(ctx, now)
 	}
 	gone := fault(f.tail.path, f.tail.offset, fmt.Errorf("%w, also under a rotated name", ErrVanished))
 	if f.source.cfg.Vanished == vanishedFail {
@@ -187,19 +207,22 @@ func (f *follower) succeed(ctx context.Context, now time.Time) (bool, error) {
 		if info.ModTime.UnixNano() <= last.modTime {
 			continue
 		}
-		copied, err := f.source.proves(ctx, info, last)
-		if err != nil {
-			return false, err
+		if last.proofBytes > 0 {
+			copied, err := f.source.proves(ctx, info, last)
+			if err != nil {
+				return false, err
+			}
+			if copied {
+				continue
+			}
 		}
-		if !copied {
-			return f.open(ctx, info, generationAfter(last, info), now)
-		}
+		return f.open(ctx, info, generationAfter(last, info), now)
 	}
 	live, there, err := f.live(ctx)
 	if !there || err != nil {
 		return false, err
 	}
-	if last.trailBytes > 0 {
+	if last.proofBytes > 0 {
 		// The very file came back: go on in it, since it was not read to another end.
 		if opened, err := f.open(ctx, live, last, now); opened || err != nil {
 			return opened, err
@@ -208,10 +231,15 @@ func (f *follower) succeed(ctx context.Context, now time.Time) (bool, error) {
 	return f.open(ctx, live, generationAfter(last, live), now)
 }
 
-// generationAfter returns the beginning of the generation in info.
+// generationAfter returns the beginning of the generation in info. One of which nothing was read
+// leaves its number to the next, so that numbers do not depend on when anyone looked.
 func generationAfter(last tailPosition, info filesystem.Info) tailPosition {
-	return tailPosition{
-		path: last.path, generation: last.generation + 1, identity: info.Identity,
+	next := tailPosition{
+		path: last.path, generation: last.generation, identity: info.Identity,
 		modTime: info.ModTime.UnixNano(),
 	}
+	if last.offset > 0 {
+		next.generation++
+	}
+	return next
 }

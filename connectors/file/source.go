@@ -23,12 +23,13 @@ type Source struct {
 	charset charset
 	metrics *sourceMetrics
 
+	rangeBytes  int64 // smallest range, rangeBytesMin but in tests
 	rotation    rotatedName
 	floorRaised sync.Once // the warning that the seen-set is full is given once
 }
 
 func newSource(ctx context.Context, cfg SourceConfig, env connectors.Env) (*Source, error) {
-	s := &Source{cfg: cfg, env: env, rotation: newRotatedName()}
+	s := &Source{cfg: cfg, env: env, rangeBytes: rangeBytesMin, rotation: newRotatedName()}
 	var err error
 	if s.filter, err = compileFilter(cfg.Include, cfg.Exclude); err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -338,3 +339,24 @@ func fuzzSource(t *testing.T, content, delimiter string) *Source {
 }
 
 func limitsOf(records int) connectors.Limits { return connectors.Limits{Records: records} }
+
+// TestLentBytesAcrossBuffers polls with limits that the buffer cannot meet, so that it fills up
+// while records are lent.
+func TestLentBytesAcrossBuffers(t *testing.T) {
+	dir := t.TempDir()
+	var want []string
+	for i := range 3 {
+		var content strings.Builder
+		for n := 0; content.Len() < 2*readBufferBytes; n++ {
+			l := strings.Repeat(string(rune('a'+n%26)), n*n%(3*readBytesMin))
+			want = append(want, l)
+			content.WriteString(l + "\n")
+		}
+		age(t, write(t, filepath.Join(dir, fmt.Sprint(i)), content.String()), i)
+	}
+	s := open(t, config(dir))
+	got, err := drain(t, reading(t, s, connectors.Limits{Records: 1 << 20, Bytes: 1 << 30},
+		find(t, s, checkpoint.Position{}).Found...))
+	require.NoError(t, err)
+	require.True(t, slices.Equal(want, values(got)), "records changed while they were lent")
+}

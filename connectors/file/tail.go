@@ -68,7 +68,9 @@ func (r *tailReader) Poll(ctx context.Context, dst *connectors.Batch) error {
 			if dst.Len() >= r.limits.Records || budget <= 0 {
 				return nil // the scanner may hold more of this file
 			}
-			f.keep(r.scan.pending())
+			if err := f.keep(r.scan.pending()); err != nil {
+				return err
+			}
 			r.scan.drop()
 			r.loaded = false
 		}

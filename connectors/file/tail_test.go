@@ -2,8 +2,12 @@ package file
 
 import (
 	"context"
+	"io"
+	"iter"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +16,7 @@ import (
 
 	"github.com/wasmflow/wasmflow/checkpoint"
 	"github.com/wasmflow/wasmflow/connectors"
+	"github.com/wasmflow/wasmflow/connectors/filesystem"
 )
 
 // tailing is a job that follows files, with a clock that moves only when told.
@@ -348,10 +353,6 @@ func TestTailFollowsEachFileOnce(t *testing.T) {
 		{"linked", func(t *testing.T, dir, log string) {
 			require.NoError(t, os.Symlink(log, filepath.Join(dir, "current")))
 		}, 0, []string{}},
-		{"a new file in the inode of a deleted one", func(t *testing.T, dir, log string) {
-			require.NoError(t, os.Remove(log))
-			write(t, filepath.Join(dir, "b.log"), "two\n")
-		}, 1, []string{"two"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -387,6 +388,46 @@ func TestTailFollowsEachFileOnce(t *testing.T) {
 		}
 		require.Equal(t, []string{"two"}, got)
 	})
+}
+
+// oneInode gives every file the same identity, as a file system does that uses an inode again at
+// once.
+type oneInode struct{ filesystem.FileSystem }
+
+func (o oneInode) Stat(ctx context.Context, path string) (filesystem.Info, error) {
+	info, err := o.FileSystem.Stat(ctx, path)
+	info.Identity = "1"
+	return info, err
+}
+
+func (o oneInode) List(
+	ctx context.Context, dir string, nested bool,
+) iter.Seq2[filesystem.Info, error] {
+	return func(yield func(filesystem.Info, error) bool) {
+		for info, err := range o.FileSystem.List(ctx, dir, nested) {
+			info.Identity = "1"
+			if !yield(info, err) {
+				return
+			}
+		}
+	}
+}
+
+func TestTailFileInTheInodeOfADeletedOne(t *testing.T) {
+	for name, content := range map[string]string{"with content": "one\n", "empty": ""} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			log := write(t, filepath.Join(dir, "app.log"), content)
+			x := newTailing(t, dir)
+			x.source.fs = oneInode{x.source.fs}
+			require.Empty(t, x.discover())
+			x.read()
+			require.NoError(t, os.Remove(log))
+			write(t, filepath.Join(dir, "b.log"), "two\n")
+			require.Len(t, x.discover(), 1)
+			require.Contains(t, x.read(), "two")
+		})
+	}
 }
 
 func TestTailNamesARotationByItsSuffix(t *testing.T) {
@@ -440,4 +481,160 @@ func TestTailRefusesSplitsOfAnotherMode(t *testing.T) {
 	require.ErrorIs(t, err, ErrOtherMode)
 	_, err = x.source.Enumerate(t.Context(), once.State)
 	require.ErrorIs(t, err, ErrOtherMode)
+}
+
+// rotatesAtOpen rotates a log right before it is opened for the first time.
+type rotatesAtOpen struct {
+	filesystem.FileSystem
+	rotate func()
+}
+
+func (r *rotatesAtOpen) Open(ctx context.Context, path string, offset int64) (io.ReadCloser, error) {
+	if rotate := r.rotate; rotate != nil {
+		r.rotate = nil
+		rotate()
+	}
+	return r.FileSystem.Open(ctx, path, offset)
+}
+
+func TestTailRotatedBetweenLookAndOpen(t *testing.T) {
+	log := write(t, filepath.Join(t.TempDir(), "app.log"), "one\n")
+	x := newTailing(t, log)
+	x.source.fs = &rotatesAtOpen{x.source.fs, func() {
+		rename(t, log, log+".1")
+		write(t, log, "two\n")
+	}}
+	var got []line
+	for range 10 {
+		got = append(got, x.lines()...)
+		x.wait(rotateWaitDefault)
+	}
+	require.Equal(t, []string{"one", "two"}, values(got))
+}
+
+// rotatingLog is a log whose lines are numbered, and what happens to it.
+type rotatingLog struct {
+	t       *testing.T
+	rng     *rand.Rand
+	path    string
+	lines   int
+	written int // bytes of the line that is not finished
+	ticks   int
+}
+
+// step writes a line, sometimes in two parts, rotates or compresses.
+func (l *rotatingLog) step() {
+	switch l.rng.IntN(8) {
+	case 0:
+		l.rotate()
+	case 1:
+		l.compress()
+	default:
+		text := l.line()[l.written:]
+		if l.rng.IntN(4) == 0 {
+			text = text[:l.rng.IntN(len(text))]
+		}
+		l.written += len(text)
+		if strings.HasSuffix(text, "\n") {
+			l.lines, l.written = l.lines+1, 0
+		}
+		appendTo(l.t, l.path, text)
+		l.tick(l.path)
+	}
+}
+
+// line returns the text of the line that comes next.
+func (l *rotatingLog) line() string {
+	return strconv.Itoa(l.lines) + strings.Repeat(".", l.lines*37%80) + "\n"
+}
+
+func (l *rotatingLog) tick(path string) {
+	l.ticks++
+	age(l.t, path, l.ticks)
+}
+
+const rotatingKeep = 9
+
+// rotate leaves a begun line in the old file, whole but for its delimiter.
+func (l *rotatingLog) rotate() {
+	if l.written > 0 {
+		appendTo(l.t, l.path, strings.TrimSuffix(l.line()[l.written:], "\n"))
+		l.lines, l.written = l.lines+1, 0
+		l.tick(l.path)
+	}
+	for i := rotatingKeep; i > 0; i-- {
+		for _, ext := range []string{"", ".gz"} {
+			from := l.path + "." + strconv.Itoa(i) + ext
+			if _, err := os.Stat(from); err == nil {
+				rename(l.t, from, l.path+"."+strconv.Itoa(i+1)+ext)
+			}
+		}
+	}
+	rename(l.t, l.path, l.path+".1")
+	write(l.t, l.path, "")
+	l.tick(l.path)
+}
+
+// compress compresses the second newest rotated file, as logrotate does, with its time.
+func (l *rotatingLog) compress() {
+	from := l.path + ".2"
+	info, err := os.Stat(from)
+	if err != nil {
+		return
+	}
+	content, err := os.ReadFile(from)
+	require.NoError(l.t, err)
+	to := write(l.t, from+".gz", compress(l.t, ".gz", string(content)))
+	require.NoError(l.t, os.Chtimes(to, info.ModTime(), info.ModTime()))
+	require.NoError(l.t, os.Remove(from))
+}
+
+// TestTailThroughRandomRotations interleaves a writer that rotates with a job that crashes.
+func TestTailThroughRandomRotations(t *testing.T) {
+	for seed := range uint64(40) {
+		rng := rand.New(rand.NewPCG(seed, 7))
+		dir := t.TempDir()
+		l := &rotatingLog{t: t, rng: rng, path: write(t, filepath.Join(dir, "app.log"), "")}
+		l.tick(l.path)
+		x := newTailing(t, dir, func(c *SourceConfig) { c.RotateWait = connectors.Duration(time.Second) })
+		decided, undecided := []string{}, []string{}
+		splits, state := x.snapshot(), x.state
+		rotations := 0
+		for range 150 {
+			switch rng.IntN(6) {
+			case 0:
+				undecided = append(undecided, x.read()...)
+				rotations = 0
+			case 1:
+				x.discover()
+			case 2:
+				splits, state = x.snapshot(), x.state
+				decided = append(decided, undecided...)
+				undecided = nil
+			case 3:
+				x.restart(splits)
+				x.state, undecided = state, nil
+			default:
+				if rotations < rotatingKeep-2 {
+					l.step()
+					rotations++
+				}
+			}
+		}
+		if l.written > 0 {
+			appendTo(t, l.path, l.line()[l.written:])
+			l.lines++
+			l.tick(l.path)
+		}
+		for range 40 {
+			undecided = append(undecided, x.read()...)
+			x.wait(time.Second)
+		}
+		got := append(decided, undecided...)
+		require.Len(t, got, l.lines, "seed %d", seed)
+		for i, v := range got {
+			require.Equal(t, strconv.Itoa(i), strings.TrimRight(v, "."), "seed %d", seed)
+		}
+		require.NoError(t, x.reader.Close())
+	}
 }

@@ -111,6 +111,14 @@ func (u *pathUpdate) add(ctx context.Context, f filesystem.Info) error {
 	k = followedPath{moved: moved}
 	if !moved {
 		pos := tailPosition{path: f.Path, identity: f.Identity, modTime: f.ModTime.UnixNano()}
+		head, err := u.source.head(ctx, f.Path, proofBytesMax)
+		if errors.Is(err, ErrVanished) {
+			return nil // gone again
+		}
+		if err != nil {
+			return err
+		}
+		pos.proveBy(head)
 		u.found = append(u.found, checkpoint.Split{
 			ID: splitID(f.Path, 0, ""), Position: pos.encode(),
 		})

@@ -8,9 +8,9 @@ import (
 	"github.com/wasmflow/wasmflow/checkpoint"
 )
 
-// trailBytesMax is how many of the bytes before a position prove that a file is the one that was
-// read: enough for the time stamp of a log line.
-const trailBytesMax = 64
+// proofBytesMax is how many bytes prove that a file is the one that was read: enough for the time
+// stamp of a log line.
+const proofBytesMax = 64
 
 // identityBytesMax bounds an identity in a decoded position.
 const identityBytesMax = 1 << 10
@@ -23,15 +23,21 @@ type tailPosition struct {
 	offset     int64 // of the first byte that is in no record yet
 	identity   string
 	modTime    int64  // Unix nanoseconds, as last seen
-	trailBytes int    // so many bytes before offset
-	trailSum   uint64 // have this hash
+	proofBytes int    // so many bytes before offset, or from 0 on when offset is 0,
+	proofSum   uint64 // have this hash; none when the file was empty
 	ended      bool   // the generation is read to its end, the next one is awaited
 }
 
-// sumOf hashes the trail of a position. It guards against mistakes, not against malice.
-func sumOf(trail []byte) uint64 {
+// proveBy takes bytes of the file as the proof.
+func (p *tailPosition) proveBy(b []byte) { p.proofBytes, p.proofSum = len(b), sumOf(b) }
+
+// proofAt returns where the bytes of the proof begin.
+func (p tailPosition) proofAt() int64 { return max(p.offset-int64(p.proofBytes), 0) }
+
+// sumOf hashes bytes of a file. It guards against mistakes, not against malice.
+func sumOf(b []byte) uint64 {
 	h := fnv.New64a()
-	_, _ = h.Write(trail)
+	_, _ = h.Write(b)
 	return h.Sum64()
 }
 
@@ -43,8 +49,8 @@ func (p tailPosition) encode() checkpoint.Position {
 	b = binary.AppendUvarint(b, uint64(p.offset))
 	b = appendString(b, p.identity)
 	b = binary.AppendVarint(b, p.modTime)
-	b = binary.AppendUvarint(b, uint64(p.trailBytes))
-	b = binary.AppendUvarint(b, p.trailSum)
+	b = binary.AppendUvarint(b, uint64(p.proofBytes))
+	b = binary.AppendUvarint(b, p.proofSum)
 	b = appendBool(b, p.ended)
 	return checkpoint.Position{Version: positionVersion, Data: b}
 }
@@ -58,16 +64,17 @@ func decodeTail(p checkpoint.Position) (tailPosition, error) {
 		path: d.string(pathBytesMax), generation: d.uvarint(), offset: d.length(),
 		identity: d.string(identityBytesMax), modTime: d.varint(),
 	}
-	trail := d.length()
-	out.trailSum = d.uvarint()
+	proof := d.length()
+	out.proofSum = d.uvarint()
 	out.ended = d.bool()
 	if err := d.finish(); err != nil {
 		return tailPosition{}, err
 	}
-	if out.path == "" || trail > trailBytesMax || trail > out.offset {
-		return tailPosition{}, fmt.Errorf("%w: %q at %d.%d with a trail of %d",
-			checkpoint.ErrCorrupt, out.path, out.generation, out.offset, trail)
+	if out.path == "" || proof > proofBytesMax ||
+		out.offset > 0 && proof > out.offset {
+		return tailPosition{}, fmt.Errorf("%w: %q at %d.%d with a proof of %d",
+			checkpoint.ErrCorrupt, out.path, out.generation, out.offset, proof)
 	}
-	out.trailBytes = int(trail)
+	out.proofBytes = int(proof)
 	return out, nil
 }
