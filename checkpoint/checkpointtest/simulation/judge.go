@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/wasmflow/wasmflow/checkpoint/checkpointtest/sequence"
 )
 
 // part is one output file as the judge sees it.
@@ -57,40 +59,23 @@ func (w *world) judge() {
 // judgeRecords wants every record of every split once, and those of one split in rising order
 // within one bucket: a task's parts of different buckets have no order among each other.
 func (w *world) judgeRecords(parts []part) {
-	type stream struct{ bucket, split string }
-	last := map[stream]int{}
-	seen := map[string]map[int]string{}
+	var records sequence.Checker
+	for _, s := range w.splits {
+		records.Expect(s.id, s.records)
+	}
 	for _, p := range parts {
 		for line := range strings.Lines(p.content) {
 			id, seq, ok := strings.Cut(strings.TrimSuffix(line, "\n"), ":")
 			n, err := strconv.Atoi(seq)
-			if !ok || err != nil || w.split(id) == nil {
-				w.fail("%s holds %q, which is no record", p.name, line)
-				return
+			if !ok || err != nil {
+				records.Strange(p.name, line)
+				continue
 			}
-			if seen[id] == nil {
-				seen[id] = map[int]string{}
-			}
-			if other, doubled := seen[id][n]; doubled {
-				w.fail("record %d of %s is in %s and in %s: doubled", n, id, other, p.name)
-				return
-			}
-			seen[id][n] = p.name
-			key := stream{bucket: path.Dir(p.name), split: id}
-			if before, ok := last[key]; ok && n < before {
-				w.fail("record %d of %s in %s comes after %d: re-ordered", n, id, p.name, before)
-				return
-			}
-			last[key] = n
+			records.See(path.Dir(p.name), id, n)
 		}
 	}
-	for _, s := range w.splits {
-		for n := range s.records {
-			if _, ok := seen[s.id][n]; !ok {
-				w.fail("record %d of %s is nowhere: lost", n, s.id)
-				return
-			}
-		}
+	if _, err := records.Verdict(); err != nil {
+		w.fail("%v", err)
 	}
 }
 
