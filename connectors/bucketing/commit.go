@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 
@@ -66,13 +67,13 @@ func (c *committer) fileSystem(
 
 // Commit implements checkpoint.Committer.
 func (c *committer) Commit(ctx context.Context, cs []checkpoint.Committable) error {
-	return c.publish(ctx, cs, 0)
+	return c.publish(ctx, cs, checkpoint.Retained{})
 }
 
-// publish publishes every part. A part that is missing although nothing says that its own epoch
-// is applied stops it loudly (B6).
+// publish publishes every part. A part that is missing although nothing excuses it stops it loudly
+// (B6).
 func (c *committer) publish(
-	ctx context.Context, cs []checkpoint.Committable, applied checkpoint.Epoch,
+	ctx context.Context, cs []checkpoint.Committable, keep checkpoint.Retained,
 ) error {
 	items, err := c.items(ctx, cs)
 	if err != nil {
@@ -84,7 +85,7 @@ func (c *committer) publish(
 		}
 		err := it.fs.Publish(ctx, it.token)
 		if errors.Is(err, filesystem.ErrMissing) {
-			return c.missing(it, applied)
+			return c.missing(it, keep)
 		}
 		if err != nil {
 			return err
@@ -99,14 +100,27 @@ func (c *committer) publish(
 }
 
 // missing judges a part that is neither pending nor published.
-func (c *committer) missing(it item, applied checkpoint.Epoch) error {
-	if it.epoch <= applied {
-		c.sink.env.Logger.Info("a part that was published is gone; somebody removed it",
-			"part", it.token.Target, "epoch", uint64(it.epoch))
-		return nil
+func (c *committer) missing(it item, keep checkpoint.Retained) error {
+	excuse := it.excuse(keep)
+	if excuse == "" {
+		return fmt.Errorf("publishing %s of epoch %d, %d records: %w; put it back, or bear the loss "+
+			"with `wasmflow fsck --accept-missing %s`", it.token.Target, it.epoch, it.records,
+			checkpoint.ErrLost, it.token.Target)
 	}
-	return fmt.Errorf("publishing %s of epoch %d, %d records: %w",
-		it.token.Target, it.epoch, it.records, checkpoint.ErrLost)
+	c.sink.env.Logger.Info("a part is missing", "part", it.token.Target,
+		"epoch", uint64(it.epoch), "excuse", excuse)
+	return nil
+}
+
+// excuse says why a part may be missing; "" is that it may not.
+func (it item) excuse(keep checkpoint.Retained) string {
+	switch {
+	case it.epoch <= keep.Applied:
+		return "it was published, and somebody removed it"
+	case slices.Contains(keep.Accepted, it.token.Target):
+		return "a person accepted its loss"
+	}
+	return ""
 }
 
 // Abort implements checkpoint.Committer.
@@ -132,7 +146,7 @@ func (c *committer) Abort(ctx context.Context, cs []checkpoint.Committable) erro
 func (c *committer) Recover(
 	ctx context.Context, committed []checkpoint.Committable, keep checkpoint.Retained,
 ) error {
-	if err := c.publish(ctx, committed, keep.Applied); err != nil {
+	if err := c.publish(ctx, committed, keep); err != nil {
 		return err
 	}
 	named, err := c.items(ctx, append(committed, keep.Named...))

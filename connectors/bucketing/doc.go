@@ -24,7 +24,7 @@
 //	B5  Strays are removed only if their claim is lower than ours, no retained manifest names them,
 //	    and their name says that this sink wrote them.
 //	B6  A part that a committable names and that is neither pending nor published is ErrLost,
-//	    unless the committable's own epoch is known to be applied.
+//	    unless the committable's own epoch is known to be applied or a person accepted its loss.
 //
 // Below: connectors, connectors/filesystem, connectors/format, checkpoint. Above: the command's
 // table of connectors.
