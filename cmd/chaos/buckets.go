@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/wasmflow/wasmflow/checkpoint/checkpointtest/sequence"
 )
 
 // buckets is the number of folders the lines are spread over.
@@ -60,72 +62,48 @@ bucketer = { plugin = "upper", function = "bucket_by_field" }
 batch_size = "256KiB"
 `, parallelism, filepath.Join(guests, "uppercase.wasm"), bucketer, bucketer, limit)
 	}
-	e.judge = func(files []string) (string, error) {
-		c := &checker{plain: make([]uint8, s.lines), upper: make([]uint8, s.lines)}
-		for _, path := range files {
-			last := map[string]int{}
-			if err := eachLine(path, func(line string) { c.line(path, line, last) }); err != nil {
-				return "", err
-			}
-		}
-		return c.verdict(len(files))
-	}
+	e.judge = func(files []string) (string, error) { return judgeBuckets(files, e) }
 	return e, e.prepare()
 }
 
-// checker counts lines: every one is to be there once as it was read and once in capitals, in the
+// judgeBuckets checks that every line is there once as it was read and once in capitals, in the
 // folder of its bucket, and in the order of the input within each file.
-type checker struct {
-	plain, upper       []uint8 // how often each number was seen
-	reordered, strange int
-	example            string
-}
-
-// line takes one line. last holds the highest number so far of this file, by input file and case.
-func (c *checker) line(path, line string, last map[string]int) {
-	upper := strings.HasPrefix(line, `{"SEQ":"`)
-	n := -1
-	if (upper || strings.HasPrefix(line, `{"seq":"`)) && len(line) >= 16 {
-		if x, err := strconv.Atoi(line[8:16]); err == nil && x < len(c.plain) {
-			n = x
-		}
+func judgeBuckets(files []string, e *fileEnds) (string, error) {
+	var records sequence.Checker
+	for i := range inputFiles {
+		lines := (i+1)*e.lines/inputFiles - i*e.lines/inputFiles
+		records.Expect("plain "+strconv.Itoa(i), lines)
+		records.Expect("capitals "+strconv.Itoa(i), lines)
 	}
-	if n < 0 || !strings.EqualFold(filepath.Base(filepath.Dir(path)), "b"+strconv.Itoa(n%buckets)) {
-		c.strange++
-		c.example = path + ": " + line
-		return
-	}
-	counts, key := c.plain, "plain"
-	if upper {
-		counts, key = c.upper, "upper"
-	}
-	if counts[n] < 255 {
-		counts[n]++
-	}
-	key += strconv.Itoa(inputFileOf(n, len(c.plain)))
-	if was, ok := last[key]; ok && n <= was {
-		c.reordered++
-		c.example = path + ": " + line
-	}
-	last[key] = n
-}
-
-func (c *checker) verdict(files int) (string, error) {
-	lost, doubled := 0, 0
-	for n := range c.plain {
-		for _, times := range [...]uint8{c.plain[n], c.upper[n]} {
-			switch {
-			case times == 0:
-				lost++
-			case times > 1:
-				doubled++
+	for _, path := range files {
+		folder := filepath.Base(filepath.Dir(path))
+		err := eachLine(path, func(line string) {
+			n, capitals, ok := parseLine(line)
+			if !ok || n >= e.lines || !strings.EqualFold(folder, "b"+strconv.Itoa(n%buckets)) {
+				records.Strange(path, line)
+				return
 			}
+			kind := "plain "
+			if capitals {
+				kind = "capitals "
+			}
+			i := inputFileOf(n, e.lines)
+			records.See(path, kind+strconv.Itoa(i), n-i*e.lines/inputFiles)
+		})
+		if err != nil {
+			return "", err
 		}
 	}
-	text := fmt.Sprintf("%d lines in %d files: %d lost, %d doubled, %d out of order, %d strange",
-		2*len(c.plain), files, lost, doubled, c.reordered, c.strange)
-	if lost+doubled+c.reordered+c.strange > 0 {
-		return "", fmt.Errorf("%s; for example %s", text, c.example)
+	summary, err := records.Verdict()
+	return fmt.Sprintf("%s, in %d files", summary, len(files)), err
+}
+
+// parseLine returns the number of a line and whether it is in capitals.
+func parseLine(line string) (n int, capitals, ok bool) {
+	capitals = strings.HasPrefix(line, `{"SEQ":"`)
+	if !capitals && !strings.HasPrefix(line, `{"seq":"`) || len(line) < 16 {
+		return 0, false, false
 	}
-	return text, nil
+	n, err := strconv.Atoi(line[8:16])
+	return n, capitals, err == nil && n >= 0
 }

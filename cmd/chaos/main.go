@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -40,12 +41,12 @@ func (s scale) poisoned() scale {
 }
 
 // companions leads to the places that a run without errors never passes.
-func companions() map[string]func(int) string {
-	return map[string]func(int) string{
-		// Output is discarded when an epoch is given up after some of it was prepared: the last
-		// writer to prepare fails. Each task has two writers.
-		"bucketing/before-discard": func(parallelism int) string {
-			return fmt.Sprintf("bucketing/after-prepare=error@%d", 2*parallelism)
+func companions() map[string]func(int, *rand.Rand) string {
+	return map[string]func(int, *rand.Rand) string{
+		// Output is discarded when an epoch is given up after some of it was prepared: a writer
+		// fails that is not the first to prepare. Each task has two writers.
+		"bucketing/before-discard": func(parallelism int, rng *rand.Rand) string {
+			return fmt.Sprintf("bucketing/after-prepare=error@%d", 2+rng.IntN(2*parallelism))
 		},
 	}
 }

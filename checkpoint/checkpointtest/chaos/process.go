@@ -56,7 +56,19 @@ func (p *process) kill() bool {
 }
 
 func (p *process) freeze() { _ = p.cmd.Process.Signal(syscall.SIGSTOP) }
-func (p *process) thaw()   { _ = p.cmd.Process.Signal(syscall.SIGCONT) }
+
+// wakeUntilExit wakes the process until it ends, d at most. Once is not enough: (1) it is frozen
+// from outside on its way to a failpoint, (2) it is woken, (3) it freezes itself there.
+func (p *process) wakeUntilExit(d time.Duration) bool {
+	const pause = 50 * time.Millisecond
+	for range d / pause {
+		_ = p.cmd.Process.Signal(syscall.SIGCONT) // it may have ended by itself
+		if p.exitedWithin(pause) {
+			return true
+		}
+	}
+	return false
+}
 
 // exitCode returns the exit code of a process that ended, or -1 when a signal ended it.
 func (p *process) exitCode() int { return p.cmd.ProcessState.ExitCode() }

@@ -42,7 +42,7 @@ type Config struct {
 	Each       int      // times to die at each of them
 	// Companions arm a second place for those that only a failure leads to, given the
 	// parallelism: the failure itself, as an error of that place.
-	Companions map[string]func(parallelism int) string
+	Companions map[string]func(parallelism int, rng *rand.Rand) string
 	Zombies    int // freeze, take over, wake
 	// LifeMin and LifeMax bound how long a process lives before it is killed.
 	LifeMin, LifeMax time.Duration
@@ -159,7 +159,7 @@ func (r *Runner) dieAt(ctx context.Context, name string, nth int) error {
 		places := fmt.Sprintf("%s=kill@%d", name, nth)
 		companion := r.cfg.Companions[name]
 		if companion != nil {
-			places = name + "=kill," + companion(parallelism)
+			places = name + "=kill," + companion(parallelism, r.rng)
 		}
 		// At full pace every task has something to prepare.
 		p, err := r.startWith(ctx, r.cfg.Ends.Start, parallelism, companion == nil, places)
@@ -225,8 +225,7 @@ func (r *Runner) zombie(ctx context.Context) (int, error) {
 	if heir.exitedWithin(r.cfg.LifeMax) {
 		return 0, fmt.Errorf("the process that took over ended: %s", heir.describe())
 	}
-	zombie.thaw()
-	if !zombie.exitedWithin(fencedMax) {
+	if !zombie.wakeUntilExit(fencedMax) {
 		return 0, fmt.Errorf("still running %s after it woke: %s", fencedMax, zombie.describe())
 	}
 	if code := zombie.exitCode(); code == exitFenced || code == exitOutside {
