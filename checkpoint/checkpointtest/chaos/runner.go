@@ -182,7 +182,7 @@ func (r *Runner) dieAt(ctx context.Context, name string, nth int) error {
 }
 
 // zombieTries is how often a process may be frozen before it has claimed: it then finds the job
-// held when it wakes, and refuses, which is right but no zombie.
+// held when it wakes, and refuses, which is right but no zombie. Each try lives longer.
 const zombieTries = 10
 
 // freeze makes zombies: a process is stopped, another takes the job over, the first wakes. It has
@@ -190,7 +190,7 @@ const zombieTries = 10
 func (r *Runner) freeze(ctx context.Context) error {
 	for i := range r.cfg.Zombies {
 		for try := 1; ; try++ {
-			code, err := r.zombie(ctx)
+			code, err := r.zombie(ctx, time.Duration(try)*r.life())
 			if err != nil {
 				return fmt.Errorf("zombie %d: %w", i+1, err)
 			}
@@ -206,14 +206,14 @@ func (r *Runner) freeze(ctx context.Context) error {
 	return nil
 }
 
-// zombie makes one and returns its exit code: fenced, or refused because it had not claimed yet.
-func (r *Runner) zombie(ctx context.Context) (int, error) {
+// zombie makes one of a process that has lived for a while and returns its exit code: fenced, or refused because it had not claimed yet.
+func (r *Runner) zombie(ctx context.Context, life time.Duration) (int, error) {
 	zombie, err := r.start(ctx, r.cfg.Ends.Start, true, r.freezeAt())
 	if err != nil {
 		return 0, err
 	}
 	defer r.kill(zombie)
-	if zombie.exitedWithin(r.life()) {
+	if zombie.exitedWithin(life) {
 		return 0, fmt.Errorf("ended before it was frozen: %s", zombie.describe())
 	}
 	zombie.freeze()
