@@ -68,6 +68,10 @@ func RunFileSystem(t *testing.T, h FileSystemHarness) {
 		{"List is in path order", (*fileSystemSuite).list},
 		{"missing paths are ErrNotFound", (*fileSystemSuite).missing},
 		{"cancelled context stops work", (*fileSystemSuite).cancelled},
+		{"live file grows before its readers", (*fileSystemSuite).liveGrows},
+		{"live file is shown under a free name", (*fileSystemSuite).liveExclusive},
+		{"live file replaces another", (*fileSystemSuite).liveReplaces},
+		{"live file begins with a copy", (*fileSystemSuite).liveCopy},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -22,5 +22,22 @@
 //	S6  Nothing is read twice because it was forgotten: what leaves the seen-set raises its floor
 //	    or was away for longer than the look-back.
 //
-// Below: connectors, connectors/filesystem, connectors/format. Above: cmd, which names it.
+// The sink owns which file a task writes and how far it is decided. Readers see records as they
+// come; a restart takes back what no epoch decided. It never appends to a file of an earlier claim
+// and never removes what it did not write, unless write_mode says so.
+//
+// Invariants of the sink:
+//
+//	W1  A file has a live name that carries its claim, and a target that readers know. The live
+//	    name is new with every claim, so an older owner's descriptor leads to a file that nobody
+//	    reads any more.
+//	W2  Every manifest carries the length of every file of the sink, also of files that no task
+//	    writes now: the newest manifest is all that a new owner is told.
+//	W3  A restart copies the decided length to a new live file and shows that under the target.
+//	    Fewer bytes than decided are ErrLost.
+//	W4  Output that no epoch decided is withdrawn by the next claim. That it is ours is told by a
+//	    live name of the same file, which goes last.
+//
+// Below: connectors, connectors/filesystem, connectors/format, checkpoint. Above: cmd, which names
+// it.
 package file

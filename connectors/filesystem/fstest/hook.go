@@ -16,7 +16,6 @@ type Kind string
 // Kinds of disk calls.
 const (
 	Create  Kind = "create"
-	Append  Kind = "append"
 	Write   Kind = "write"
 	Sync    Kind = "sync"
 	Close   Kind = "close"

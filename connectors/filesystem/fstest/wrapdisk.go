@@ -24,14 +24,6 @@ func (d *hookedDisk) Create(p string) (f local.File, err error) {
 	return d.file(p, f, err)
 }
 
-func (d *hookedDisk) Append(p string) (f local.File, err error) {
-	err = d.hooks.run(Op{Kind: Append, Path: p}, func() (err error) {
-		f, err = d.disk.Append(p)
-		return err
-	})
-	return d.file(p, f, err)
-}
-
 func (d *hookedDisk) file(p string, f local.File, err error) (local.File, error) {
 	if err != nil {
 		return nil, err

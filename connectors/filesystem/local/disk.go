@@ -15,8 +15,6 @@ import (
 type Disk interface {
 	// Create makes a new file for writing. A taken name is fs.ErrExist.
 	Create(path string) (File, error)
-	// Append opens an existing file for writing at its end.
-	Append(path string) (File, error)
 	// Open opens a file for reading.
 	Open(path string) (io.ReadSeekCloser, error)
 	// Stat describes what path leads to, through symbolic links.
@@ -72,10 +70,6 @@ func PrivateOS() Disk { return osDisk{fileMode: 0o600, folderMode: 0o700} }
 
 func (d osDisk) Create(path string) (File, error) {
 	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, d.fileMode)
-}
-
-func (osDisk) Append(path string) (File, error) {
-	return os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
 }
 
 func (osDisk) Open(path string) (io.ReadSeekCloser, error) { return os.Open(path) }

@@ -11,12 +11,15 @@
 //	Publish        mkdir -p target's folder; link, fsync folder, unlink the pending name
 //	Discard        unlink the pending name
 //
+// A live file is created under a name of its own, like a pending one, and Show gives it the name
+// that readers know: by link, or by link to a passing name and rename where it replaces another.
+//
 // Invariants:
 //
 //	L1  A name is durable before anything that relies on it is: a folder's own entry is synced
 //	    in its parent, up to the root, before the first file in it counts as durable.
 //	L2  Publication is link(2), which fails on an existing name on every system; rename(2) is
-//	    used only by WriteFile, which replaces on purpose.
+//	    used only by WriteFile and Show, which replace on purpose.
 //	L3  The pending name goes only after the target's folder is synced, so at any crash one of
 //	    the two names leads to the bytes.
 //	L4  Temporary files begin with a dot and end in ".tmp". A crash may leave one behind; nothing
@@ -25,5 +28,6 @@
 // Every system call goes through Disk, so that tests cut the power between any two of them
 // (connectors/filesystem/fstest).
 //
-// Below: connectors/filesystem, checkpoint/failpoint. Above: cmd, which chooses it for plain paths and file: URLs.
+// Below: connectors/filesystem, checkpoint/failpoint. Above: cmd, which chooses it for plain paths
+// and file: URLs.
 package local

@@ -193,7 +193,7 @@ func (d fullDisk) Create(path string) (File, error) {
 	if err := f.Close(); err != nil {
 		return nil, err
 	}
-	return d.Append("/dev/full")
+	return os.OpenFile("/dev/full", os.O_WRONLY, 0)
 }
 
 func TestPrivateDiskHidesFromOthers(t *testing.T) {

@@ -1,0 +1,532 @@
+package file
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/wasmflow/wasmflow/checkpoint"
+	"github.com/wasmflow/wasmflow/connectors"
+	"github.com/wasmflow/wasmflow/connectors/filesystem"
+	"github.com/wasmflow/wasmflow/connectors/filesystem/fstest"
+	"github.com/wasmflow/wasmflow/connectors/filesystem/local"
+)
+
+const (
+	sinkRoot = "/data/out"
+	sinkName = "out"
+	sinkJob  = "5eed"
+)
+
+var errSinkTest = errors.New("as the test wants")
+
+// sinkRun drives the sink as an engine would, on a disk in memory.
+type sinkRun struct {
+	t      *testing.T
+	ctx    context.Context
+	disk   *fstest.Disk
+	hooks  []fstest.Hook
+	config *SinkConfig
+
+	claim   uint64
+	epoch   checkpoint.Epoch
+	applied checkpoint.Epoch
+	decided map[checkpoint.Epoch][]checkpoint.Committable
+	named   []checkpoint.Epoch // retained epochs; nil is all
+
+	sink      *Sink
+	committer checkpoint.Committer
+	writers   []*sinkWriter
+	faults    []string
+}
+
+func newSinkRun(t *testing.T, change ...func(*SinkConfig)) *sinkRun {
+	t.Helper()
+	r := &sinkRun{
+		t: t, ctx: t.Context(), disk: fstest.NewDisk(), config: NewSinkConfig(),
+		decided: map[checkpoint.Epoch][]checkpoint.Committable{},
+	}
+	r.config.Path = sinkRoot
+	for _, f := range change {
+		f(r.config)
+	}
+	var p connectors.Problems
+	r.config.Validate(&p)
+	require.Empty(t, p.List)
+	return r
+}
+
+func replacing(c *SinkConfig) { c.WriteMode = overwrite }
+
+func (r *sinkRun) fs() *local.FileSystem {
+	return local.New(local.Options{Disk: fstest.WrapDisk(r.disk, r.hooks...), Nonce: "test"})
+}
+
+// put makes a file of somebody else's.
+func (r *sinkRun) put(p, content string) {
+	r.t.Helper()
+	fs := local.New(local.Options{Disk: r.disk})
+	require.NoError(r.t, fs.WriteFile(r.ctx, p, []byte(content)))
+}
+
+func (r *sinkRun) env(tasks int) connectors.Env {
+	return connectors.Env{
+		Job: "test", JobID: sinkJob, Name: sinkName, Parallelism: tasks, Now: time.Now,
+		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		FileSystems: func(_ context.Context, url string) (filesystem.FileSystem, string, error) {
+			p, err := local.Path(url)
+			return r.fs(), p, err
+		},
+	}
+}
+
+func (r *sinkRun) start(tasks int) *sinkRun {
+	r.t.Helper()
+	require.NoError(r.t, r.tryStart(tasks))
+	return r
+}
+
+func (r *sinkRun) tryStart(tasks int) error {
+	r.claim++
+	opened, err := r.config.Open(r.ctx, r.env(tasks))
+	if err != nil {
+		return err
+	}
+	r.sink = opened.(*Sink)
+	owner := checkpoint.Owner{Number: r.claim, Nonce: fmt.Sprintf("%08x", r.claim)}
+	r.committer, err = r.sink.OpenCommitter(r.ctx, connectors.CommitterContext{Owner: owner})
+	if err != nil {
+		return err
+	}
+	if err := r.committer.Recover(r.ctx, r.decided[r.epoch], r.retained()); err != nil {
+		return err
+	}
+	r.applied = r.epoch
+	r.writers = nil
+	for task := range tasks {
+		w, err := r.sink.OpenWriter(r.ctx, connectors.WriterContext{
+			Task: task, Owner: owner, Faults: r.fault,
+		})
+		if err != nil {
+			return err
+		}
+		r.writers = append(r.writers, w.(*sinkWriter))
+	}
+	return nil
+}
+
+func (r *sinkRun) retained() checkpoint.Retained {
+	keep := checkpoint.Retained{Claim: r.claim, Applied: r.applied}
+	for e := range r.decided {
+		if r.named == nil || slices.Contains(r.named, e) {
+			keep.Named = append(keep.Named, r.decided[e]...)
+		}
+	}
+	return keep
+}
+
+func (r *sinkRun) fault(rec *connectors.Record, f connectors.Fault) error {
+	r.faults = append(r.faults, fmt.Sprintf("%s: %s: %s", rec.Value, f.Function, f.Text))
+	return nil
+}
+
+func (r *sinkRun) write(task int, values ...string) *sinkRun {
+	r.t.Helper()
+	var b connectors.Batch
+	for _, v := range values {
+		b.Append().Value = []byte(v)
+	}
+	require.NoError(r.t, r.writers[task].Write(r.ctx, &b))
+	return r
+}
+
+func (r *sinkRun) flush() *sinkRun {
+	r.t.Helper()
+	for _, w := range r.writers {
+		require.NoError(r.t, w.OnTime(r.ctx, time.Now()))
+	}
+	return r
+}
+
+// decide prepares and decides an epoch.
+func (r *sinkRun) decide() *sinkRun {
+	r.t.Helper()
+	e := r.epoch + 1
+	var all []checkpoint.Committable
+	for _, w := range r.writers {
+		require.NoError(r.t, w.Flush(r.ctx))
+		cs, err := w.Prepare(r.ctx, e)
+		require.NoError(r.t, err)
+		all = append(all, cs...)
+	}
+	r.epoch, r.decided[e] = e, all
+	return r
+}
+
+func (r *sinkRun) commit() *sinkRun {
+	r.t.Helper()
+	require.NoError(r.t, r.committer.Commit(r.ctx, r.decided[r.epoch]))
+	r.applied = r.epoch
+	return r
+}
+
+func (r *sinkRun) close() *sinkRun {
+	r.t.Helper()
+	for _, w := range r.writers {
+		require.NoError(r.t, w.Close())
+		require.NoError(r.t, w.Close())
+	}
+	require.NoError(r.t, r.committer.Close())
+	require.NoError(r.t, r.sink.Close())
+	return r
+}
+
+// files returns what a reader sees in the folder of the path.
+func (r *sinkRun) files() map[string]string {
+	r.t.Helper()
+	files := map[string]string{}
+	fs := local.New(local.Options{Disk: r.disk})
+	for info, err := range fs.List(r.ctx, path.Dir(sinkRoot), true) {
+		if errors.Is(err, filesystem.ErrNotFound) {
+			break
+		}
+		require.NoError(r.t, err)
+		name := strings.TrimPrefix(info.Path, path.Dir(sinkRoot)+"/")
+		if info.Dir || strings.HasPrefix(name, filesystem.StagingFolder) {
+			continue
+		}
+		data, err := fs.ReadFile(r.ctx, info.Path, 1<<30)
+		require.NoError(r.t, err)
+		files[name] = string(data)
+	}
+	return files
+}
+
+// staged returns the live names.
+func (r *sinkRun) staged() []string {
+	r.t.Helper()
+	var names []string
+	fs := local.New(local.Options{Disk: r.disk})
+	for info, err := range fs.List(r.ctx, filesystem.Staging(path.Dir(sinkRoot), sinkJob), false) {
+		require.NoError(r.t, err)
+		names = append(names, path.Base(info.Path))
+	}
+	return names
+}
+
+type contents = map[string]string
+
+func TestSinkWithOneTaskWritesAFile(t *testing.T) {
+	r := newSinkRun(t).start(1)
+	require.Equal(t, contents{"out": ""}, r.files())
+	r.write(0, "a", "b").flush()
+	require.Equal(t, contents{"out": "a\nb\n"}, r.files(), "readers see records before their epoch")
+	r.decide().commit().write(0, "c").decide().commit().close()
+	require.Equal(t, contents{"out": "a\nb\nc\n"}, r.files())
+	require.Empty(t, r.staged(), "what is committed whole has one name")
+}
+
+func TestSinkWithSeveralTasksWritesAFolder(t *testing.T) {
+	r := newSinkRun(t).start(3)
+	r.write(0, "a").write(2, "c").decide().commit().close()
+	require.Equal(t, contents{"out/1": "a\n", "out/2": "", "out/3": "c\n"}, r.files())
+}
+
+func TestSinkGoesBackToTheDecidedLength(t *testing.T) {
+	r := newSinkRun(t).start(2)
+	r.write(0, "a").write(1, "b").decide()
+	r.write(0, "undecided").write(1, "undecided").flush()
+	r.start(2) // crashed
+	require.Equal(t, contents{"out/1": "a\n", "out/2": "b\n"}, r.files())
+	r.write(0, "c").decide().commit().close()
+	require.Equal(t, contents{"out/1": "a\nc\n", "out/2": "b\n"}, r.files())
+	r.start(2).close()
+	require.Equal(t, contents{"out/1": "a\nc\n", "out/2": "b\n"}, r.files())
+}
+
+func TestSinkTakesBackWhatWasNeverDecided(t *testing.T) {
+	for _, tasks := range []int{1, 2} {
+		r := newSinkRun(t).start(tasks)
+		r.write(0, "undecided").flush()
+		r.start(tasks) // crashed before its first epoch: no-overwrite must not meet its own file
+		r.write(0, "a").decide().commit().close()
+		for name, content := range r.files() {
+			require.NotContains(t, content, "undecided", name)
+		}
+	}
+}
+
+func TestSinkRefusesWhatStandsThere(t *testing.T) {
+	tests := []struct {
+		name, path string
+		tasks      int
+	}{
+		{"file for file", "/data/out", 1},
+		{"file for folder", "/data/out", 2},
+		{"numbered file in folder", "/data/out/2", 2},
+		{"numbered file of a larger run", "/data/out/7", 2},
+		{"folder for file", "/data/out/x", 1},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newSinkRun(t)
+			r.put(tt.path, "precious")
+			err := r.tryStart(tt.tasks)
+			require.ErrorIs(t, err, ErrTaken)
+			require.Equal(t, connectors.Fatal, connectors.Classify(err))
+			require.Equal(t, contents{strings.TrimPrefix(tt.path, "/data/"): "precious"}, r.files())
+		})
+	}
+	r := newSinkRun(t)
+	r.put("/data/out/notes.txt", "precious")
+	r.start(2).write(0, "a").decide().commit().close()
+	require.Equal(t, contents{"out/notes.txt": "precious", "out/1": "a\n", "out/2": ""}, r.files())
+}
+
+func TestSinkOverwrites(t *testing.T) {
+	tests := []struct {
+		name, path string
+		tasks      int
+		want       contents
+	}{
+		{"file for file", "/data/out", 1, contents{"out": "a\n"}},
+		{"file for folder", "/data/out", 2, contents{"out/1": "a\n", "out/2": ""}},
+		{"numbered file", "/data/out/2", 2, contents{"out/1": "a\n", "out/2": ""}},
+		{"numbered file of a larger run", "/data/out/7", 2, contents{"out/1": "a\n", "out/2": ""}},
+		{"other file in folder", "/data/out/x", 2, contents{"out/1": "a\n", "out/2": "", "out/x": "old"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newSinkRun(t, replacing)
+			r.put(tt.path, "old")
+			r.start(tt.tasks).write(0, "a").decide().commit().close()
+			require.Equal(t, tt.want, r.files())
+			// A restart goes on; it does not overwrite.
+			r.start(tt.tasks).close()
+			require.Equal(t, tt.want, r.files())
+		})
+	}
+	r := newSinkRun(t, replacing)
+	r.put("/data/out/x", "precious")
+	require.ErrorContains(t, r.tryStart(1), "a folder, and with one task it is a file")
+}
+
+func TestSinkWithOtherNumbersOfTasks(t *testing.T) {
+	r := newSinkRun(t).start(3)
+	r.write(0, "a").write(1, "b").write(2, "c").decide()
+	r.write(2, "undecided").flush()
+	r.start(1) // the folder stays one; files 2 and 3 rest
+	r.write(0, "d").decide().commit().decide().commit()
+	require.Equal(t, contents{"out/1": "a\nd\n", "out/2": "b\n", "out/3": "c\n"}, r.files())
+	r.named = []checkpoint.Epoch{r.epoch}
+	r.close().start(4)
+	r.write(2, "e").write(3, "f").decide().commit().close()
+	require.Equal(t,
+		contents{"out/1": "a\nd\n", "out/2": "b\n", "out/3": "c\ne\n", "out/4": "f\n"}, r.files())
+}
+
+func TestSinkRefusesToTurnAFileIntoAFolder(t *testing.T) {
+	r := newSinkRun(t).start(1)
+	r.write(0, "a").decide().commit().close()
+	require.ErrorContains(t, r.tryStart(2), "a file that one task wrote, and with 2 tasks it would be")
+	require.Equal(t, contents{"out": "a\n"}, r.files())
+}
+
+// TestSinkOlderOwnerWritesToNobody: an owner that sleeps through a takeover wakes and writes on.
+func TestSinkOlderOwnerWritesToNobody(t *testing.T) {
+	r := newSinkRun(t).start(1)
+	r.write(0, "a").decide().commit()
+	zombie := r.writers[0]
+	r.start(1).write(0, "b").flush()
+
+	var b connectors.Batch
+	b.Append().Value = []byte("from the grave")
+	require.NoError(t, zombie.Write(t.Context(), &b))
+	require.NoError(t, zombie.Flush(t.Context()))
+	require.Equal(t, contents{"out": "a\nb\n"}, r.files())
+	_, err := zombie.Prepare(t.Context(), 2)
+	require.Error(t, err, "the zombie must see that it is no more")
+	r.write(0, "c").decide().commit().close()
+	require.NoError(t, zombie.sink.Close())
+	require.Equal(t, contents{"out": "a\nb\nc\n"}, r.files())
+}
+
+// TestSinkHealsAReplacedTarget: whatever takes the target's name, the live name still leads to what
+// is decided, and the next claim shows it again.
+func TestSinkHealsAReplacedTarget(t *testing.T) {
+	r := newSinkRun(t).start(1)
+	r.write(0, "a").decide().commit()
+	r.put(sinkRoot, "replaced\n")
+	r.write(0, "b")
+	_, err := r.writers[0].Prepare(t.Context(), 2)
+	require.ErrorContains(t, err, "/data/out was replaced while the job wrote it")
+	require.NoError(t, r.writers[0].Close())
+	require.NoError(t, r.sink.Close())
+	require.Len(t, r.staged(), 1)
+	r.start(1).write(0, "b").decide().commit().close()
+	require.Equal(t, contents{"out": "a\nb\n"}, r.files())
+	require.Empty(t, r.staged())
+}
+
+func TestSinkMissesDecidedOutput(t *testing.T) {
+	r := newSinkRun(t).start(1)
+	r.write(0, "a", "b").decide().commit().close()
+	r.put(sinkRoot, "a\n") // somebody cut it
+	r.applied = 0
+	err := r.tryStart(1)
+	require.ErrorIs(t, err, checkpoint.ErrLost)
+	require.ErrorContains(t, err, "recovering /data/out to 4 bytes of epoch 1")
+	r.applied = r.epoch
+	require.ErrorIs(t, r.tryStart(1), checkpoint.ErrLost, "a file that is cut is no removed one")
+
+	require.NoError(t, r.fs().Remove(t.Context(), sinkRoot))
+	r.applied = 0
+	require.ErrorIs(t, r.tryStart(1), checkpoint.ErrLost)
+	r.applied = r.epoch // committed, then taken away by its reader
+	r.start(1).write(0, "c").decide().commit().close()
+	require.Equal(t, contents{"out": "c\n"}, r.files())
+}
+
+// TestSinkGoesBackToARetainedEpoch: a person restarts from an epoch before the newest one.
+func TestSinkGoesBackToARetainedEpoch(t *testing.T) {
+	r := newSinkRun(t).start(1)
+	r.write(0, "a").decide().commit().write(0, "b").decide().commit().write(0, "c").decide().commit()
+	r.epoch = 1
+	r.start(1)
+	require.Equal(t, contents{"out": "a\n"}, r.files())
+	require.Len(t, r.staged(), 2, "epoch 3 is retained, and only the older file has all of it")
+	r.epoch = 3
+	r.start(1).close()
+	require.Equal(t, contents{"out": "a\nb\nc\n"}, r.files())
+}
+
+func TestSinkPathChanged(t *testing.T) {
+	r := newSinkRun(t).start(1)
+	r.write(0, "a").decide().write(0, "undecided").flush()
+	r.config.Path = "/data/elsewhere"
+	r.start(1).write(0, "b").decide().commit().close()
+	require.Equal(t, contents{"out": "a\n", "elsewhere": "b\n"}, r.files())
+	require.Len(t, r.staged(), 1, "a retained epoch names it")
+	r.named = []checkpoint.Epoch{r.epoch}
+	r.start(1).close()
+	require.Equal(t, contents{"out": "a\n", "elsewhere": "b\n"}, r.files())
+	require.Empty(t, r.staged())
+}
+
+func TestSinkRecoverAgainChangesNothing(t *testing.T) {
+	r := newSinkRun(t).start(2)
+	r.write(0, "a").decide().write(0, "undecided").flush()
+	r.claim++
+	opened, err := r.config.Open(t.Context(), r.env(2))
+	require.NoError(t, err)
+	r.sink = opened.(*Sink)
+	owner := checkpoint.Owner{Number: r.claim, Nonce: "00000002"}
+	c, err := r.sink.OpenCommitter(t.Context(), connectors.CommitterContext{Owner: owner})
+	require.NoError(t, err)
+	for range 3 {
+		require.NoError(t, c.Recover(t.Context(), r.decided[1], r.retained()))
+		require.Equal(t, contents{"out/1": "a\n", "out/2": ""}, r.files())
+		require.Len(t, r.staged(), 2)
+	}
+	require.NoError(t, c.Abort(t.Context(), r.decided[1]))
+	require.NoError(t, r.sink.Close())
+}
+
+func TestSinkFaults(t *testing.T) {
+	r := newSinkRun(t).start(1)
+	var b connectors.Batch
+	b.Append().Value = []byte("a")
+	b.Append()
+	b.Append().Value = []byte("b")
+	require.NoError(t, r.writers[0].Write(t.Context(), &b))
+	r.decide().commit().close()
+	require.Equal(t, contents{"out": "a\nb\n"}, r.files())
+	require.Equal(t, []string{
+		": file: the value is null, which a line of text cannot hold",
+	}, r.faults)
+}
+
+func TestSinkErrorsStay(t *testing.T) {
+	r := newSinkRun(t)
+	r.hooks = []fstest.Hook{fstest.FailWhen(func(op fstest.Op) bool {
+		return op.Kind == fstest.Write
+	}, errSinkTest)}
+	r.start(1).write(0, "a")
+	require.ErrorIs(t, r.writers[0].Flush(t.Context()), errSinkTest)
+	_, err := r.writers[0].Prepare(t.Context(), 1)
+	require.ErrorIs(t, err, errSinkTest)
+	require.ErrorIs(t, r.writers[0].Write(t.Context(), &connectors.Batch{}), errSinkTest)
+}
+
+func TestSinkNeedsAClaim(t *testing.T) {
+	c := NewSinkConfig()
+	c.Path = sinkRoot
+	r := newSinkRun(t)
+	s, err := c.Open(t.Context(), r.env(1))
+	require.NoError(t, err)
+	_, err = s.OpenWriter(t.Context(), connectors.WriterContext{})
+	require.ErrorIs(t, err, errNoClaim)
+	_, err = s.(*Sink).OpenCommitter(t.Context(), connectors.CommitterContext{})
+	require.ErrorIs(t, err, errNoClaim)
+	r.start(1)
+	_, err = r.sink.OpenWriter(t.Context(), connectors.WriterContext{})
+	require.ErrorContains(t, err, "task 0 has one already")
+}
+
+func TestSinkNeedsLiveFiles(t *testing.T) {
+	c := NewSinkConfig()
+	c.Path = "s3://bucket/out"
+	env := connectors.Env{
+		FileSystems: func(context.Context, string) (filesystem.FileSystem, string, error) {
+			return objectStore{}, "/out", nil
+		},
+	}
+	require.ErrorContains(t, c.CheckConnect(t.Context(), env),
+		`a file system of scheme "s3" cannot grow a file that readers see`)
+}
+
+// objectStore has no live files.
+type objectStore struct{ filesystem.FileSystem }
+
+func (objectStore) Scheme() string { return "s3" }
+
+func TestSinkConfigValidate(t *testing.T) {
+	c := NewSinkConfig()
+	c.WriteMode, c.Format, c.Nulls = "append", "xml", "zero"
+	var p connectors.Problems
+	c.Validate(&p)
+	var keys []string
+	for _, x := range p.List {
+		keys = append(keys, x.Key)
+	}
+	require.Equal(t, []string{"path", "write_mode", "format", "nulls"}, keys)
+	require.Equal(t, connectors.ExactlyOnce, c.Guarantee())
+	require.Equal(t, "file", Spec().Name)
+}
+
+// TestUpstreamCsvOutputFormat runs Flink's tests of null fields.
+func TestUpstreamCsvOutputFormat(t *testing.T) {
+	rows := []string{`["One",null,8]`}
+	t.Run("CsvOutputFormatTest/testNullAllow", func(t *testing.T) {
+		r := newSinkRun(t, func(c *SinkConfig) { c.Format, c.Nulls = "csv", "empty" }).start(1)
+		r.write(0, rows...).decide().commit().close()
+		require.Equal(t, contents{"out": "One,,8\n"}, r.files())
+		require.Empty(t, r.faults)
+	})
+	t.Run("CsvOutputFormatTest/testNullDisallowOnDefault", func(t *testing.T) {
+		r := newSinkRun(t, func(c *SinkConfig) { c.Format = "csv" }).start(1)
+		r.write(0, append(rows, `["Two","x",9]`)...).decide().commit().close()
+		require.Equal(t, contents{"out": "Two,x,9\n"}, r.files())
+		require.Len(t, r.faults, 1)
+		require.Contains(t, r.faults[0], "field 1: it is null")
+	})
+}
