@@ -96,79 +96,100 @@ func DecodeDescription(data []byte) (*Description, error) {
 	return d, nil
 }
 
-// Validate checks what holds for every host of this major. It joins all problems.
-func (d *Description) Validate() error {
-	var errs []error
-	bad := func(format string, args ...any) {
-		errs = append(errs, fmt.Errorf("description: "+format, args...))
-	}
-	if err := checkName(d.Name); err != nil {
-		bad("name: %w", err)
-	}
-	if len(d.Version) > NameBytesMax || strings.ContainsFunc(d.Version, isControl) {
-		bad("version: %q is not printable text of at most %d bytes", clip(d.Version), NameBytesMax)
-	}
-	if len(d.Functions) == 0 {
-		bad("functions: none; register at least one")
-	}
-	if len(d.Functions) > FunctionsMax {
-		bad("functions: %d are above %d", len(d.Functions), FunctionsMax)
-	}
-	if s := bytes.TrimSpace(d.ConfigSchema); len(s) > 0 && s[0] != '{' && string(s) != "null" {
-		bad("config_schema: not a JSON object")
-	}
-	seen := make(map[string]bool, len(d.Functions))
-	for i, f := range d.Functions {
-		if seen[f.Name] {
-			bad("functions[%d]: a second function named %q", i, clip(f.Name))
-		}
-		seen[f.Name] = true
-		for _, err := range f.problems() {
-			bad("functions[%d]%w", i, err)
-		}
-	}
-	capabilities := Capabilities()
-	for i, name := range d.Capabilities {
-		if !slices.Contains(capabilities, Capability(name)) {
-			bad("capabilities[%d]: %q is not specified in ABI %d.%d (specified: %s)",
-				i, clip(name), Major, Minor, list(capabilities))
-		}
-	}
-	return errors.Join(errs...)
+// problems collects what is wrong with a description. A description may hold a million faults, its
+// reader is a person.
+type problems struct {
+	list []error
+	more int
 }
 
-// problems returns what is wrong with the function; each message begins with the field.
-func (f Function) problems() []error {
-	var errs []error
+func (p *problems) add(format string, args ...any) {
+	if len(p.list) == problemsMax {
+		p.more++
+		return
+	}
+	p.list = append(p.list, fmt.Errorf("description: "+format, args...))
+}
+
+func (p *problems) err() error {
+	if p.more > 0 {
+		return errors.Join(append(p.list, fmt.Errorf("description: and %d more", p.more))...)
+	}
+	return errors.Join(p.list...)
+}
+
+// bounded returns the beginning of a list that is too long, once that was reported: no walk over
+// what a guest says is longer than the bound.
+func bounded[T any](p *problems, where string, list []T, limit int) []T {
+	if len(list) <= limit {
+		return list
+	}
+	p.add("%s: %d are above %d", where, len(list), limit)
+	return list[:limit]
+}
+
+// Validate checks what holds for every host of this major. It joins all problems, up to
+// problemsMax.
+func (d *Description) Validate() error {
+	p := &problems{}
+	if err := checkName(d.Name); err != nil {
+		p.add("name: %w", err)
+	}
+	if len(d.Version) > NameBytesMax || strings.ContainsFunc(d.Version, isControl) {
+		p.add("version: %q is not printable text of at most %d bytes", clip(d.Version), NameBytesMax)
+	}
+	if len(d.Functions) == 0 {
+		p.add("functions: none; register at least one")
+	}
+	if s := bytes.TrimSpace(d.ConfigSchema); len(s) > 0 && s[0] != '{' && string(s) != "null" {
+		p.add("config_schema: not a JSON object")
+	}
+	functions := bounded(p, "functions", d.Functions, FunctionsMax)
+	seen := make(map[string]bool, len(functions))
+	for i, f := range functions {
+		if seen[f.Name] {
+			p.add("functions[%d]: a second function named %q", i, clip(f.Name))
+		}
+		seen[f.Name] = true
+		f.check(p, fmt.Sprintf("functions[%d]", i))
+	}
+	specified := Capabilities()
+	for i, name := range bounded(p, "capabilities", d.Capabilities, capabilitiesMax) {
+		if !slices.Contains(specified, Capability(name)) {
+			p.add("capabilities[%d]: %q is not specified in ABI %d.%d (specified: %s)",
+				i, clip(name), Major, Minor, list(specified))
+		}
+	}
+	return p.err()
+}
+
+// check adds what is wrong with the function; where names it.
+func (f Function) check(p *problems, where string) {
 	if err := checkName(f.Name); err != nil {
-		errs = append(errs, fmt.Errorf(".name: %w", err))
+		p.add("%s.name: %w", where, err)
 	}
 	if !f.Role.Supported() && !slices.Contains(ReservedRoles(), f.Role) {
-		errs = append(errs, fmt.Errorf(".role: %q is not one of %s",
-			clip(string(f.Role)), list(Roles())))
+		p.add("%s.role: %q is not one of %s", where, clip(string(f.Role)), list(Roles()))
 	}
 	readable := ReadableColumns()
-	for _, name := range f.Columns {
+	for _, name := range bounded(p, where+".columns", f.Columns, ColumnsMax) {
 		known := func(c Column) bool { return c.String() == name }
 		if !slices.ContainsFunc(readable, known) {
-			errs = append(errs, fmt.Errorf(".columns: %q is not one of %s", clip(name), list(readable)))
+			p.add("%s.columns: %q is not one of %s", where, clip(name), list(readable))
 		}
 	}
 	if len(f.Outputs) > 0 && !f.Role.NamedOutputs() {
-		errs = append(errs, fmt.Errorf(".outputs: a %s has one output", clip(string(f.Role))))
+		p.add("%s.outputs: a %s has one output", where, clip(string(f.Role)))
 	}
-	if len(f.Outputs) > OutputsMax {
-		errs = append(errs, fmt.Errorf(".outputs: %d are above %d", len(f.Outputs), OutputsMax))
-	}
-	for i, name := range f.Outputs {
+	outputs := bounded(p, where+".outputs", f.Outputs, OutputsMax)
+	for i, name := range outputs {
 		if err := checkName(name); err != nil {
-			errs = append(errs, fmt.Errorf(".outputs[%d]: %w", i, err))
+			p.add("%s.outputs[%d]: %w", where, i, err)
 		}
-		if slices.Contains(f.Outputs[:i], name) {
-			errs = append(errs, fmt.Errorf(".outputs[%d]: a second output named %q", i, clip(name)))
+		if slices.Contains(outputs[:i], name) {
+			p.add("%s.outputs[%d]: a second output named %q", where, i, clip(name))
 		}
 	}
-	return errs
 }
 
 // Supported reports what the description asks for and this version of the host does not offer. Each

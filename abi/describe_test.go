@@ -1,6 +1,7 @@
 package abi
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -93,6 +94,36 @@ func TestDescriptionReportsAllProblems(t *testing.T) {
 	_, err := ParseDescription([]byte(`{"name":"","functions":[{"name":"1","role":"x"}]}`))
 	for _, want := range []string{"name: required", "functions[0].name", "functions[0].role"} {
 		require.ErrorContains(t, err, want)
+	}
+}
+
+// TestDescriptionFloods: a megabyte of faults is told in a screenful, and read without comparing each
+// item with all others.
+func TestDescriptionFloods(t *testing.T) {
+	function := func(f string) string { return `{"name":"p","functions":[` + f + `]}` }
+	flood := func(head, item, tail string) string {
+		return head + strings.Repeat(item+",", 100_000) + item + tail
+	}
+	outputs := make([]string, 100_000)
+	for i := range outputs {
+		outputs[i] = fmt.Sprintf(`"o%05d"`, i)
+	}
+	tests := []struct{ name, json, want string }{
+		{"functions", function(flood("", "{}", "")), "functions: 100001 are above 256"},
+		{"columns", function(`{"name":"f","role":"transform","columns":` + flood("[", `"x"`, "]") + "}"),
+			"functions[0].columns: 100001 are above 64"},
+		{"outputs", function(`{"name":"f","role":"transform","outputs":[` +
+			strings.Join(outputs, ",") + "]}"), "functions[0].outputs: 100000 are above 64"},
+		{"capabilities", `{"name":"p","functions":[{"name":"f","role":"transform"}],"capabilities":` +
+			flood("[", `"x"`, "]") + "}", "capabilities: 100001 are above 64"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := ParseDescription([]byte(tt.json))
+			require.ErrorContains(t, err, tt.want)
+			require.LessOrEqual(t, strings.Count(err.Error(), "\n"), problemsMax)
+			require.Less(t, len(err.Error()), 8<<10)
+		})
 	}
 }
 

@@ -48,7 +48,8 @@ func inPart(err error, part string) error {
 // CallError is an output whose status is not CallOK: the guest refused the call as a whole.
 type CallError struct {
 	Status CallStatus
-	Text   string
+	// Text is the guest's reason, without control characters and cut to what fits a message.
+	Text string
 }
 
 func (e *CallError) Error() string {

@@ -12,6 +12,10 @@ const (
 	// FunctionsMax bounds the functions of one module, OutputsMax the named outputs of one function.
 	FunctionsMax = 256
 	OutputsMax   = 64
+	// capabilitiesMax bounds the capabilities a description asks for: seven are specified.
+	capabilitiesMax = 64
+	// problemsMax bounds the problems of one description that are told: a screenful.
+	problemsMax = 20
 	// NameBytesMax bounds the name of a plugin, function or output: they become parts of metrics
 	// and file names.
 	NameBytesMax = 64

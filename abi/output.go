@@ -105,7 +105,7 @@ func (o *Output) callError(h []byte, status CallStatus) error {
 		return lie("output header", -1, "error text of %d bytes at %d ends beyond memory of %d bytes",
 			size, get32(h, OutputOffErrorPtr), len(o.mem))
 	}
-	return &CallError{Status: status, Text: string(text)}
+	return &CallError{Status: status, Text: printable(string(text))}
 }
 
 // checkProgress keeps a guest from being called for ever: each call consumes a record or, inside

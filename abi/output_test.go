@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -140,12 +141,17 @@ func TestOutputAnswers(t *testing.T) {
 }
 
 func TestOutputCallError(t *testing.T) {
-	mem, ptr := AppendOutput(nil, OutputCall{Status: CallBadFrame, ErrorText: "magic"})
-	var o Output
-	err := o.Decode(mem, ptr, Call{Role: RoleTransform, Count: 1}, DefaultLimits())
-	var refused *CallError
-	require.ErrorAs(t, err, &refused)
-	require.Equal(t, CallError{Status: CallBadFrame, Text: "magic"}, *refused)
+	long := strings.Repeat("x", ErrorTextBytesMax)
+	for text, want := range map[string]string{
+		"magic": "magic", "\x1b[2Jall is well\r": "?[2Jall is well?", long: long[:clipBytes] + "...",
+	} {
+		mem, ptr := AppendOutput(nil, OutputCall{Status: CallBadFrame, ErrorText: text})
+		var o Output
+		err := o.Decode(mem, ptr, Call{Role: RoleTransform, Count: 1}, DefaultLimits())
+		var refused *CallError
+		require.ErrorAs(t, err, &refused)
+		require.Equal(t, CallError{Status: CallBadFrame, Text: want}, *refused)
+	}
 }
 
 // TestOutputLies edits one number of a valid output at a time. Each lie must be refused by a
