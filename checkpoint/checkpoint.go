@@ -186,7 +186,8 @@ type Retained struct {
 	Claim uint64        // own claim number: only lower ones may be cleaned
 	Named []Committable // every committable and held part of every retained manifest
 	// Applied is the highest epoch known to be committed completely. A committable of that or
-	// an earlier epoch whose output is missing was published and removed by someone later.
+	// an earlier epoch whose output is missing was published and removed by someone later, and
+	// is not published again: a power failure may have brought its pending name back.
 	Applied Epoch
 	// Accepted are the final names whose loss a person has accepted: missing output of these
 	// is no error.

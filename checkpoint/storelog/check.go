@@ -197,9 +197,9 @@ func (c *checker) checkNames(ctx context.Context) {
 		_, mark := parseNumbered(appliedPrefix, name)
 		switch {
 		case info.Dir, record, mark, name == hintName, strings.HasPrefix(name, RunName):
-		case strings.HasPrefix(name, ".") && strings.HasSuffix(name, ".tmp"):
-			c.note(info.Path, "a process that crashed left it behind", "remove it when the job "+
-				"does not run")
+		case isLeftover(name):
+			c.note(info.Path, "a process that crashed left it behind", "a start removes it once it "+
+				"is an hour old")
 		default:
 			c.note(info.Path, "wasmflow does not know the file", "")
 		}

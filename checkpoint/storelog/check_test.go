@@ -124,8 +124,8 @@ func TestCheck(t *testing.T) {
 			want: []string{
 				"note: modules/" + hexSHA256([]byte("x")) +
 					"-1: no record names the module; the next epochs remove it",
-				"note: .epoch-000000000009.abc-1.tmp: a process that crashed left it behind; remove it " +
-					"when the job does not run",
+				"note: .epoch-000000000009.abc-1.tmp: a process that crashed left it behind; a start " +
+					"removes it once it is an hour old",
 				"note: notes.txt: wasmflow does not know the file",
 			},
 		},

@@ -256,7 +256,7 @@ func (l *Log) settle(ctx context.Context, m checkpoint.Manifest) error {
 		return fmt.Errorf("claiming job %q: %w", l.job, err)
 	}
 	_ = failpoint.Hit("storelog/claimed")
-	if err := l.retain(ctx); err != nil {
+	if err := errors.Join(l.retain(ctx), l.removeLeftovers(ctx)); err != nil {
 		// What is left over costs space only; the next epoch tries again.
 		l.opts.Logger.Warn("cleaning up the checkpoint store", "job", l.job, "error", err)
 	}

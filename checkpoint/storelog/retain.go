@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/wasmflow/wasmflow/checkpoint"
 	"github.com/wasmflow/wasmflow/checkpoint/failpoint"
@@ -84,6 +86,33 @@ func (l *Log) retainModules(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// leftoverAge is how old a temporary file must be before a claim removes it: any process that still
+// meant to give it its name has done so, died, or been fenced long ago. Removing one too early
+// costs its writer an error and nothing else.
+const leftoverAge = time.Hour
+
+// removeLeftovers removes what crashed processes left half-written: files that begin with a dot
+// and end in ".tmp", which no reader looks at.
+func (l *Log) removeLeftovers(ctx context.Context) error {
+	for info, err := range l.fs.List(ctx, l.dir, true) {
+		if err != nil {
+			return err
+		}
+		if info.Dir || !isLeftover(path.Base(info.Path)) ||
+			l.opts.Now().Sub(info.ModTime) < leftoverAge {
+			continue
+		}
+		if err := l.fs.Remove(ctx, info.Path); err != nil {
+			return fmt.Errorf("removing %s: %w", info.Path, err)
+		}
+	}
+	return nil
+}
+
+func isLeftover(name string) bool {
+	return strings.HasPrefix(name, ".") && strings.HasSuffix(name, ".tmp")
 }
 
 // StoreModule keeps the bytes of a module and returns their digest, for Module.SHA256. It must

@@ -3,6 +3,7 @@ package storelog
 import (
 	"path"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -291,4 +292,23 @@ func TestReadErrorsAreNotTakenForAnEmptyStore(t *testing.T) {
 			require.Equal(t, before, s.files())
 		})
 	}
+}
+
+func TestLeftoversOfCrashesGoAfterAWhile(t *testing.T) {
+	s := newStore(t)
+	s.decide(s.claim(nil), 1)
+	var written time.Time
+	for _, name := range []string{"/.epoch-000000000009.x-1.tmp", "/modules/.sha-1.x-2.tmp", "/keep"} {
+		require.NoError(t, s.fs().WriteFile(s.ctx, testDir+name, []byte("half")))
+		info, err := s.fs().Stat(s.ctx, testDir+name)
+		require.NoError(t, err)
+		written = info.ModTime
+	}
+	now := written
+	clock := func(o *Options) { o.Now = func() time.Time { return now } }
+	s.claim(clock)
+	require.Contains(t, s.files(), "modules/.sha-1.x-2.tmp", "its writer may be about to use it")
+	now = written.Add(leftoverAge)
+	s.claim(clock)
+	require.Equal(t, []string{"applied-2", "epoch-2", "epoch-4", "job", "keep"}, s.files())
 }

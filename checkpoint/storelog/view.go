@@ -10,6 +10,7 @@ import (
 	"path"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/wasmflow/wasmflow/checkpoint"
 	"github.com/wasmflow/wasmflow/connectors/filesystem"
@@ -383,6 +384,9 @@ func (v *View) Accepted(ctx context.Context) ([]string, error) {
 // Accept notes that a person (by) bears the loss of the output with that final name. Recover of a
 // later claim then goes on without it. It is the one thing a View writes.
 func (v *View) Accept(ctx context.Context, output, by string, now time.Time) error {
+	if !utf8.ValidString(output) {
+		return fmt.Errorf("accepting the loss of %q: the name is no UTF-8 text", output)
+	}
 	p := path.Join(v.dir, acceptedName, hexSHA256([]byte(output)))
 	a := accepted{Path: output, By: by, CreatedMillis: now.UnixMilli()}
 	if err := writeSmall(ctx, v.fs, p, acceptedKind, acceptedVersion, a); err != nil {
