@@ -83,6 +83,11 @@ func (c *committer) publish(
 		if err := failpoint.Hit("bucketing/before-publish"); err != nil {
 			return err
 		}
+		if it.epoch <= keep.Applied {
+			if gone, err := c.wasRemoved(ctx, it); gone || err != nil {
+				return err
+			}
+		}
 		err := it.fs.Publish(ctx, it.token)
 		if errors.Is(err, filesystem.ErrMissing) {
 			return c.missing(it, keep)
@@ -97,6 +102,20 @@ func (c *committer) publish(
 		return err
 	}
 	return failpoint.Hit("bucketing/after-commit")
+}
+
+// wasRemoved tells whether somebody removed a part after it was published, for which its epoch is
+// known to be applied. Its pending form may be there all the same: (1) Publish makes the final name
+// durable and unlinks the pending one, (2) a reader takes the part away, (3) the power fails and
+// takes back the unlink. Publishing it again would show its records twice.
+func (c *committer) wasRemoved(ctx context.Context, it item) (bool, error) {
+	_, err := it.fs.Stat(ctx, it.token.Target)
+	if !errors.Is(err, filesystem.ErrNotFound) {
+		return false, err
+	}
+	c.sink.env.Logger.Info("a part that was published is gone", "part", it.token.Target,
+		"epoch", uint64(it.epoch))
+	return true, it.fs.Discard(ctx, it.token)
 }
 
 // missing judges a part that is neither pending nor published.

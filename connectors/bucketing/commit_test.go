@@ -3,6 +3,7 @@ package bucketing
 import (
 	"path"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -48,6 +49,25 @@ func TestAppliedMarkExcusesItsOwnEpoch(t *testing.T) {
 	require.NoError(t, j.committer.Recover(j.ctx, j.decided[e], keep))
 	keep.Applied = e - 1
 	require.ErrorIs(t, j.committer.Recover(j.ctx, j.decided[e], keep), checkpoint.ErrLost)
+}
+
+// TestPowerFailureBringsPendingNameBack: a reader has taken a published part away, and the unlink
+// of its pending name never reached the disk. It must not be published a second time.
+func TestPowerFailureBringsPendingNameBack(t *testing.T) {
+	j := newJob(t)
+	j.hooks = []fstest.Hook{fstest.SkipWhen(func(op fstest.Op) bool {
+		return op.Kind == fstest.Unlink && strings.HasSuffix(op.Path, ".pending")
+	})}
+	j.start(1).write(0, "a").checkpoint()
+	j.hooks = nil
+	for name := range j.files() {
+		require.NoError(t, j.fileSystem().Remove(j.ctx, path.Join(testRoot, name)))
+	}
+	require.Len(t, strays(j), 1)
+	j.applied, j.seen = j.epoch, nil
+	j.start(1)
+	require.Empty(t, j.files())
+	require.Empty(t, strays(j))
 }
 
 func TestCommitAgainAfterLostReply(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -79,7 +80,7 @@ func (c *sinkCommitter) Recover(
 		s.life.folder = s.life.folder || l.base == s.config.Path && l.target != s.root
 	}
 	for _, l := range decided {
-		if err := s.rewind(ctx, l, keep.Applied); err != nil {
+		if err := s.rewind(ctx, l, keep); err != nil {
 			return err
 		}
 	}
@@ -93,17 +94,22 @@ func (c *sinkCommitter) Recover(
 }
 
 // rewind makes a file that holds what is decided, and shows it. s.life is held.
-func (s *Sink) rewind(ctx context.Context, l fileLength, applied checkpoint.Epoch) error {
+func (s *Sink) rewind(ctx context.Context, l fileLength, keep checkpoint.Retained) error {
 	elsewhere := l.base != s.config.Path
 	if !elsewhere && l.target == s.root && s.life.folder {
-		return connectors.Permanent(fmt.Errorf("opening %s: %w: a file that one task wrote, and with "+
-			"%d tasks it would be a folder; name another path or go on with one task",
+		return connectors.Permanent(fmt.Errorf("opening %s: %w: a file that one task wrote, and "+
+			"with %d tasks it would be a folder; name another path or go on with one task",
 			s.root, ErrTaken, s.env.Parallelism))
 	}
+	if l.epoch <= keep.Applied {
+		if gone, err := s.wasRemoved(ctx, l); gone || err != nil {
+			return err
+		}
+	}
 	from, err := s.source(ctx, l)
-	if errors.Is(err, filesystem.ErrNotFound) && l.epoch <= applied {
-		s.env.Logger.Info("output that was committed is gone; somebody removed it",
-			"file", l.target, "epoch", uint64(l.epoch))
+	if excuse := l.excuse(keep); errors.Is(err, filesystem.ErrNotFound) && excuse != "" {
+		s.env.Logger.Info("output is missing", "file", l.target, "epoch", uint64(l.epoch),
+			"excuse", excuse)
 		return nil
 	}
 	if err != nil {
@@ -134,6 +140,18 @@ func (s *Sink) drop(ctx context.Context, out *output) error {
 	return errors.Join(out.writer.Close(), s.fs.Remove(ctx, out.live))
 }
 
+// wasRemoved tells whether somebody removed a file that was committed. Its live name may be there
+// all the same; showing it again would show its records twice. s.life is held.
+func (s *Sink) wasRemoved(ctx context.Context, l fileLength) (bool, error) {
+	_, err := s.fs.Stat(ctx, l.target)
+	if !errors.Is(err, filesystem.ErrNotFound) {
+		return false, err
+	}
+	s.env.Logger.Info("output that was committed is gone", "file", l.target,
+		"epoch", uint64(l.epoch))
+	return true, s.fs.Remove(ctx, l.live)
+}
+
 // source returns a file that begins with what is decided: the live one or, after its owner ended
 // in order and removed that name, the target. s.life is held.
 func (s *Sink) source(ctx context.Context, l fileLength) (string, error) {
@@ -150,8 +168,41 @@ func (s *Sink) source(ctx context.Context, l fileLength) (string, error) {
 			missing = nil // there is a file, and it is too short
 		}
 	}
-	return "", fmt.Errorf("recovering %s to %d bytes of epoch %d: %w", l.target, l.length, l.epoch,
-		errors.Join(checkpoint.ErrLost, missing))
+	return "", &lostError{fileLength: l, missing: missing}
+}
+
+// lostError says that decided output is gone, or cut.
+type lostError struct {
+	fileLength
+	missing error // filesystem.ErrNotFound, or nil for a file that is too short
+}
+
+func (e *lostError) Error() string {
+	what := "the file is shorter; put it back as it was, or remove it"
+	if e.missing != nil {
+		what = "the file is gone; put it back"
+	}
+	return fmt.Sprintf("recovering %s to %d bytes of epoch %d: %v: %s, or bear the loss with "+
+		"`wasmflow fsck --accept-missing %s`", e.target, e.length, e.epoch, checkpoint.ErrLost, what,
+		e.target)
+}
+
+func (e *lostError) Unwrap() []error {
+	if e.missing == nil {
+		return []error{checkpoint.ErrLost}
+	}
+	return []error{checkpoint.ErrLost, e.missing}
+}
+
+// excuse says why a file may be missing; "" is that it may not.
+func (l fileLength) excuse(keep checkpoint.Retained) string {
+	switch {
+	case l.epoch <= keep.Applied:
+		return "it was committed, and somebody removed it"
+	case slices.Contains(keep.Accepted, l.target):
+		return "a person accepted its loss"
+	}
+	return ""
 }
 
 // withdraw removes live files of lower claims that no retained manifest needs, and the output of

@@ -233,6 +233,10 @@ func TestSinkWithOneTaskWritesAFile(t *testing.T) {
 	r.decide().commit().write(0, "c").decide().commit().close()
 	require.Equal(t, contents{"out": "a\nb\nc\n"}, r.files())
 	require.Empty(t, r.staged(), "what is committed whole has one name")
+	found, err := r.committer.(checkpoint.Verifier).
+		Verify(t.Context(), r.decided[r.epoch], checkpoint.Retained{})
+	require.NoError(t, err)
+	require.Empty(t, found)
 }
 
 func TestSinkWithSeveralTasksWritesAFolder(t *testing.T) {
@@ -385,15 +389,43 @@ func TestSinkMissesDecidedOutput(t *testing.T) {
 	err := r.tryStart(1)
 	require.ErrorIs(t, err, checkpoint.ErrLost)
 	require.ErrorContains(t, err, "recovering /data/out to 4 bytes of epoch 1")
+	require.ErrorContains(t, err, "the file is shorter; put it back as it was, or remove it")
+	verify(t, r, checkpoint.Retained{}, checkpoint.Problem, "it is shorter than what is decided")
 	r.applied = r.epoch
 	require.ErrorIs(t, r.tryStart(1), checkpoint.ErrLost, "a file that is cut is no removed one")
 
 	require.NoError(t, r.fs().Remove(t.Context(), sinkRoot))
 	r.applied = 0
-	require.ErrorIs(t, r.tryStart(1), checkpoint.ErrLost)
+	err = r.tryStart(1)
+	require.ErrorIs(t, err, checkpoint.ErrLost)
+	require.ErrorContains(t, err, "--accept-missing /data/out")
+	verify(t, r, checkpoint.Retained{}, checkpoint.Problem, "it is missing")
+	accepted := checkpoint.Retained{Claim: r.claim, Accepted: []string{"/data/out"}}
+	verify(t, r, accepted, checkpoint.Note, "it is missing: a person accepted its loss")
+	require.NoError(t, r.committer.Recover(t.Context(), r.decided[r.epoch], accepted))
 	r.applied = r.epoch // committed, then taken away by its reader
-	r.start(1).write(0, "c").decide().commit().close()
+	r.start(1).write(0, "c").decide().commit()
 	require.Equal(t, contents{"out": "c\n"}, r.files())
+
+	// Taken away while the process is dead: its live name is still there.
+	require.NoError(t, r.fs().Remove(t.Context(), sinkRoot))
+	r.start(1).write(0, "d").decide().commit().close()
+	require.Equal(t, contents{"out": "d\n"}, r.files())
+}
+
+// verify holds what Verify finds of the newest epoch.
+func verify(
+	t *testing.T, r *sinkRun, keep checkpoint.Retained, severity checkpoint.Severity, text string,
+) {
+	t.Helper()
+	v, ok := r.committer.(checkpoint.Verifier)
+	require.True(t, ok)
+	found, err := v.Verify(t.Context(), r.decided[r.epoch], keep)
+	require.NoError(t, err)
+	require.Len(t, found, 1)
+	require.Equal(t, "/data/out", found[0].Subject)
+	require.Equal(t, severity, found[0].Severity)
+	require.Equal(t, text, found[0].Text)
 }
 
 // TestSinkGoesBackToARetainedEpoch: a person restarts from an epoch before the newest one.
