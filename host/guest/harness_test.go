@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -17,12 +16,14 @@ import (
 
 	"github.com/wasmflow/wasmflow/abi"
 	"github.com/wasmflow/wasmflow/host/guest"
+	"github.com/wasmflow/wasmflow/host/guest/guesttest"
 )
 
 // rawGuest is the plugin of testdata/raw, built once for all tests. rawModules are its modules by
 // engine, compiled once; clock is what their rate of log lines is measured with.
 var (
 	rawGuest   string
+	rawRuntime *guest.Runtime
 	rawModules = map[guest.Engine]*guest.Module{}
 	clock      = time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC)
 )
@@ -36,12 +37,12 @@ func runTests(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	rawGuest = filepath.Join(dir, "raw.wasm")
-	build := exec.Command("go", "build", "-buildmode=c-shared", "-ldflags=-w",
-		"-o", rawGuest, "./testdata/raw")
-	build.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "building testdata/raw: %v\n%s", err, out)
+	if rawGuest, err = guesttest.Build(dir, filepath.Join("testdata", "raw")); err == nil {
+		clocked := guest.Config{Now: func() time.Time { return clock }}
+		rawRuntime, err = guesttest.NewRuntime(dir, clocked, rawGuest)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	code := m.Run()
@@ -85,7 +86,10 @@ func raw(t testing.TB, engine guest.Engine) *guest.Module {
 	if m, ok := rawModules[engine]; ok {
 		return m
 	}
-	rt := newRuntime(t, guest.Config{Engine: engine, Now: func() time.Time { return clock }})
+	rt := rawRuntime
+	if engine != guest.EngineAuto {
+		rt = newRuntime(t, guest.Config{Engine: engine, Now: func() time.Time { return clock }})
+	}
 	m, err := rt.Load(context.Background(), guest.Source{Path: rawGuest}, guest.Limits{})
 	require.NoError(t, err)
 	rawModules[engine] = m

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -17,6 +16,7 @@ import (
 	"github.com/wasmflow/wasmflow/abi"
 	"github.com/wasmflow/wasmflow/connectors"
 	"github.com/wasmflow/wasmflow/host/guest"
+	"github.com/wasmflow/wasmflow/host/guest/guesttest"
 	"github.com/wasmflow/wasmflow/host/operator"
 )
 
@@ -32,18 +32,13 @@ func runTests(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	path := filepath.Join(dir, "guest.wasm")
-	build := exec.Command("go", "build", "-buildmode=c-shared", "-ldflags=-w", "-o", path,
-		"./testdata/guest")
-	build.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "building testdata/guest: %v\n%s", err, out)
-		return 1
-	}
 	ctx := context.Background()
-	rt, err := guest.NewRuntime(guest.Config{})
+	path, err := guesttest.Build(dir, filepath.Join("testdata", "guest"))
 	if err == nil {
-		plugin, err = rt.Load(ctx, guest.Source{Path: path}, guest.Limits{})
+		var rt *guest.Runtime
+		if rt, err = guesttest.NewRuntime(dir, guest.Config{}, path); err == nil {
+			plugin, err = rt.Load(ctx, guest.Source{Path: path}, guest.Limits{})
+		}
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
