@@ -26,16 +26,16 @@ const (
 
 // Connection is what source and sink have in common: how they reach the server.
 type Connection struct {
-	Address  string              `toml:"address" doc:"host:port of the server" flink:"hostname, port"`
-	Attempts int                 `toml:"attempts" doc:"how many connections in a row may be refused or break before the source or sink gives up; a connection that did some work (source: brought bytes, sink: stood for 200ms) begins a new row. 1 never connects again, 0 never gives up" flink:"maxRetry, maxNumRetries"`
-	Backoff  connectors.Duration `toml:"backoff" doc:"wait before the second attempt of a row; it doubles with every further one up to 30s and is shortened by chance by up to a half" flink:"CONNECTION_RETRY_SLEEP"`
+	Address  string              `toml:"address" doc:"host:port of the server" flink:"socketTextStream(hostname), socketTextStream(port), writeToSocket(hostName), writeToSocket(port)"`
+	Attempts int                 `toml:"attempts" doc:"how many connections in a row may be refused or break before the source or sink gives up; a connection that did some work (source: brought bytes, sink: stood for 200ms) begins a new row. 1 never connects again, 0 never gives up" flink:"socketTextStream(maxRetry), SocketClientSink(maxNumRetries)"`
+	Backoff  connectors.Duration `toml:"backoff" doc:"wait before the second attempt of a row; it doubles with every further one up to 30s and is shortened by chance by up to a half"`
 	TLS      *TLS                `toml:"tls" doc:"makes the connection a TLS one; {} trusts the certificate authorities of the system"`
 }
 
 // SourceConfig is a [sources.x] table with connector = "socket".
 type SourceConfig struct {
 	Connection
-	Delimiter      string          `toml:"delimiter" doc:"what ends a record, of any length; with \"\\n\" a \"\\r\" before it is dropped" flink:"delimiter"`
+	Delimiter      string          `toml:"delimiter" doc:"what ends a record, of any length; with \"\\n\" a \"\\r\" before it is dropped" flink:"socketTextStream(delimiter)"`
 	Charset        string          `toml:"charset" doc:"IANA name of the charset of the input; records leave as UTF-8. With utf-8 nothing is checked"`
 	RecordBytesMax connectors.Size `toml:"record_bytes_max" doc:"longest record; a longer one fails the attempt"`
 }
@@ -43,7 +43,7 @@ type SourceConfig struct {
 // SinkConfig is a [sinks.x] table with connector = "socket".
 type SinkConfig struct {
 	Connection
-	Delimiter string `toml:"delimiter" doc:"what is written after every record; empty for nothing" flink:"SerializationSchema"`
+	Delimiter string `toml:"delimiter" doc:"what is written after every record; empty for nothing"`
 }
 
 // Spec describes the connector.
@@ -107,17 +107,21 @@ func (c *Connection) newRow() row {
 	return row{max: c.Attempts, base: c.Backoff.D(), random: rand.Float64}
 }
 
-// checkConnect connects once and closes the connection.
+// checkConnect reads the TLS files and looks the host up. It does not connect: a server that
+// serves one client, as nc does, would have had it then, and one that is not up yet may be waited
+// for.
 func (c *Connection) checkConnect(ctx context.Context, env connectors.Env) error {
-	d, err := c.dialer(ctx, env)
-	if err != nil {
+	if _, err := c.dialer(ctx, env); err != nil {
 		return err
 	}
-	conn, err := d.dial(ctx)
+	host, _, err := net.SplitHostPort(c.Address)
 	if err != nil {
-		return fmt.Errorf("connecting to %s: %w", c.Address, err)
+		return fmt.Errorf("reading the address %s: %w", c.Address, err)
 	}
-	return conn.Close()
+	if _, err := net.DefaultResolver.LookupHost(ctx, host); err != nil {
+		return fmt.Errorf("looking up the host of %s: %w", c.Address, err)
+	}
+	return nil
 }
 
 // Validate reports what is wrong with c.
@@ -145,7 +149,7 @@ func (c *SourceConfig) Open(ctx context.Context, env connectors.Env) (connectors
 	return &Source{config: c, dialer: d, logger: env.Logger, now: env.Now}, nil
 }
 
-// CheckConnect connects once.
+// CheckConnect looks the host up and reads the TLS files. It does not connect.
 func (c *SourceConfig) CheckConnect(ctx context.Context, env connectors.Env) error {
 	return c.checkConnect(ctx, env)
 }
@@ -157,7 +161,7 @@ func (c *SinkConfig) Validate(p *connectors.Problems) { c.validate(p) }
 // crash.
 func (c *SinkConfig) Guarantee() connectors.Guarantee { return connectors.AtLeastOnce }
 
-// Open connects.
+// Open tries to connect once. It fails when attempts allows no other.
 func (c *SinkConfig) Open(ctx context.Context, env connectors.Env) (connectors.Sink, error) {
 	d, err := c.dialer(ctx, env)
 	if err != nil {
@@ -166,7 +170,7 @@ func (c *SinkConfig) Open(ctx context.Context, env connectors.Env) (connectors.S
 	return openSink(ctx, c, d, env.Logger)
 }
 
-// CheckConnect connects once.
+// CheckConnect looks the host up and reads the TLS files. It does not connect.
 func (c *SinkConfig) CheckConnect(ctx context.Context, env connectors.Env) error {
 	return c.checkConnect(ctx, env)
 }

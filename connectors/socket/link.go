@@ -29,10 +29,12 @@ type link struct {
 	notBefore  time.Time
 }
 
-// openSink connects and returns the sink.
+// openSink tries to connect once and returns the sink. If the row allows more attempts, they are
+// left to the first Write: a job that waits for a server can be stopped, one that is being opened
+// cannot.
 func openSink(ctx context.Context, c *SinkConfig, d *dialer, logger *slog.Logger) (*Sink, error) {
 	l := &link{dialer: d, row: c.newRow(), logger: logger}
-	if err := l.connect(ctx); err != nil {
+	if err := l.dial(ctx); err != nil {
 		return nil, err
 	}
 	s := &Sink{delimiter: c.Delimiter, turn: make(chan *link, 1)}
@@ -52,20 +54,26 @@ func (l *link) connect(ctx context.Context) error {
 			return err
 		}
 	}
-	for {
+	for l.peer == nil {
 		if err := l.pause(ctx); err != nil {
 			return err
 		}
-		conn, err := l.dialer.dial(ctx)
-		if err == nil {
-			l.peer = newPeer(conn)
-			l.generation++
-			return nil
-		}
-		if err := l.broke(ctx, err); err != nil {
+		if err := l.dial(ctx); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// dial makes one attempt. A refusal is an error only when no other attempt may follow.
+func (l *link) dial(ctx context.Context) error {
+	conn, err := l.dialer.dial(ctx)
+	if err != nil {
+		return l.broke(ctx, err)
+	}
+	l.peer = newPeer(conn)
+	l.generation++
+	return nil
 }
 
 // pause waits for the time of the next attempt.

@@ -236,11 +236,33 @@ func TestTasksShareOneConnection(t *testing.T) {
 
 func TestOpenRefused(t *testing.T) {
 	address := vacant(t)
+	_, err := sinkConfig(address, 1).Open(t.Context(), env(&warnings{}))
+	require.ErrorIs(t, err, syscall.ECONNREFUSED)
+	require.ErrorContains(t, err, "sending messages to "+address+": gave up after the only attempt")
+
+	// Where more attempts are allowed, the first Write makes them.
 	w := &warnings{}
-	_, err := sinkConfig(address, 3).Open(t.Context(), env(w))
+	writer := sink(t, sinkConfig(address, 3), w)[0]
+	require.Equal(t, 1, w.count())
+	require.NoError(t, writer.Flush(t.Context()), "nothing to send needs no server")
+	err = writer.Write(t.Context(), batch("x"))
 	require.ErrorIs(t, err, syscall.ECONNREFUSED)
 	require.ErrorContains(t, err, "sending messages to "+address+": gave up after 3 attempts in a row")
 	require.Equal(t, 2, w.count())
+}
+
+// A sink may be opened before its server.
+func TestTheServerComesLater(t *testing.T) {
+	address, got := vacant(t), newLines()
+	s, err := sinkConfig(address, 0).Open(t.Context(), env(&warnings{}))
+	require.NoError(t, err)
+	w, err := s.OpenWriter(t.Context(), connectors.WriterContext{})
+	require.NoError(t, err)
+	serve(t, listenAt(t, address), got.handle)
+	require.NoError(t, w.Write(t.Context(), batch("x")))
+	require.NoError(t, w.Flush(t.Context()))
+	require.NoError(t, s.Close())
+	require.Equal(t, []string{"x"}, got.wait(t))
 }
 
 // A server that accepts and closes at once must not look like one that works.
