@@ -18,7 +18,7 @@ const (
 // Config is a [sinks.x] table with connector = "print".
 type Config struct {
 	Stream string `toml:"stream" doc:"where lines go: stdout or stderr" flink:"print, printToErr"`
-	ID     string `toml:"id" doc:"stands before every line, to tell several print sinks apart; empty for none" flink:"sinkIdentifier"`
+	ID     string `toml:"id" doc:"stands before every line, to tell several print sinks apart; empty for none" flink:"print(sinkIdentifier), printToErr(sinkIdentifier)"`
 
 	stdout, stderr *lockedWriter
 }
