@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -44,14 +45,65 @@ func child(dir string, argv ...string) (usage, error) {
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Dir, cmd.Stderr = dir, os.Stderr
 	start := time.Now()
-	if err := cmd.Run(); err != nil {
-		return usage{}, fmt.Errorf("running %v: %w", argv, err)
+	if err := cmd.Start(); err != nil {
+		return usage{}, fmt.Errorf("starting %v: %w", argv, err)
 	}
-	r := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	return usage{
+	peak := watchMemory(cmd.Process.Pid)
+	err := cmd.Wait()
+	u := usage{
 		cpu:  cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(),
-		wall: time.Since(start), rss: r.Maxrss << 10,
-	}, nil
+		wall: time.Since(start), rss: peak(),
+	}
+	if err != nil {
+		err = fmt.Errorf("running %v: %w", argv, err)
+	}
+	return u, err
+}
+
+// memoryEvery is how often the peak of a child's memory is read. The kernel keeps the peak, so only
+// what happens after the last look is missed.
+const memoryEvery = 20 * time.Millisecond
+
+// watchMemory reads the peak of a process's resident memory until the returned function is called,
+// which returns it in bytes. The peak in a child's rusage will not do: it counts what this
+// process had when it forked.
+func watchMemory(pid int) (peak func() int64) {
+	done, result := make(chan struct{}), make(chan int64)
+	go func() { // ends with done
+		ticker := time.NewTicker(memoryEvery)
+		defer ticker.Stop()
+		high := int64(0)
+		for {
+			high = max(high, residentPeak(pid))
+			select {
+			case <-done:
+				result <- high
+				return
+			case <-ticker.C:
+			}
+		}
+	}()
+	return func() int64 {
+		close(done)
+		return <-result
+	}
+}
+
+// residentPeak returns VmHWM of a process in bytes, 0 when it cannot be read.
+func residentPeak(pid int) int64 {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0 // the process has ended
+	}
+	_, after, ok := bytes.Cut(data, []byte("VmHWM:"))
+	if !ok {
+		return 0
+	}
+	var kib int64
+	if _, err := fmt.Sscanf(string(after), "%d kB", &kib); err != nil {
+		return 0
+	}
+	return kib << 10
 }
 
 // contender is something to measure.

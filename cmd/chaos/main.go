@@ -44,9 +44,10 @@ func (s scale) poisoned() scale {
 func companions() map[string]func(int, *rand.Rand) string {
 	return map[string]func(int, *rand.Rand) string{
 		// Output is discarded when an epoch is given up after some of it was prepared: a writer
-		// fails that is not the first to prepare. Each task has two writers.
+		// fails that is not the first to prepare. Each task has two writers; the first epoch
+		// comes before they have anything.
 		"bucketing/before-discard": func(parallelism int, rng *rand.Rand) string {
-			return fmt.Sprintf("bucketing/after-prepare=error@%d", 2+rng.IntN(2*parallelism))
+			return fmt.Sprintf("bucketing/after-prepare=error@%d", 2*parallelism+2+rng.IntN(2*parallelism))
 		},
 	}
 }
