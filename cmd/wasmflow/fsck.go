@@ -104,7 +104,7 @@ func fsck(ctx context.Context, p *process, job *config.Job, accept []string, asJ
 		err = out.print(p)
 	}
 	if err == nil && out.Problems > 0 {
-		err = &findingsError{fmt.Sprintf("checking job %s: %d problems", job.Name, out.Problems),
+		err = &findingsError{"checking job " + job.Name + ": " + several(out.Problems, "problem"),
 			exitOutside}
 	}
 	return err
@@ -120,8 +120,8 @@ func (c checkup) print(p *process) error {
 	if c.Running {
 		b.WriteString("the job runs: what it is changing right now may look wrong\n")
 	}
-	fmt.Fprintf(&b, "%s in %s: %d problems, %d notes\n", c.Job, c.Store, c.Problems,
-		len(c.Findings)-c.Problems)
+	fmt.Fprintf(&b, "%s in %s: %s, %s\n", c.Job, c.Store,
+		several(c.Problems, "problem"), several(len(c.Findings)-c.Problems, "note"))
 	_, err := fmt.Fprint(p.stdout, b.String())
 	return err
 }

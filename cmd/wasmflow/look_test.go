@@ -167,7 +167,7 @@ func TestValidate(t *testing.T) {
 	file := filepath.Join(dir, "job.toml")
 	got := do(t, "validate", "--connect", file)
 	require.Zero(t, got.code, got.stderr)
-	require.Equal(t, file+" is fine: job \"prices\" with 1 sources, 1 transforms, 1 sinks, 1 plugins\n",
+	require.Equal(t, file+" is fine: job \"prices\" with 1 source, 1 transform, 1 sink, 1 plugin\n",
 		got.stdout)
 	require.NoDirExists(t, filepath.Join(dir, ".wasmflow"))
 
@@ -203,7 +203,7 @@ func TestFsck(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(got.stdout), &c))
 	require.Equal(t, 1, c.Problems)
 	require.Equal(t, newest, c.Findings[0].Subject)
-	require.Contains(t, got.stderr, "1 problems")
+	require.Contains(t, got.stderr, "1 problem\n")
 }
 
 // TestAcceptedLoss follows a part that is gone before it was published: the process is killed

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/wasmflow/wasmflow/connectors"
@@ -15,6 +16,7 @@ import (
 	"github.com/wasmflow/wasmflow/connectors/format/envelope"
 	"github.com/wasmflow/wasmflow/connectors/generator"
 	printsink "github.com/wasmflow/wasmflow/connectors/print"
+	"github.com/wasmflow/wasmflow/connectors/socket"
 	"github.com/wasmflow/wasmflow/connectors/stdin"
 	"github.com/wasmflow/wasmflow/host"
 	"github.com/wasmflow/wasmflow/host/config"
@@ -26,14 +28,24 @@ func specs(p *process) []connectors.Spec {
 		bucketing.Spec(),
 		collection.Spec(),
 		discard.Spec(),
-		{
-			Name: "file", Doc: "Reads files, folders and globs of text.",
-			NewSource: func() connectors.SourceConfig { return file.NewSourceConfig() },
-		},
+		file.Spec(),
 		generator.Spec(),
 		printsink.SpecTo(p.stdout, p.stderr),
+		socket.Spec(),
 		stdin.SpecFrom(p.stdin),
 	}
+}
+
+// printsRecords reports whether records of the job go to standard output.
+func printsRecords(job *config.Job) bool {
+	sinks := job.Sinks
+	if job.DeadLetter != nil {
+		sinks = append(slices.Clone(sinks), *job.DeadLetter)
+	}
+	return slices.ContainsFunc(sinks, func(s config.Sink) bool {
+		c, ok := s.Config.(*printsink.Config)
+		return ok && c.Stream == "stdout"
+	})
 }
 
 // scheme is a row of the table of file systems.

@@ -59,6 +59,9 @@ more epoch is published, then the process exits with 0. A second signal ends it
 at once with 130. Either way, and after a kill -9, the next run goes on where
 the last published epoch ended: nothing is lost and nothing is doubled.
 
+The summary at the end goes to standard output, or to standard error when a
+print sink of the job has standard output for itself.
+
   wasmflow run --json job.toml > summary.json   for a script
   wasmflow run --log-format json job.toml       for a log collector
   wasmflow run --takeover job.toml              go on although the old process hangs
@@ -263,10 +266,14 @@ func (r *runner) conclude(end ended) error {
 	}
 	s := summarize(r.job, end.result, r.before, err)
 	s.Restarts, s.Seconds = status.Restarts, time.Since(r.started).Seconds()
-	if r.options.asJSON {
-		return errors.Join(printJSON(r.p.stdout, s), err)
+	out := r.p.stdout
+	if printsRecords(r.job) {
+		out = r.p.stderr // a pipe behind the job is for its records
 	}
-	return errors.Join(s.print(r.p.stdout), err)
+	if r.options.asJSON {
+		return errors.Join(printJSON(out, s), err)
+	}
+	return errors.Join(s.print(out), err)
 }
 
 // blame says which line of the job file a failure belongs to, if it happened in a stage. The chain

@@ -100,7 +100,7 @@ func TestStop(t *testing.T) {
 	require.Zero(t, got.code, got.stderr)
 	require.Equal(t, "endless has ended\n", got.stdout)
 	require.Zero(t, <-job.code, job.stderr)
-	require.Contains(t, job.stdout.String(), "endless stopped")
+	require.Contains(t, job.stderr.String(), "endless stopped")
 
 	again := do(t, "stop", file)
 	require.Equal(t, 3, again.code)

@@ -180,7 +180,8 @@ func (s summary) print(w io.Writer) error {
 		fmt.Fprintf(&b, "; %d restarts", s.Restarts)
 	}
 	b.WriteString("\n\n")
-	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
+	var table strings.Builder
+	t := tabwriter.NewWriter(&table, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "\tin\tout\tdropped\tskipped\tdead letters\tbytes\t")
 	for _, x := range s.Stages {
 		bytes := ""
@@ -192,6 +193,9 @@ func (s summary) print(w io.Writer) error {
 	}
 	if err := t.Flush(); err != nil {
 		return err
+	}
+	for row := range strings.Lines(table.String()) {
+		b.WriteString(strings.TrimRight(row, " \n") + "\n")
 	}
 	b.WriteString("\n" + s.sum() + "\n")
 	if s.Earlier > 0 {

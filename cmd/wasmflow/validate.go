@@ -84,8 +84,17 @@ func validate(ctx context.Context, p *process, file string, connect, production,
 
 // shape says what a job consists of.
 func shape(job *config.Job) string {
-	return fmt.Sprintf("job %q with %d sources, %d transforms, %d sinks, %d plugins", job.Name,
-		len(job.Sources), len(job.Transforms), len(job.Sinks), len(job.Plugins))
+	return fmt.Sprintf("job %q with %s, %s, %s, %s", job.Name,
+		several(len(job.Sources), "source"), several(len(job.Transforms), "transform"),
+		several(len(job.Sinks), "sink"), several(len(job.Plugins), "plugin"))
+}
+
+// several counts things.
+func several(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return fmt.Sprintf("%d %s", n, thing)
 }
 
 // check plans the job, loads and opens its plugins and, with connect, looks at the outside.
