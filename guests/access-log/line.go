@@ -99,17 +99,16 @@ func (l *line) quoted() ([]byte, bool) {
 	if len(l.rest) == 0 || l.rest[0] != '"' {
 		return nil, false
 	}
-	for i := 1; i < len(l.rest); i++ {
-		switch l.rest[i] {
-		case '"':
-			field := l.rest[1:i]
-			l.rest = bytes.TrimPrefix(l.rest[i+1:], []byte{' '})
-			return field, true
-		case '\\':
-			return l.unescaped(i)
-		}
+	text := l.rest[1:]
+	end := bytes.IndexByte(text, '"')
+	if end < 0 {
+		return nil, false
 	}
-	return nil, false
+	if i := bytes.IndexByte(text[:end], '\\'); i >= 0 {
+		return l.unescaped(i + 1)
+	}
+	l.rest = bytes.TrimPrefix(text[end+1:], []byte{' '})
+	return text[:end], true
 }
 
 // unescaped is quoted for a field that has its first backslash at i.

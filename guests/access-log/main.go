@@ -62,6 +62,7 @@ func init() {
 	wasmflow.Plugin("access-log", "1.0.0")
 	wasmflow.Config(s)
 	f := &function{settings: s}
+	wasmflow.OnOpen(f.open)
 	wasmflow.Transform("access_log", f.transform,
 		wasmflow.Doc("turns lines of the combined log format into JSON"))
 }
@@ -69,9 +70,19 @@ func init() {
 func main() {}
 
 type function struct {
-	settings *settings
-	line     line
-	lower    []byte // scratch for comparing without case
+	settings  *settings
+	line      line
+	botStarts [256]bool // bytes that names of robots begin with
+}
+
+func (f *function) open() error {
+	for c := range f.botStarts {
+		f.botStarts[c] = false
+		for _, bot := range f.settings.BotAgents {
+			f.botStarts[c] = f.botStarts[c] || toLower(byte(c)) == bot[0]
+		}
+	}
+	return nil
 }
 
 func (f *function) transform(_ *wasmflow.Context, r wasmflow.Record,
@@ -126,53 +137,87 @@ func (f *function) isHealthCheck() bool {
 	return false
 }
 
+// isBot looks for the names of robots in the user agent, in one pass and without regard to case.
 func (f *function) isBot() bool {
-	f.lower = f.lower[:0]
-	for _, c := range f.line.agent {
-		if c >= 'A' && c <= 'Z' {
-			c += 'a' - 'A'
+	agent := f.line.agent
+	for i, c := range agent {
+		if !f.botStarts[c] {
+			continue
 		}
-		f.lower = append(f.lower, c)
-	}
-	for _, agent := range f.settings.BotAgents {
-		if bytes.Contains(f.lower, []byte(agent)) {
-			return true
+		for _, bot := range f.settings.BotAgents {
+			if len(bot) <= len(agent)-i && equalFold(agent[i:i+len(bot)], bot) {
+				return true
+			}
 		}
 	}
 	return false
+}
+
+// equalFold compares text with a lower-case string of the same length.
+func equalFold(text []byte, lower string) bool {
+	for i, c := range text {
+		if toLower(c) != lower[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func toLower(c byte) byte {
+	if c >= 'A' && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
 }
 
 func (f *function) write(w *json.Writer) {
 	l := &f.line
 	var stamp [20]byte
 	w.BeginObject()
-	w.Key("time")
+	w.Name(nameTime)
 	w.StringBytes(appendTime(stamp[:0], l.seconds))
-	writeText(w, "client", l.client)
-	writeText(w, "user", l.user)
-	writeText(w, "method", l.method)
-	writeText(w, "path", l.path)
-	writeText(w, "query", l.query)
-	writeText(w, "protocol", l.protocol)
-	w.Key("status")
-	w.Int(int64(l.status))
-	w.Key("class")
+	writeText(w, nameClient, l.client)
+	writeText(w, nameUser, l.user)
+	writeText(w, nameMethod, l.method)
+	writeText(w, namePath, l.path)
+	writeText(w, nameQuery, l.query)
+	writeText(w, nameProtocol, l.protocol)
+	w.Name(nameStatus)
+	w.Raw(l.statusText)
+	w.Name(nameClass)
 	w.String(classes[l.status/100])
-	w.Key("bytes")
+	w.Name(nameBytes)
 	w.Int(l.bytes)
-	writeText(w, "referrer", l.referrer)
-	writeText(w, "agent", l.agent)
-	w.Key("bot")
+	writeText(w, nameReferrer, l.referrer)
+	writeText(w, nameAgent, l.agent)
+	w.Name(nameBot)
 	w.Bool(f.isBot())
 	w.EndObject()
 }
+
+// The names of the members.
+var (
+	nameTime     = json.NewName("time")
+	nameClient   = json.NewName("client")
+	nameUser     = json.NewName("user")
+	nameMethod   = json.NewName("method")
+	namePath     = json.NewName("path")
+	nameQuery    = json.NewName("query")
+	nameProtocol = json.NewName("protocol")
+	nameStatus   = json.NewName("status")
+	nameClass    = json.NewName("class")
+	nameBytes    = json.NewName("bytes")
+	nameReferrer = json.NewName("referrer")
+	nameAgent    = json.NewName("agent")
+	nameBot      = json.NewName("bot")
+)
 
 // classes are the classes of status codes by their first digit; parse accepts no others.
 var classes = [...]string{"", "1xx", "2xx", "3xx", "4xx", "5xx"}
 
 // writeText writes a field; what the line does not say is null.
-func writeText(w *json.Writer, name string, text []byte) {
-	w.Key(name)
+func writeText(w *json.Writer, name json.Name, text []byte) {
+	w.Name(name)
 	if text == nil {
 		w.Null()
 		return

@@ -162,6 +162,7 @@ func TestTimes(t *testing.T) {
 
 func TestNothingIsAllocatedPerLine(t *testing.T) {
 	f := &function{settings: &settings{BotAgents: []string{"bot"}}}
+	require.NoError(t, f.open())
 	text := []byte(common + ` "http://x/" "Mozilla/5.0 \"q\""`)
 	require.Zero(t, testing.AllocsPerRun(100, func() {
 		if err := f.line.parse(text); err != nil {

@@ -302,5 +302,12 @@ func (o *Emitter) copied(b []byte) uint32 {
 	return o.bytes.memory.address(unsafe.Pointer(&p[0]))
 }
 
-// bytesOf views a string as bytes, for callees that do not change them.
-func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
+// bytesOf views a string as bytes, for callees that do not change them. It does without
+// unsafe.Slice, which makes a call to check what holds here anyway.
+func bytesOf(s string) []byte {
+	view := struct {
+		data     *byte
+		len, cap int
+	}{unsafe.StringData(s), len(s), len(s)}
+	return *(*[]byte)(unsafe.Pointer(&view))
+}

@@ -158,20 +158,22 @@ func TestWriter(t *testing.T) {
 	w.BeginObject()
 	w.Key("a")
 	w.Int(-1)
-	w.Key("b")
+	w.Name(NewName("b"))
 	w.BeginArray()
 	w.Uint(2)
 	w.Float(2.5)
 	w.Bool(true)
 	w.Null()
 	w.BeginObject()
+	w.Name(NewName("q\""))
+	w.Null()
 	w.EndObject()
 	w.Raw([]byte(`[3]`))
 	w.EndArray()
 	w.KeyBytes([]byte("c"))
 	w.StringBytes([]byte("\x00\n\r\t\"\\/<\u20ac\xff"))
 	w.EndObject()
-	require.Equal(t, `x={"a":-1,"b":[2,2.5,true,null,{},[3]],`+
+	require.Equal(t, `x={"a":-1,"b":[2,2.5,true,null,{"q\"":null},[3]],`+
 		`"c":"\u0000\n\r\t\"\\/<`+"\u20ac\uFFFD"+`"}`, string(w.Bytes()))
 }
 

@@ -2,6 +2,7 @@ package json
 
 import (
 	"encoding/binary"
+	"math/bits"
 	"unsafe"
 )
 
@@ -11,54 +12,53 @@ const (
 	wordBytes = 8
 )
 
-// plain returns the index of the first byte at or behind i that a JSON string cannot hold as it
-// is: a quote, a backslash or a control character; len(d) if there is none.
+// Eight bytes are looked at together: each of these sets the high bit of the first byte it is about.
+// In bytes behind that one the subtraction may have borrowed, so only the lowest bit counts.
+
+// special marks what a JSON string cannot hold as it is: quotes, backslashes, control characters.
+func special(w uint64) uint64 {
+	quote, slash := w^ones*'"', w^ones*'\\'
+	return ((quote-ones)&^quote | (slash-ones)&^slash | (w-ones*' ')&^w) & highs
+}
+
+// plain returns the index of the first byte at or behind i that is special, len(d) if there is none.
 func plain(d []byte, i int) int {
 	for i+wordBytes <= len(d) {
-		w := binary.LittleEndian.Uint64(d[i:])
-		quote := w ^ (ones * '"')
-		slash := w ^ (ones * '\\')
-		// Each term sets the high bit of a byte that is zero, zero, below 0x20; a false one can
-		// only follow a true one in a higher byte, so "any" is exact.
-		found := ((quote - ones) & ^quote) | ((slash - ones) & ^slash) |
-			((w - ones*0x20) & ^w)
-		if found&highs != 0 {
-			break
+		if found := special(binary.LittleEndian.Uint64(d[i:])); found != 0 {
+			return i + bits.TrailingZeros64(found)>>3
 		}
 		i += wordBytes
 	}
-	for i < len(d) {
-		if c := d[i]; c == '"' || c == '\\' || c < 0x20 {
-			return i
-		}
+	for i < len(d) && d[i] >= ' ' && d[i] != '"' && d[i] != '\\' {
 		i++
 	}
-	return len(d)
+	return i
 }
 
 // plainASCII is plain that stops at bytes from 0x80, too.
 func plainASCII(d []byte, i int) int {
 	for i+wordBytes <= len(d) {
 		w := binary.LittleEndian.Uint64(d[i:])
-		quote := w ^ (ones * '"')
-		slash := w ^ (ones * '\\')
-		found := ((quote - ones) & ^quote) | ((slash - ones) & ^slash) |
-			((w - ones*0x20) & ^w) | w
-		if found&highs != 0 {
-			break
+		if found := special(w) | w&highs; found != 0 {
+			return i + bits.TrailingZeros64(found)>>3
 		}
 		i += wordBytes
 	}
-	for i < len(d) {
-		if c := d[i]; c == '"' || c == '\\' || c < 0x20 || c >= 0x80 {
-			return i
-		}
+	for i < len(d) && d[i] >= ' ' && d[i] != '"' && d[i] != '\\' && d[i] < 0x80 {
 		i++
 	}
-	return len(d)
+	return i
 }
 
-// text views b as a string, bytesOf the other way round, for callees that keep and change nothing.
-func text(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+// text views b as a string, for callees that keep nothing of it. It is written so, and bytesOf below,
+// because unsafe.String and unsafe.Slice make calls to check what holds here anyway.
+func text(b []byte) string { return *(*string)(unsafe.Pointer(&b)) }
 
-func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
+// bytesOf views s as bytes, for callees that change nothing.
+func bytesOf(s string) []byte {
+	view := struct {
+		data     *byte
+		len, cap int
+	}{unsafe.StringData(s), len(s), len(s)}
+	return *(*[]byte)(unsafe.Pointer(&view))
+}

@@ -1,7 +1,9 @@
 package json
 
 import (
+	"encoding/binary"
 	"math"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 )
@@ -61,8 +63,29 @@ func (w *Writer) EndArray() {
 
 // Key writes the name of a member; its value follows.
 func (w *Writer) Key(name string) {
-	w.begin()
-	w.buf = append(AppendString(w.buf, name), ':')
+	b := w.buf
+	if w.comma {
+		b = append(b, ',')
+	}
+	w.buf = append(AppendString(b, name), ':')
+	w.comma = false
+}
+
+// Name is the name of a member, made ready once for Writer.Name.
+type Name struct {
+	text string // a comma, the name in quotes, a colon
+}
+
+// NewName returns a Name.
+func NewName(name string) Name { return Name{string(AppendString([]byte{','}, name)) + ":"} }
+
+// Name is Key for a name that was made ready: a third of the price.
+func (w *Writer) Name(name Name) {
+	text := name.text
+	if !w.comma {
+		text = text[1:]
+	}
+	w.buf = append(w.buf, text...)
 	w.comma = false
 }
 
@@ -71,8 +94,12 @@ func (w *Writer) KeyBytes(name []byte) { w.Key(text(name)) }
 
 // String writes a string.
 func (w *Writer) String(s string) {
-	w.begin()
-	w.buf = AppendString(w.buf, s)
+	b := w.buf
+	if w.comma {
+		b = append(b, ',')
+	}
+	w.buf = AppendString(b, s)
+	w.comma = true
 }
 
 // StringBytes writes bytes as a string.
@@ -117,15 +144,60 @@ func (w *Writer) Raw(value []byte) {
 // AppendString appends s as a JSON string. Bytes that are not UTF-8 become U+FFFD.
 func AppendString(dst []byte, s string) []byte {
 	d := bytesOf(s)
-	dst = append(dst, '"')
-	for i := 0; i < len(d); {
+	n := len(dst)
+	if cap(dst)-n < len(d)+2 {
+		dst = slices.Grow(dst, len(d)+2)
+	}
+	b := dst[:n+len(d)+2]
+	b[n] = '"'
+	if !copyPlain(b[n+1:], d) {
+		return append(appendSpecial(b[:n+1], d), '"')
+	}
+	b[len(b)-1] = '"'
+	return b
+}
+
+// copyPlain copies d to dst, which is longer, and reports whether all of it was plain ASCII. Bytes
+// are copied while they are looked at, and the last word overlaps the one before: a guest has no
+// cheaper way to copy a few bytes.
+func copyPlain(dst, d []byte) bool {
+	switch {
+	case len(d) >= 8:
+		for i := 0; i < len(d)-8; i += 8 {
+			w := binary.LittleEndian.Uint64(d[i:])
+			if special(w)|w&highs != 0 {
+				return false
+			}
+			binary.LittleEndian.PutUint64(dst[i:], w)
+		}
+		w := binary.LittleEndian.Uint64(d[len(d)-8:])
+		binary.LittleEndian.PutUint64(dst[len(d)-8:], w)
+		return special(w)|w&highs == 0
+	case len(d) >= 4:
+		first, last := binary.LittleEndian.Uint32(d), binary.LittleEndian.Uint32(d[len(d)-4:])
+		binary.LittleEndian.PutUint32(dst, first)
+		binary.LittleEndian.PutUint32(dst[len(d)-4:], last)
+		w := uint64(first) | uint64(last)<<32
+		return special(w)|w&highs == 0
+	}
+	for i, c := range d {
+		if c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
+			return false
+		}
+		dst[i] = c
+	}
+	return true
+}
+
+// appendSpecial appends the content of a string with bytes that are not plain.
+func appendSpecial(dst, d []byte) []byte {
+	for i := 0; ; {
 		j := plainASCII(d, i)
 		dst = append(dst, d[i:j]...)
 		if i = j; i == len(d) {
-			break
+			return dst
 		}
-		c := d[i]
-		if c < utf8.RuneSelf {
+		if c := d[i]; c < utf8.RuneSelf {
 			dst = appendEscaped(dst, c)
 			i++
 			continue
@@ -134,7 +206,6 @@ func AppendString(dst []byte, s string) []byte {
 		dst = utf8.AppendRune(dst, r) // a size of 1 is an invalid byte: r is U+FFFD
 		i += size
 	}
-	return append(dst, '"')
 }
 
 func appendEscaped(dst []byte, c byte) []byte {
