@@ -42,6 +42,21 @@ func buildAndRun(m *testing.M) (int, error) {
 	return m.Run(), nil
 }
 
+// watchSources looks at every source file of the repository. What is built from them is run by
+// these tests but not linked into them, so "go test" would not know that a cached result is stale;
+// it does know the files that a test looked at.
+func watchSources() error {
+	return filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
+		if err == nil && strings.HasSuffix(path, ".go") {
+			_, err = os.Stat(path)
+		}
+		if err == nil && d.IsDir() && (d.Name() == "build" || d.Name() == ".git") {
+			return filepath.SkipDir
+		}
+		return err
+	})
+}
+
 // repository is a copy of what a user has: the examples, the binary and the guests.
 type repository struct {
 	t    *testing.T
@@ -51,6 +66,7 @@ type repository struct {
 // clone copies the examples into a new folder and links the build beside them.
 func clone(t *testing.T) repository {
 	t.Helper()
+	require.NoError(t, watchSources())
 	r := repository{t, t.TempDir()}
 	require.NoError(t, os.CopyFS(filepath.Join(r.root, "examples"), os.DirFS(".")))
 	require.NoError(t, os.MkdirAll(r.path("build"), 0o755))

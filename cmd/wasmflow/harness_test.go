@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -23,64 +22,32 @@ func TestMain(m *testing.M) {
 		main()
 	}
 	code := m.Run()
-	guests.clean()
+	shared.remove()
 	os.Exit(code)
 }
 
-// guestBuilds builds each guest once for all tests.
-type guestBuilds struct {
-	mu   sync.Mutex
+// sharedFolder holds what tests share because it takes seconds to make: a plugin, and compiled
+// modules. It lies outside t.TempDir, because it outlives the test that asks first.
+type sharedFolder struct {
+	once sync.Once
 	dir  string
-	made map[string]error
+	err  error
 }
 
-var guests = &guestBuilds{made: map[string]error{}}
+var shared sharedFolder
 
-// prepare makes the folder for what is shared: outside t.TempDir, because it outlives the test that
-// asks first.
-func (g *guestBuilds) prepare(t *testing.T) {
+func (s *sharedFolder) path(t *testing.T) string {
 	t.Helper()
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.dir == "" {
-		var err error
-		g.dir, err = os.MkdirTemp("", "wasmflow-guests-")
-		require.NoError(t, err)
-	}
+	s.once.Do(func() { s.dir, s.err = os.MkdirTemp("", "wasmflow-test-") })
+	require.NoError(t, s.err)
+	return s.dir
 }
 
-// build compiles the package at dir, from the root of the repository, and returns the module's
-// path.
-func (g *guestBuilds) build(t *testing.T, dir string) string {
-	t.Helper()
-	g.prepare(t)
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	out := filepath.Join(g.dir, filepath.Base(dir)+".wasm")
-	err, known := g.made[dir]
-	if !known {
-		cmd := exec.Command("go", "build", "-trimpath", "-buildmode=c-shared", "-ldflags=-s -w",
-			"-o", out, "./"+dir)
-		cmd.Dir = "../.."
-		cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0")
-		var text []byte
-		if text, err = cmd.CombinedOutput(); err != nil {
-			err = fmt.Errorf("building %s: %w\n%s", dir, err, text)
-		}
-		g.made[dir] = err
-	}
-	require.NoError(t, err)
-	return out
-}
-
-func (g *guestBuilds) clean() {
-	if g.dir != "" {
-		_ = os.RemoveAll(g.dir)
+func (s *sharedFolder) remove() {
+	if s.dir != "" {
+		_ = os.RemoveAll(s.dir)
 	}
 }
-
-// guestPath returns the module of an example guest.
-func guestPath(t *testing.T, name string) string { return guests.build(t, "guests/"+name) }
 
 // result is what a command left.
 type result struct {
@@ -102,12 +69,8 @@ func testProcess(t *testing.T) (*process, *bytes.Buffer, *bytes.Buffer) {
 	}, &stdout, &stderr
 }
 
-// cacheHome is shared by all tests, so that a guest is compiled once.
-func cacheHome(t *testing.T) string {
-	t.Helper()
-	guests.prepare(t)
-	return filepath.Join(guests.dir, "cache")
-}
+// cacheHome is where tests keep compiled modules.
+func cacheHome(t *testing.T) string { return filepath.Join(shared.path(t), "cache") }
 
 // do runs the command in this process.
 func do(t *testing.T, args ...string) result { return doWith(t, "", args...) }

@@ -20,15 +20,13 @@ type scaffold struct {
 var scaffoldOnce struct {
 	sync.Once
 	made scaffold
-	err  error
 }
 
 // scaffolded returns the plugin "prices".
 func scaffolded(t *testing.T) scaffold {
 	t.Helper()
-	guests.prepare(t)
 	scaffoldOnce.Do(func() {
-		dir := filepath.Join(guests.dir, "prices")
+		dir := filepath.Join(shared.path(t), "prices")
 		got := do(t, "new", "plugin", "prices", "--lang", "go", "--dir", dir)
 		require.Zero(t, got.code, got.stderr)
 		require.NoError(t, toolIn(dir, "make", "build").Run())
