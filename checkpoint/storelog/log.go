@@ -288,9 +288,9 @@ func (l *Log) publish(
 	return checkpoint.Owner{}, fmt.Errorf("%w: %w", checkpoint.ErrOutcomeUnknown, err)
 }
 
-// checkHighest asks whether a record above mine stands, and whose (S2). It looks after the publication: a
-// process that slept through a takeover publishes into a name that the newer owner's retention
-// has freed, and only the higher numbers tell.
+// checkHighest asks whether a record above mine stands, and whose (S2). It looks after the
+// publication: a process that slept through a takeover publishes into a name that the newer
+// owner's retention has freed, and only the higher numbers tell.
 //
 // A listing alone could miss them: (1) I publish 6, (2) the listing reads the names 6 and 20,
 // (3) I sleep while the newer owner decides 21 and its retention removes 20, (4) the listing finds

@@ -109,7 +109,8 @@ func TestSleeperPublishesIntoAFreedName(t *testing.T) {
 
 func TestLostReplyIsSettledByReading(t *testing.T) {
 	s := newStore(t)
-	l := s.claim(nil, fstest.LoseReply(once(is(fstest.PublishExclusive, "epoch-000000000002")), errNet))
+	second := once(is(fstest.PublishExclusive, "epoch-000000000002"))
+	l := s.claim(nil, fstest.LoseReply(second, errNet))
 	require.NoError(t, l.Decide(s.ctx, manifest(l)))
 	last, _, err := s.view().Last(s.ctx)
 	require.NoError(t, err)
@@ -170,7 +171,8 @@ func TestListingThatFailsAfterPublicationIsUnknown(t *testing.T) {
 
 func TestFullDiskDecidesNothingAndDecideMayBeRepeated(t *testing.T) {
 	s := newStore(t)
-	l := s.claim(nil, fstest.FailWhen(once(is(fstest.PublishExclusive, "epoch-000000000002")), syscall.ENOSPC))
+	second := once(is(fstest.PublishExclusive, "epoch-000000000002"))
+	l := s.claim(nil, fstest.FailWhen(second, syscall.ENOSPC))
 	m := manifest(l)
 	err := l.Decide(s.ctx, m)
 	require.ErrorIs(t, err, syscall.ENOSPC)

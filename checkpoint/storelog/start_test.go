@@ -229,10 +229,12 @@ func TestDamagedHistoryIsLeftForAPerson(t *testing.T) {
 func TestNewRefusesWhatCannotWork(t *testing.T) {
 	s := newStore(t)
 	for name, o := range map[string]Options{
-		"no name":                  {FileSystem: s.fs(), Root: testRoot},
-		"name of a parent":         {FileSystem: s.fs(), Root: testRoot, Job: ".."},
-		"name with a slash":        {FileSystem: s.fs(), Root: testRoot, Job: "a/b"},
-		"fresh and restore":        {FileSystem: s.fs(), Root: testRoot, Job: "a", Fresh: true, Restore: 1},
+		"no name":           {FileSystem: s.fs(), Root: testRoot},
+		"name of a parent":  {FileSystem: s.fs(), Root: testRoot, Job: ".."},
+		"name with a slash": {FileSystem: s.fs(), Root: testRoot, Job: "a/b"},
+		"fresh and restore": {
+			FileSystem: s.fs(), Root: testRoot, Job: "a", Fresh: true, Restore: 1,
+		},
 		"no exclusive publication": {FileSystem: plainFileSystem{s.fs()}, Root: testRoot, Job: "a"},
 	} {
 		t.Run(name, func(t *testing.T) {

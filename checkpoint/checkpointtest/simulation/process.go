@@ -105,6 +105,7 @@ func (p *process) onCall(op fstest.Op) fstest.Fault {
 	if p.dead {
 		return fstest.Fault{Err: fstest.ErrCrashed}
 	}
+	p.w.doze(p, op)
 	return p.w.onCall(op)
 }
 

@@ -31,6 +31,9 @@ func TestSeeds(t *testing.T) {
 				total.add(r)
 			}
 			t.Logf("%+v", total)
+			if *seeds < seedsDefault {
+				return
+			}
 			// A simulation in which nothing goes wrong proves nothing.
 			for what, n := range map[string]int{
 				"kills": total.Kills, "power failures": total.PowerFailures, "sleeps": total.Sleeps,
@@ -46,8 +49,8 @@ func TestSeeds(t *testing.T) {
 
 // TestEveryBugIsCaught is the judge's own test.
 func TestEveryBugIsCaught(t *testing.T) {
-	if *seedFlag != 0 || bugSeedsMax == 0 {
-		t.Skip("replaying one seed, or slowed down by the race detector")
+	if *seedFlag != 0 {
+		t.Skip("replaying one seed")
 	}
 	for _, bug := range Bugs() {
 		t.Run(string(bug), func(t *testing.T) {

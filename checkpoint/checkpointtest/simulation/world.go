@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"path"
 	"strings"
 
 	"github.com/wasmflow/wasmflow/connectors/filesystem"
@@ -65,6 +66,7 @@ type world struct {
 
 	alive     []*process
 	faults    int  // still to come
+	heir      bool // another process is to start
 	consumer  bool // takes files away once their epoch is applied
 	processes int
 	nonces    uint32
@@ -148,7 +150,9 @@ func (w *world) arrive() {
 	i := w.rng.IntN(len(w.late))
 	p := w.late[i]
 	w.late = append(w.late[:i], w.late[i+1:]...)
-	err := w.rawFS().PublishExclusive(w.ctx, p.path, p.data)
+	w.nonces++
+	remote := local.New(local.Options{Disk: w.disk, Nonce: fmt.Sprintf("late%d", w.nonces)})
+	err := remote.PublishExclusive(w.ctx, p.path, p.data)
 	if err != nil && !errors.Is(err, filesystem.ErrExists) {
 		w.fail("publishing %s late: %v", p.path, err)
 	}
@@ -188,6 +192,10 @@ func (w *world) step() bool {
 		w.faults--
 		w.strike()
 	}
+	if w.heir && len(w.alive) < processesMax {
+		w.start()
+	}
+	w.heir = false
 	if len(w.late) > 0 && w.chance(200) {
 		w.arrive()
 	}
@@ -265,14 +273,26 @@ func (w *world) strike() {
 	case n < 4:
 		w.powerFailure()
 	case n < 7 && p != nil:
-		p.asleep = 1 + w.rng.IntN(3000)
-		w.trace("p%d sleeps for %d steps", p.id, p.asleep)
-		w.result.Sleeps++
-		if len(w.alive) < processesMax && !w.chance(4) {
-			w.start()
-		}
+		w.sleep(p)
 	case len(w.alive) < processesMax:
 		w.start()
+	}
+}
+
+// sleep stops a process for a while, like SIGSTOP, and lets another take over most of the time.
+func (w *world) sleep(p *process) {
+	p.asleep = 1 + w.rng.IntN(3000)
+	w.trace("p%d sleeps for %d steps", p.id, p.asleep)
+	w.result.Sleeps++
+	w.heir = !w.chance(4)
+}
+
+// doze lets a process fall asleep right after it has read a folder: what it knows then gets old,
+// and chance alone would hit that moment rarely.
+func (w *world) doze(p *process, op fstest.Op) {
+	if op.Kind == fstest.ReadDir && w.faults > 0 && w.chance(60) {
+		w.faults--
+		w.sleep(p)
 	}
 }
 
@@ -330,7 +350,7 @@ func (w *world) consume() {
 		w.trace("the consumer takes %s", p)
 		w.taken[p] = w.visible[p]
 		w.result.Taken++
-		if err := errors.Join(w.disk.Unlink(p), w.disk.SyncDir(p[:strings.LastIndex(p, "/")])); err != nil {
+		if err := errors.Join(w.disk.Unlink(p), w.disk.SyncDir(path.Dir(p))); err != nil {
 			w.fail("taking %s: %v", p, err)
 		}
 		return
