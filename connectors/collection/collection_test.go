@@ -98,10 +98,10 @@ func TestRecordsAreReadAsWritten(t *testing.T) {
 	require.False(t, more)
 }
 
-// The name is that of the test of Flink's FromElementsFunction whose claim it makes: stopped in
-// the middle and restored there is no gap and no repeat.
-func TestFromElementsFunction(t *testing.T) {
-	t.Run("testCheckpointAndRestore", func(t *testing.T) {
+// The name is that of Flink's test whose claim it makes: stopped in the middle and restored there
+// is no gap and no repeat.
+func TestUpstream(t *testing.T) {
+	t.Run("FromElementsFunctionTest/testCheckpointAndRestore", func(t *testing.T) {
 		text := "records = ["
 		var want []string
 		for i := range 100 {

@@ -166,11 +166,10 @@ func assign(
 	return out
 }
 
-// The name is that of the test of Flink's StatefulSequenceSource whose claim it makes: values 0
-// to 100, parallel readers stopped part-way, their states given to a restored run, every value
-// exactly once.
-func TestStatefulSequenceSource(t *testing.T) {
-	t.Run("testCheckpointRestore", func(t *testing.T) {
+// The name is that of Flink's test whose claim it makes: values 0 to 100, parallel readers stopped
+// part-way, their states given to a restored run, every value exactly once.
+func TestUpstream(t *testing.T) {
+	t.Run("StatefulSequenceSourceTest/testCheckpointRestore", func(t *testing.T) {
 		for _, c := range []struct{ before, after int }{{2, 1}, {2, 2}, {1, 3}, {3, 100}, {4, 2}} {
 			t.Run(fmt.Sprintf("%d to %d tasks", c.before, c.after), func(t *testing.T) {
 				testCheckpointRestore(t, c.before, c.after)

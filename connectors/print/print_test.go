@@ -40,8 +40,12 @@ func batch(values ...string) *connectors.Batch {
 	return b
 }
 
-// The rows are those of Flink's PrintSinkFunctionTest.
-func TestPrintSinkFunction(t *testing.T) {
+// The rows are those of Flink's test of that name.
+func TestUpstream(t *testing.T) {
+	t.Run("PrintSinkFunctionTest", testPrintSinkFunction)
+}
+
+func testPrintSinkFunction(t *testing.T) {
 	for _, c := range []struct {
 		name              string
 		config            printsink.Config

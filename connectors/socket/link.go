@@ -33,7 +33,7 @@ type link struct {
 // left to the first Write: a job that waits for a server can be stopped, one that is being opened
 // cannot.
 func openSink(ctx context.Context, c *SinkConfig, d *dialer, logger *slog.Logger) (*Sink, error) {
-	l := &link{dialer: d, row: c.newRow(), logger: logger}
+	l := &link{dialer: d, row: c.newRow(c.Attempts), logger: logger}
 	if err := l.dial(ctx); err != nil {
 		return nil, err
 	}

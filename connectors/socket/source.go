@@ -55,7 +55,7 @@ func (s *Source) OpenReader(
 		return nil, fmt.Errorf("opening the reader of %s: %w", s.config.Address, err)
 	}
 	r := &reader{
-		source: s, limits: rc.Limits, splitter: splitter, row: s.config.newRow(),
+		source: s, limits: rc.Limits, splitter: splitter, row: s.config.newRow(s.config.Attempts),
 		timer: time.NewTimer(0),
 	}
 	r.timer.Stop()

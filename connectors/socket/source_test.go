@@ -3,7 +3,6 @@ package socket_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"strings"
 	"syscall"
@@ -17,55 +16,6 @@ import (
 	"github.com/wasmflow/wasmflow/connectors/format/delimited"
 	"github.com/wasmflow/wasmflow/connectors/socket"
 )
-
-// The names are those of the cases of Flink's SocketTextStreamFunctionTest.
-func TestSocketTextStreamFunction(t *testing.T) {
-	t.Run("testSocketSourceSimpleOutput", func(t *testing.T) {
-		ln := listen(t)
-		serve(t, ln, untilClosed("test1\ntest2\n"))
-		r := source(t, sourceConfig(ln.Addr().String(), 1), &warnings{})
-		require.Equal(t, []string{"test1", "test2"}, pollN(t, r, 2))
-	})
-
-	t.Run("testExitNoRetries", func(t *testing.T) {
-		ln := listen(t)
-		serve(t, ln, send())
-		w := &warnings{}
-		got, err := drain(t, source(t, sourceConfig(ln.Addr().String(), 1), w))
-		require.ErrorIs(t, err, connectors.ErrEndOfInput)
-		require.Empty(t, got)
-		require.Zero(t, w.count(), "the end of the stream is the end of the input")
-	})
-
-	t.Run("testSocketSourceOutputWithRetries", func(t *testing.T) {
-		ln := listen(t)
-		serve(t, ln, send("test1\n"), send("test2\n"), send(), send())
-		got, err := drain(t, source(t, sourceConfig(ln.Addr().String(), 3), &warnings{}))
-		// The second connection that brought data begins a row of three; all end in order.
-		require.ErrorIs(t, err, connectors.ErrEndOfInput)
-		require.Equal(t, []string{"test1", "test2"}, got)
-	})
-
-	t.Run("testSocketSourceOutputInfiniteRetries", func(t *testing.T) {
-		ln := listen(t)
-		handlers := []func(net.Conn) error{send(), send(), send()}
-		var want []string
-		for i := range 20 {
-			handlers = append(handlers, send(fmt.Sprintf("test%d\n", i)), send())
-			want = append(want, fmt.Sprintf("test%d", i))
-		}
-		serve(t, ln, append(handlers, untilClosed(""))...)
-		r := source(t, sourceConfig(ln.Addr().String(), 0), &warnings{})
-		require.Equal(t, want, pollN(t, r, len(want)))
-	})
-
-	t.Run("testSocketSourceOutputAcrossRetries", func(t *testing.T) {
-		ln := listen(t)
-		serve(t, ln, send("te"), send("st1\n"), send("test2\n"), untilClosed(""))
-		r := source(t, sourceConfig(ln.Addr().String(), 10), &warnings{})
-		require.Equal(t, []string{"test1", "test2"}, pollN(t, r, 2))
-	})
-}
 
 func TestRecords(t *testing.T) {
 	long := strings.Repeat("0123456789", 100_000)
