@@ -33,7 +33,8 @@ type job struct {
 	t      *testing.T
 	ctx    context.Context
 	disk   *fstest.Disk
-	hooks  []fstest.Hook // between the local implementation and the disk
+	onDisk *local.FileSystem // instead of disk, when set
+	hooks  []fstest.Hook     // between the local implementation and the disk
 	config *Config
 	clock  int64
 	guest  connectors.BucketAssigner
@@ -99,6 +100,9 @@ func (a *byValue) Assign(
 func (a *byValue) Close() error { return nil }
 
 func (j *job) fileSystem() *local.FileSystem {
+	if j.onDisk != nil {
+		return j.onDisk
+	}
 	return local.New(local.Options{Disk: fstest.WrapDisk(j.disk, j.hooks...), Nonce: "test"})
 }
 

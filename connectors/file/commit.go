@@ -269,8 +269,8 @@ func (s *Sink) outputOf(task int) *output {
 	return nil
 }
 
-// withdrawTarget removes output that no epoch ever decided, if it is still ours. It is gone for good
-// before the live name goes, which alone tells that it was ours. s.life is held.
+// withdrawTarget removes output that no epoch ever decided, if it is still ours. It is gone for
+// good before the live name goes, which alone tells that it was ours. s.life is held.
 func (s *Sink) withdrawTarget(ctx context.Context, task int, identity string) error {
 	for _, target := range []string{s.root, path.Join(s.root, strconv.Itoa(task+1))} {
 		info, err := s.fs.Stat(ctx, target)
