@@ -26,6 +26,8 @@ type JobLog interface {
 	// StoreModule keeps the bytes of a module and returns their digest. It comes after a claim
 	// and before the first epoch that names the module.
 	StoreModule(ctx context.Context, module []byte) (sha256 string, err error)
+	// CheckOwner returns ErrFenced when a newer owner stands in the log.
+	CheckOwner(ctx context.Context) error
 }
 
 // Config is what an engine is made of.
@@ -102,6 +104,13 @@ func (e *Engine) Run(ctx context.Context) (Result, error) {
 	for {
 		began := e.cfg.Now()
 		outcome, err := e.attempt(ctx, began)
+		if outcome == checkpoint.Restart && ctx.Err() == nil {
+			// A newer owner removes what the older one left, so an older one that wakes may
+			// stumble over that before it comes to decide anything.
+			if fenced := e.cfg.Log.CheckOwner(ctx); errors.Is(fenced, checkpoint.ErrFenced) {
+				outcome, err = checkpoint.Fenced, errors.Join(fenced, err)
+			}
+		}
 		if e.refusedAtStart(ctx, outcome, err) {
 			return e.result(checkpoint.Fatal), &StartError{err}
 		}

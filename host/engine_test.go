@@ -24,6 +24,7 @@ type memoryLog struct {
 	records []checkpoint.Manifest
 	owner   checkpoint.Owner
 	applied checkpoint.Epoch
+	newer   error // what CheckOwner returns
 	decide  func(m checkpoint.Manifest) error // called before an epoch is decided; nil decides
 }
 
@@ -64,7 +65,8 @@ func (l *memoryLog) Applied(_ context.Context, e checkpoint.Epoch) error {
 	return nil
 }
 
-func (l *memoryLog) Close() error { return nil }
+func (l *memoryLog) CheckOwner(context.Context) error { return l.newer }
+func (l *memoryLog) Close() error                     { return nil }
 
 func (l *memoryLog) Retained(context.Context) (checkpoint.Retained, error) {
 	return checkpoint.Retained{Claim: l.owner.Number, Applied: l.applied}, nil
@@ -373,6 +375,17 @@ func TestEngineStopsForGoodWhenFenced(t *testing.T) {
 	require.Equal(t, checkpoint.Fenced, res.Outcome)
 	require.Zero(t, e.Status().Restarts)
 	require.NotEmpty(t, b.sink.pending, "a fenced owner discards nothing")
+}
+
+func TestEngineTellsAFailureOfItsOwnFromOneOfANewerOwner(t *testing.T) {
+	b := newBench(countingJob)
+	b.log.newer = fmt.Errorf("checking: %w", checkpoint.ErrFenced)
+	b.sink.write = func(string) error { return errors.New("the file is gone") }
+	res, err := b.engine(t).Run(t.Context())
+	require.ErrorIs(t, err, checkpoint.ErrFenced)
+	require.ErrorContains(t, err, "the file is gone")
+	require.Equal(t, checkpoint.Fenced, res.Outcome)
+	require.Equal(t, 1, b.sink.recovers)
 }
 
 func TestEngineGivesUpByItsStrategy(t *testing.T) {

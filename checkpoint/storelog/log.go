@@ -374,6 +374,23 @@ func (l *Log) writeHint(ctx context.Context) error {
 	return nil
 }
 
+// CheckOwner returns an error that wraps checkpoint.ErrFenced when a newer owner stands in the
+// log, so that a failure caused by that owner is told from one of this process's own. It decides
+// nothing: nil is no promise for the moment after.
+func (l *Log) CheckOwner(ctx context.Context) error {
+	if l.last == 0 {
+		return nil
+	}
+	newest, found, err := l.Last(ctx)
+	if err != nil {
+		return fmt.Errorf("checking the owner of job %q: %w", l.opts.Job, err)
+	}
+	if found && newest.Epoch > l.last && newest.Owner != l.owner {
+		return l.fence("checking the owner", newest.Owner)
+	}
+	return nil
+}
+
 // Close implements checkpoint.CommitLog. It gives the lock back.
 func (l *Log) Close() error {
 	if l.opts.Lock == nil || !l.locked {

@@ -339,3 +339,15 @@ func TestListingThatMissesTheNewerRecord(t *testing.T) {
 	require.ErrorIs(t, old.Decide(s.ctx, m), checkpoint.ErrFenced)
 	require.True(t, raced)
 }
+
+func TestCheckOwnerTellsOfANewerOne(t *testing.T) {
+	s := newStore(t)
+	unclaimed := s.open(nil)
+	require.NoError(t, unclaimed.CheckOwner(t.Context()), "nobody owns what is not claimed")
+	old := s.claim(nil)
+	s.decide(old, 1)
+	require.NoError(t, old.CheckOwner(t.Context()))
+	s.claim(nil)
+	err := old.CheckOwner(t.Context())
+	require.ErrorIs(t, err, checkpoint.ErrFenced)
+}

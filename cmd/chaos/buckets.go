@@ -62,7 +62,7 @@ bucketer = { plugin = "upper", function = "bucket_by_field" }
 batch_size = "256KiB"
 `, parallelism, filepath.Join(guests, "uppercase.wasm"), bucketer, bucketer, limit)
 	}
-	e.judge = func(files []string) (string, error) { return judgeBuckets(files, e) }
+	e.judge = judgeBuckets
 	return e, e.prepare()
 }
 

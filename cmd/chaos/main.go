@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/wasmflow/wasmflow/checkpoint/checkpointtest/chaos"
@@ -35,9 +36,35 @@ type scale struct {
 func full() scale  { return scale{2_000_000, 15_000, 100, 5, 10, 400 * time.Millisecond} }
 func short() scale { return scale{200_000, 4_000, 10, 1, 2, 300 * time.Millisecond} }
 
-// poisoned is the scale of the run with bad lines: what matters there are the lines.
-func (s scale) poisoned() scale {
-	return scale{s.lines / 2, s.rate, s.kills / 5, 0, s.zombies / 5, s.lifeMax}
+// part is the scale of a trial beside the main one: fewer lines, a fifth of the kills.
+func (s scale) part(of int) scale {
+	return scale{s.lines / of, s.rate, s.kills / 5, s.each, s.zombies / 2, s.lifeMax}
+}
+
+// trial is one job and what is done to it.
+type trial struct {
+	name   string
+	scale  scale
+	places []string // failpoints its runs pass
+	make   func(dir, binary, guests string, s scale) (*fileEnds, error)
+}
+
+// trials covers every failpoint there is: those of the plain file sink by a job that has one, all
+// others by the job with buckets.
+func trials(s scale) []trial {
+	var live, others []string
+	for _, name := range failpoint.Names() {
+		if strings.HasPrefix(name, "file/") {
+			live = append(live, name)
+		} else {
+			others = append(others, name)
+		}
+	}
+	return []trial{
+		{"buckets", s, others, newBuckets},
+		{"live", s.part(4), live, newLive},
+		{"poison", s.part(2), nil, newPoison},
+	}
 }
 
 // companions leads to the places that a run without errors never passes.
@@ -83,11 +110,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 			return err
 		}
 	}
-	for _, t := range []struct {
-		name  string
-		scale scale
-		make  func(dir, binary, guests string, s scale) (*fileEnds, error)
-	}{{"buckets", s, newBuckets}, {"poison", s.poisoned(), newPoison}} {
+	for _, t := range trials(s) {
 		sub := filepath.Join(dir, t.name)
 		if err := os.Mkdir(sub, 0o755); err != nil {
 			return err
@@ -98,7 +121,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 		}
 		fmt.Fprintf(out, "chaos: %s: %d lines\n", t.name, t.scale.lines)
 		err = chaos.New(chaos.Config{
-			Ends: ends, Seed: *seed, Kills: t.scale.kills, Failpoints: failpoint.Names(),
+			Ends: ends, Seed: *seed, Kills: t.scale.kills, Failpoints: t.places,
 			Each: t.scale.each, Zombies: t.scale.zombies, LifeMin: 50 * time.Millisecond,
 			LifeMax: t.scale.lifeMax, ParallelismMax: 6, Companions: companions(), Log: out,
 		}).Run(ctx)

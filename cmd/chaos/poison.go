@@ -74,7 +74,7 @@ bucketer = "base-path"
 `, parallelism, trap, filepath.Join(guests, "json-route.wasm"),
 			limit)
 	}
-	e.judge = func(files []string) (string, error) { return judgePoison(files, e) }
+	e.judge = judgePoison
 	return e, e.prepare()
 }
 
