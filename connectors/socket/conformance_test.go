@@ -42,3 +42,19 @@ func TestSourceConformance(t *testing.T) {
 		},
 	})
 }
+
+func TestSinkConformance(t *testing.T) {
+	connectortest.RunSink(t, func(t *testing.T) connectortest.SinkHarness {
+		ln, got := listen(t), newLines()
+		serve(t, ln, got.handle)
+		return connectortest.SinkHarness{
+			Guarantee: connectors.AtLeastOnce, Visible: connectortest.AtWrite,
+			Open: func(t *testing.T, env connectors.Env) connectors.Sink {
+				s, err := sinkConfig(ln.Addr().String(), 1).Open(t.Context(), env)
+				require.NoError(t, err)
+				return s
+			},
+			Read: func(t *testing.T) []string { return strings.Fields(strings.Join(got.wait(t), " ")) },
+		}
+	})
+}
