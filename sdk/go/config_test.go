@@ -49,7 +49,9 @@ func (c *testConfig) Validate() error {
 	return nil
 }
 
-var config = testConfig{Rate: 1, Mode: "strict", Timeout: time.Second, Routes: []route{{Topic: "d"}}}
+var config = testConfig{
+	Rate: 1, Mode: "strict", Timeout: time.Second, Routes: []route{{Topic: "d"}},
+}
 
 func TestConfigDefaults(t *testing.T) {
 	for _, empty := range []string{"", "{}"} {
@@ -115,7 +117,7 @@ func TestConfigRefusals(t *testing.T) {
 		{"validate", `{"rate": -1}`, "rate", "must not be negative"},
 		{"validate plain", `{"name": "plain"}`, "", "no such name"},
 		{"on open", `{"name": "field"}`, "name", "is not to be so"},
-		{"panic", `{"name": "panic"}`, "", "panic: on open (functions_test.go:"},
+		{"panic", `{"name": "panic"}`, "", "panic: on open (plugin_test.go:"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

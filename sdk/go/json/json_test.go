@@ -178,8 +178,10 @@ func TestWriter(t *testing.T) {
 }
 
 func TestAppendFloat(t *testing.T) {
-	for _, f := range []float64{0, math.Copysign(0, -1), 1, 0.1, 1e-6, 9.9e-7, 1e-9, 1e20, 1e21, 1e300, -2.5e-300,
-		math.MaxFloat64, math.SmallestNonzeroFloat64} {
+	for _, f := range []float64{
+		0, math.Copysign(0, -1), 1, 0.1, 1e-6, 9.9e-7, 1e-9, 1e20, 1e21, 1e300, -2.5e-300,
+		math.MaxFloat64, math.SmallestNonzeroFloat64,
+	} {
 		want, err := json.Marshal(f)
 		require.NoError(t, err)
 		require.Equal(t, string(want), string(AppendFloat(nil, f)))

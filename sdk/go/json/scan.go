@@ -12,8 +12,8 @@ const (
 	wordBytes = 8
 )
 
-// Eight bytes are looked at together: each of these sets the high bit of the first byte it is about.
-// In bytes behind that one the subtraction may have borrowed, so only the lowest bit counts.
+// Eight bytes are looked at together. What is found has its high bit set; behind the first such byte
+// a subtraction may have borrowed, so only the lowest bit counts.
 
 // special marks what a JSON string cannot hold as it is: quotes, backslashes, control characters.
 func special(w uint64) uint64 {
@@ -21,7 +21,7 @@ func special(w uint64) uint64 {
 	return ((quote-ones)&^quote | (slash-ones)&^slash | (w-ones*' ')&^w) & highs
 }
 
-// plain returns the index of the first byte at or behind i that is special, len(d) if there is none.
+// plain returns the index of the first special byte at or behind i, len(d) if there is none.
 func plain(d []byte, i int) int {
 	for i+wordBytes <= len(d) {
 		if found := special(binary.LittleEndian.Uint64(d[i:])); found != 0 {
@@ -50,7 +50,7 @@ func plainASCII(d []byte, i int) int {
 	return i
 }
 
-// text views b as a string, for callees that keep nothing of it. It is written so, and bytesOf below,
+// text views b as a string, for callees that keep nothing of it. It and bytesOf are written so
 // because unsafe.String and unsafe.Slice make calls to check what holds here anyway.
 func text(b []byte) string { return *(*string)(unsafe.Pointer(&b)) }
 
