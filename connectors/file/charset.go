@@ -5,22 +5,14 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/charmap"
-	"golang.org/x/text/encoding/ianaindex"
 	"golang.org/x/text/encoding/unicode"
 	"golang.org/x/text/encoding/unicode/utf32"
 
 	"github.com/wasmflow/wasmflow/connectors"
-)
-
-// What is done about bytes that are not valid in the charset.
-const (
-	invalidKeep    = "keep"    // utf-8 only: bytes pass unchanged and unchecked
-	invalidReplace = "replace" // by U+FFFD
-	invalidFail    = "fail"
+	"github.com/wasmflow/wasmflow/connectors/format/charset"
 )
 
 // safeDelimiterMax is the first byte that may be part of a longer character in some Asian
@@ -30,13 +22,13 @@ const safeDelimiterMax = 0x30
 // bomBytesMax is the longest byte-order mark.
 const bomBytesMax = 4
 
-// charset says how the bytes of a file become UTF-8.
-type charset struct {
-	name    string
-	enc     encoding.Encoding // nil for UTF-8
-	unit    int               // bytes of a code unit
-	invalid string
-	boms    []bom
+// textCharset says how the bytes of a file become UTF-8.
+type textCharset struct {
+	name   string
+	enc    encoding.Encoding // nil for UTF-8
+	unit   int               // bytes of a code unit
+	policy charset.Policy
+	boms   []bom
 }
 
 // bom is a byte-order mark and the encoding it stands for.
@@ -45,64 +37,58 @@ type bom struct {
 	enc  encoding.Encoding // nil for UTF-8
 }
 
-// newCharset finds a charset by its IANA name. invalid is one of the invalid constants, or ""
-// for keep with UTF-8 and replace with others.
-func newCharset(name, invalid string) (charset, error) {
-	c := charset{name: strings.ToLower(name), unit: 1, invalid: invalid}
-	switch c.name {
-	case "utf-8", "utf8", "":
+// newCharset finds a charset by its IANA name. invalid names a policy; "" is keep for UTF-8 and
+// replace for others.
+func newCharset(name, invalid string) (textCharset, error) {
+	c := textCharset{name: strings.ToLower(name), unit: 1, policy: charset.Policy(invalid)}
+	var err error
+	if c.enc, err = charset.Lookup(c.name); err != nil {
+		return textCharset{}, err
+	}
+	if c.enc == nil {
 		c.boms = []bom{{mark: []byte("\xef\xbb\xbf")}}
-		if c.invalid == "" {
-			c.invalid = invalidKeep
+		if c.policy == "" {
+			c.policy = charset.Keep
 		}
 		return c, nil
-	case "utf-16":
+	}
+	switch c.policy {
+	case "":
+		c.policy = charset.Replace
+	case charset.Keep:
+		return textCharset{}, fmt.Errorf("invalid = %q works with utf-8 only, not %s", invalid, name)
+	}
+	switch {
+	case strings.HasPrefix(c.name, "utf-16"):
 		c.unit = 2
+	case strings.HasPrefix(c.name, "utf-32"):
+		c.unit = 4
+	}
+	// A mark stands at the beginning of a file only, so it is dealt with apart from the records.
+	switch c.name {
+	case "utf-16":
 		le := unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM)
 		c.enc = unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM) // RFC 2781: without a mark
 		c.boms = []bom{{[]byte("\xff\xfe"), le}, {[]byte("\xfe\xff"), c.enc}}
-	case "utf-16le":
-		c.unit, c.enc = 2, unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM)
-	case "utf-16be":
-		c.unit, c.enc = 2, unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM)
 	case "utf-32":
-		c.unit = 4
 		le := utf32.UTF32(utf32.LittleEndian, utf32.IgnoreBOM)
 		c.enc = utf32.UTF32(utf32.BigEndian, utf32.IgnoreBOM)
 		c.boms = []bom{{[]byte("\xff\xfe\x00\x00"), le}, {[]byte("\x00\x00\xfe\xff"), c.enc}}
-	case "utf-32le":
-		c.unit, c.enc = 4, utf32.UTF32(utf32.LittleEndian, utf32.IgnoreBOM)
-	case "utf-32be":
-		c.unit, c.enc = 4, utf32.UTF32(utf32.BigEndian, utf32.IgnoreBOM)
-	default:
-		enc, err := ianaindex.IANA.Encoding(c.name)
-		if err != nil || enc == nil {
-			return charset{}, fmt.Errorf("charset %q is not known; use its IANA name", name)
-		}
-		c.enc = enc
-	}
-	switch c.invalid {
-	case "":
-		c.invalid = invalidReplace
-	case invalidKeep:
-		return charset{}, fmt.Errorf("invalid = \"keep\" works with utf-8 only, not %s", name)
 	}
 	return c, nil
 }
 
 // text is how one file is read: its delimiter in bytes and what turns a record into UTF-8.
 type text struct {
-	delim     delimiter
-	bom       int  // bytes of the mark at the beginning of the file
-	stripCR   bool // the delimiter is "\n": a "\r" before it belongs to it
-	transcode bool // records are not passed as they are
-	valid     bool // invalid bytes are an error
-	decoder   *encoding.Decoder
+	delim   delimiter
+	bom     int              // bytes of the mark at the beginning of the file
+	stripCR bool             // the delimiter is "\n": a "\r" before it belongs to it
+	decoder *charset.Decoder // nil when records pass as they are
 }
 
 // of returns how to read a file whose first bytes are head, at most bomBytesMax of them.
-func (c charset) of(head []byte, separator string) (text, error) {
-	t := text{stripCR: separator == "\n", valid: c.invalid == invalidFail}
+func (c textCharset) of(head []byte, separator string) (text, error) {
+	t := text{stripCR: separator == "\n"}
 	enc := c.enc
 	for _, b := range c.boms {
 		if bytes.HasPrefix(head, b.mark) {
@@ -112,7 +98,9 @@ func (c charset) of(head []byte, separator string) (text, error) {
 	}
 	t.delim = delimiter{bytes: []byte(separator), unit: c.unit}
 	if enc == nil {
-		t.transcode = c.invalid != invalidKeep
+		if c.policy != charset.Keep {
+			t.decoder = charset.NewDecoder(nil, c.policy)
+		}
 		return t, nil
 	}
 	raw, err := enc.NewEncoder().Bytes(t.delim.bytes)
@@ -126,19 +114,19 @@ func (c charset) of(head []byte, separator string) (text, error) {
 				separator, c.name)
 		}
 	}
-	t.delim.bytes, t.transcode, t.decoder = raw, true, enc.NewDecoder()
+	t.delim.bytes, t.decoder = raw, charset.NewDecoder(enc, c.policy)
 	return t, nil
 }
 
 // undecided reports whether head may be the first part of a byte-order mark.
-func (c charset) undecided(head []byte) bool {
+func (c textCharset) undecided(head []byte) bool {
 	return slices.ContainsFunc(c.boms, func(b bom) bool {
 		return len(head) < len(b.mark) && bytes.HasPrefix(b.mark, head)
 	})
 }
 
 // splittable reports whether a file in this charset may be read from the middle.
-func (c charset) splittable(separator string) bool {
+func (c textCharset) splittable(separator string) bool {
 	t, err := c.of(nil, separator)
 	return err == nil && c.unit == 1 && !t.delim.selfOverlapping()
 }
@@ -146,9 +134,9 @@ func (c charset) splittable(separator string) bool {
 // record turns the bytes of one record into what the batch holds: the same bytes where that is
 // possible, otherwise a copy in dst's arena.
 func (t *text) record(raw []byte, dst *connectors.Batch) ([]byte, error) {
-	if t.transcode {
+	if t.decoder != nil {
 		var err error
-		if raw, err = t.convert(raw, dst); err != nil {
+		if raw, err = t.decoder.Decode(raw, dst.Alloc); err != nil {
 			return nil, err
 		}
 	}
@@ -156,29 +144,4 @@ func (t *text) record(raw []byte, dst *connectors.Batch) ([]byte, error) {
 		raw = raw[: n-1 : n-1]
 	}
 	return raw, nil
-}
-
-func (t *text) convert(raw []byte, dst *connectors.Batch) ([]byte, error) {
-	if t.decoder == nil {
-		if utf8.Valid(raw) {
-			return raw, nil
-		}
-		if t.valid {
-			return nil, ErrInvalidText
-		}
-		return dst.Copy(bytes.ToValidUTF8(raw, []byte("\ufffd"))), nil
-	}
-	// No byte of any charset becomes more than three bytes of UTF-8: a BMP character takes at
-	// most three, and one beyond takes at least two bytes in the file for its four.
-	out := dst.Alloc(3*len(raw) + utf8.UTFMax)
-	t.decoder.Reset()
-	n, used, err := t.decoder.Transform(out, raw, true)
-	if err != nil {
-		return nil, fmt.Errorf("%w: after byte %d of the record: %w", ErrInvalidText, used, err)
-	}
-	out = out[:n:n]
-	if t.valid && bytes.ContainsRune(out, utf8.RuneError) {
-		return nil, ErrInvalidText
-	}
-	return out, nil
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/wasmflow/wasmflow/checkpoint"
 	"github.com/wasmflow/wasmflow/connectors"
+	"github.com/wasmflow/wasmflow/connectors/format/charset"
 )
 
 func TestCharsets(t *testing.T) {
@@ -78,12 +79,12 @@ func TestInvalidText(t *testing.T) {
 		failsAt                         string
 	}{
 		{"utf-8 is not looked at", "utf-8", "", "a\xffb\n", []string{"a\xffb"}, ""},
-		{"utf-8, replaced", "utf-8", invalidReplace, "ok\na\xffb\n", []string{"ok", "a\ufffdb"}, ""},
-		{"utf-8, refused", "utf-8", invalidFail, "ok\na\xffb\n", []string{"ok"}, "at byte 3: "},
+		{"utf-8, replaced", "utf-8", string(charset.Replace), "ok\na\xffb\n", []string{"ok", "a\ufffdb"}, ""},
+		{"utf-8, refused", "utf-8", string(charset.Fail), "ok\na\xffb\n", []string{"ok"}, "at byte 3: "},
 		{"half a code unit is replaced", "utf-16be", "", "\x00a\x00\n\x00b\x00", []string{"a", "b\ufffd"}, ""},
-		{"lone surrogate, refused", "utf-16be", invalidFail, "\x00a\x00\n\xd8\x00\x00\n", []string{"a"}, "at byte 4: "},
+		{"lone surrogate, refused", "utf-16be", string(charset.Fail), "\x00a\x00\n\xd8\x00\x00\n", []string{"a"}, "at byte 4: "},
 		{"byte without a meaning, replaced", "windows-1252", "", "\x81\n", []string{"\ufffd"}, ""},
-		{"byte without a meaning, refused", "windows-1252", invalidFail, "\x81\n", []string{}, "at byte 0: "},
+		{"byte without a meaning, refused", "windows-1252", string(charset.Fail), "\x81\n", []string{}, "at byte 0: "},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			path := write(t, filepath.Join(t.TempDir(), "f"), c.content)
@@ -116,12 +117,12 @@ func TestRefusedConfig(t *testing.T) {
 		{"include", func(c *SourceConfig) { c.Include = []string{"a", "{b"} }, "include[1]", "not closed"},
 		{"exclude", func(c *SourceConfig) { c.Exclude = []string{"[z-a]"} }, "exclude[0]", "backwards"},
 		{"delimiter", func(c *SourceConfig) { c.Delimiter = "" }, "delimiter", "empty"},
-		{"charset", func(c *SourceConfig) { c.Charset = "klingon" }, "charset", "not known"},
+		{"charset", func(c *SourceConfig) { c.Charset = "klingon" }, "charset", "is no charset"},
 		{"delimiter not in the charset", func(c *SourceConfig) { c.Charset, c.Delimiter = "iso-8859-1", "日" },
 			"delimiter", "cannot be written"},
 		{"delimiter inside characters", func(c *SourceConfig) { c.Charset, c.Delimiter = "shift_jis", "|" },
 			"delimiter", "part of a character"},
-		{"keep", func(c *SourceConfig) { c.Charset, c.Invalid = "utf-16", invalidKeep }, "charset", "utf-8 only"},
+		{"keep", func(c *SourceConfig) { c.Charset, c.Invalid = "utf-16", string(charset.Keep) }, "charset", "utf-8 only"},
 		{"invalid", func(c *SourceConfig) { c.Invalid = "ignore" }, "invalid", "none of"},
 		{"record_bytes_max", func(c *SourceConfig) { c.RecordBytesMax = 0 }, "record_bytes_max", "between 1B and 1GiB"},
 		{"vanished", func(c *SourceConfig) { c.Vanished = "ignore" }, "vanished", "none of fail, skip"},

@@ -27,7 +27,7 @@ type cursor struct {
 	fresh          bool  // a byte-order mark may come
 	seeking        bool  // the first record of the range is not found yet
 	ended          bool  // in is read to its end
-	charset        *charset
+	charset        *textCharset
 	delimiter      string
 }
 

@@ -20,7 +20,7 @@ type Source struct {
 	root    string // file or folder, or what comes before the first glob character
 	glob    string // path below root to match, or ""
 	filter  filter
-	charset charset
+	charset textCharset
 	metrics *sourceMetrics
 
 	rangeBytes  int64 // smallest range, rangeBytesMin but in tests

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/wasmflow/wasmflow/connectors"
+	"github.com/wasmflow/wasmflow/connectors/format/charset"
 )
 
 // Modes of the source.
@@ -92,7 +93,8 @@ func (c *SourceConfig) Validate(p *connectors.Problems) {
 	}
 	p.OneOf("mode", c.Mode, modeOnce, modeContinuous, modeTail)
 	p.OneOf("vanished", c.Vanished, vanishedFail, vanishedSkip)
-	p.OneOf("invalid", c.Invalid, "", invalidKeep, invalidReplace, invalidFail)
+	p.OneOf("invalid", c.Invalid, "", string(charset.Keep), string(charset.Replace),
+		string(charset.Fail))
 	if c.DiscoverInterval.D() < discoverIntervalMin {
 		p.Addf("discover_interval", "%v is below %v", c.DiscoverInterval, discoverIntervalMin)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/wasmflow/wasmflow/connectors"
+	"github.com/wasmflow/wasmflow/connectors/format/charset"
 )
 
 // Sentinels of the file source, for callers to branch on. They come wrapped with the path.
@@ -20,7 +21,7 @@ var (
 	// ErrRecordTooLong is returned by Poll for a record above record_bytes_max.
 	ErrRecordTooLong = errors.New("record is longer than record_bytes_max")
 	// ErrInvalidText is returned by Poll when invalid = "fail" and bytes do not decode.
-	ErrInvalidText = errors.New("bytes are not valid in the charset")
+	ErrInvalidText = charset.ErrInvalid
 	// ErrOtherMode is returned by AddSplits for a split that another mode made.
 	ErrOtherMode = errors.New("split was made in another mode")
 )

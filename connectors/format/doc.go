@@ -1,0 +1,16 @@
+// Package format is the contract between a sink that writes files and the format of their records.
+//
+// It owns the contract and the buffer that writers share. It knows no format by name: each is a
+// sub-folder. Functions that job files name (deserializers, serializers) live in the same
+// sub-folders; connectors/format/builtin holds the table of them.
+//
+// Invariants every Writer keeps, checked by connectortest.RunFormatWriter:
+//
+//	W1  The bytes of a stream depend on its records alone, not on when it was flushed, unless the
+//	    format marks blocks; then flushes end blocks and change nothing that a reader sees.
+//	W2  A refused record leaves no byte behind, and the stream goes on.
+//	W3  The first error of the stream stays: nothing is written after it.
+//	W4  Nothing of a record is kept after Append returned (C2).
+//
+// Below: connectors. Above: the formats of files, and sinks that write them.
+package format
