@@ -1,6 +1,7 @@
 package wasmflow_test
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -158,6 +159,32 @@ func TestGoldenFrames(t *testing.T) {
 			require.Equal(t, story.tell(), got)
 		})
 	}
+}
+
+// FuzzFrame gives arbitrary bytes to the SDK as a frame. It may refuse them or fail records, and
+// must neither crash nor answer with anything that a host would not believe.
+func FuzzFrame(f *testing.F) {
+	files, err := filepath.Glob(filepath.Join("..", "..", "abi", "testdata", "frames", "*.frame"))
+	require.NoError(f, err)
+	for _, file := range files {
+		frame, err := os.ReadFile(file)
+		require.NoError(f, err)
+		f.Add(frame, uint32(0))
+	}
+	f.Fuzz(func(t *testing.T, frame []byte, first uint32) {
+		h := newHost(t)
+		copy(h.native.Reserve(len(frame)), frame)
+		count := uint32(0)
+		if len(frame) >= abi.FrameHeaderSize {
+			count = binary.LittleEndian.Uint32(frame[abi.FrameOffCount:])
+		}
+		if first > count {
+			return // the host never asks so
+		}
+		_, err := h.process("dump", count, first, 0)
+		var refused *abi.CallError
+		require.True(t, err == nil || errors.As(err, &refused), "%v", err)
+	})
 }
 
 // requireRefused accepts that the SDK refuses the call or fails the records that lie: ranges of

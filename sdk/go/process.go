@@ -40,7 +40,8 @@ func (g *guest) reserve(n int) []byte {
 		if g.region != nil {
 			g.memory.forget(unsafe.Pointer(&g.region[0]))
 		}
-		g.region = nil // the old region may go before the new one comes
+		words = max(words, len(g.region)/4*5) // frames grow with the batch: a few times, not often
+		g.region = nil                        // the old region may go before the new one comes
 		g.region = make([]uint64, words)
 		g.memory.know(unsafe.Pointer(&g.region[0]), words*8)
 	}

@@ -12,8 +12,8 @@ const (
 	wordBytes = 8
 )
 
-// Eight bytes are looked at together. What is found has its high bit set; behind the first such byte
-// a subtraction may have borrowed, so only the lowest bit counts.
+// Eight bytes are looked at together. What is found has its high bit set; behind the first such
+// byte a subtraction may have borrowed, so only the lowest bit counts.
 
 // special marks what a JSON string cannot hold as it is: quotes, backslashes, control characters.
 func special(w uint64) uint64 {
