@@ -49,6 +49,9 @@ type attempt struct {
 	acknowledged checkpoint.Epoch            // the last published one
 	counts       map[string]checkpoint.Count // of the newest decided epoch
 	deciding     map[string]checkpoint.Count // of the epoch that is being decided
+	duration     time.Duration               // of the last published epoch
+	progress     map[string]SourceStatus     // as of the last published epoch
+	nextProgress map[string]SourceStatus     // as of the epoch that is being decided
 	outcome      checkpoint.Outcome
 	err          error
 	over         bool
@@ -227,6 +230,7 @@ func (a *attempt) do(ctx context.Context, effect checkpoint.Effect) {
 		// A decision is never given up half-way: its outcome would be unknown for nothing.
 		a.deciding = ef.Manifest.Counts
 		keep := context.WithoutCancel(ctx)
+		a.nextProgress = sourceStatusOf(ef.Manifest.Sources)
 		a.call(func() checkpoint.Event {
 			return checkpoint.DecideDone{Epoch: ef.Manifest.Epoch, Err: a.log.Decide(keep, ef.Manifest)}
 		})
@@ -347,8 +351,9 @@ func (a *attempt) acknowledge(epoch checkpoint.Epoch) {
 	for _, t := range a.tasks {
 		a.send(t, task.Command{Kind: task.CommandCommitted, Epoch: epoch})
 	}
-	a.e.metrics.duration.Observe((a.now() - a.preparedAt).Seconds())
-	a.published, a.acknowledged = a.preparing.Final, epoch
+	a.duration = a.now() - a.preparedAt
+	a.e.metrics.duration.Observe(a.duration.Seconds())
+	a.published, a.acknowledged, a.progress = a.preparing.Final, epoch, a.nextProgress
 }
 
 // stopTasks ends tasks and enumerators: at once, unless the final epoch is published and all that

@@ -122,6 +122,7 @@ func (a *attempt) abort(ctx context.Context, all []checkpoint.Committable) check
 // start opens sources, readers, functions and writers, then lets the tasks run.
 func (a *attempt) start(m checkpoint.Manifest) error {
 	ctx := a.group.tasks
+	a.progress = sourceStatusOf(m.Sources)
 	for _, s := range a.e.plan.sources {
 		src, err := s.Config.Open(ctx, a.e.env(a.jobID, s.Name))
 		if err != nil {

@@ -60,3 +60,15 @@ func TestEngineIsNotRestartedBeforeItWorked(t *testing.T) {
 	require.False(t, errors.As(err, &start), "%v", err)
 	require.Equal(t, 20, e.Status().Restarts)
 }
+
+func TestStatusTellsHowFarSourcesAre(t *testing.T) {
+	b := newBench(countingJob)
+	e := b.engine(t)
+	_, err := e.Run(t.Context())
+	require.NoError(t, err)
+	s := e.Status()
+	require.Equal(t, map[string]SourceStatus{"lines": {Splits: 0, Finished: true}}, s.Sources)
+	require.Positive(t, s.CheckpointDuration)
+	require.Zero(t, s.CheckpointFailures)
+	require.Empty(t, e.Modules())
+}

@@ -18,7 +18,13 @@ type Status struct {
 	Restarts int              `json:"restarts"`
 	// CheckpointAge is the time since the last epoch was decided, or since the tasks started.
 	CheckpointAge float64 `json:"checkpoint_age_seconds"`
-	LastError     string  `json:"last_error,omitempty"`
+	// CheckpointDuration is how long the last published epoch took, from the start of its commit.
+	CheckpointDuration float64 `json:"checkpoint_duration_seconds"`
+	// CheckpointFailures counts timeouts and refused decisions since the last decided epoch.
+	CheckpointFailures int    `json:"checkpoint_failures"`
+	LastError          string `json:"last_error,omitempty"`
+	// Sources tells how far each source is, as of the last published epoch.
+	Sources map[string]SourceStatus `json:"sources"`
 	// Stages counts what every stage did since the job began: all decided epochs and what is
 	// under way.
 	Stages map[string]checkpoint.Count `json:"stages"`
@@ -27,6 +33,23 @@ type Status struct {
 
 	decided time.Time
 }
+
+// SourceStatus is how far a source is.
+type SourceStatus struct {
+	Splits   int  `json:"splits"`   // known and not read to their end
+	Finished bool `json:"finished"` // bounded, and read to its end
+}
+
+func sourceStatusOf(states []checkpoint.SourceState) map[string]SourceStatus {
+	out := make(map[string]SourceStatus, len(states))
+	for _, s := range states {
+		out[s.Name] = SourceStatus{Splits: len(s.Splits), Finished: s.Finished}
+	}
+	return out
+}
+
+// Modules returns the guest code that the job runs.
+func (e *Engine) Modules() []checkpoint.Module { return e.plugins.modules() }
 
 // Status returns a copy of the current status, for any goroutine.
 func (e *Engine) Status() Status {
@@ -60,9 +83,12 @@ func (e *Engine) publish(a *attempt) {
 		e.mu.ran = true
 		s.JobID, s.Claim = a.jobID, a.log.Owner().Number
 		s.decided = a.began.Add(a.machine.LastDecided())
+		s.Sources = a.progress // replaced as a whole, never changed
+		s.CheckpointFailures = a.machine.Failures()
 	}
 	if a.acknowledged > 0 {
 		s.Epoch = a.acknowledged
+		s.CheckpointDuration = a.duration.Seconds()
 	}
 	if a.started && e.mu.live == nil {
 		e.mu.counts = a.counts

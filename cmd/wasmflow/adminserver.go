@@ -48,16 +48,29 @@ func (j *runningJob) Status() admin.Status {
 		Job: s.Job, JobID: s.JobID, Version: version, Host: j.hostname, PID: os.Getpid(),
 		State: stateOf(s), Error: s.LastError, Started: j.r.started, Parallelism: s.Tasks,
 		Claim: s.Claim, Restarts: s.Restarts,
-		Checkpoint: admin.Checkpoint{Epoch: uint64(s.Epoch), AgeSeconds: s.CheckpointAge},
-		Sources:    []admin.Source{}, Transforms: []admin.Stage{}, Sinks: []admin.Stage{},
+		Checkpoint: admin.Checkpoint{
+			Epoch: uint64(s.Epoch), AgeSeconds: s.CheckpointAge,
+			DurationSeconds: s.CheckpointDuration, Failures: s.CheckpointFailures,
+		},
+		Sources: []admin.Source{}, Transforms: []admin.Stage{}, Sinks: []admin.Stage{},
 		Modules: []admin.Module{},
 	}
 	if j.stopping.Load() && out.State == admin.StateRunning {
 		out.State = admin.StateStopping
 	}
+	if s.Epoch > 0 {
+		decided := s.At.Add(-time.Duration(s.CheckpointAge * float64(time.Second)))
+		out.Checkpoint.Decided = &decided
+	}
+	for _, m := range j.r.engine.Modules() {
+		out.Modules = append(out.Modules, admin.Module{Plugin: m.Plugin, SHA256: m.SHA256})
+	}
 	job := j.r.job
 	for _, x := range job.Sources {
-		out.Sources = append(out.Sources, admin.Source{Stage: stageOf(s, x.Name, x.Connector)})
+		out.Sources = append(out.Sources, admin.Source{
+			Stage:  stageOf(s, x.Name, x.Connector),
+			Splits: s.Sources[x.Name].Splits, Finished: s.Sources[x.Name].Finished,
+		})
 	}
 	for _, x := range job.Transforms {
 		out.Transforms = append(out.Transforms, stageOf(s, x.Name, x.Plugin+"."+x.Function))

@@ -23,7 +23,7 @@ const (
 )
 
 // Status is the answer of GET /status. Fields may be added, none changes its meaning. Counters
-// count since the start of the process.
+// of records count since the job began, over all its processes.
 type Status struct {
 	Job         string     `json:"job"`
 	JobID       string     `json:"job_id,omitempty"` // empty before the claim

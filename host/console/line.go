@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Snapshot is what the job has counted at one moment. Counters count since the start of the
-// process, over all tasks.
+// Snapshot is what the job has counted at one moment. Counters count since the job began, over all
+// tasks.
 type Snapshot struct {
 	At       time.Time
 	Started  time.Time     // of the process
