@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/wasmflow/wasmflow/connectors"
-	"github.com/wasmflow/wasmflow/connectors/format/delimited"
+	"github.com/wasmflow/wasmflow/connectors/format/charset"
 )
 
 const (
@@ -138,7 +138,7 @@ func (c *SourceConfig) Validate(p *connectors.Problems) {
 		p.Addf("record_bytes_max", "%v is not between 1B and %v", c.RecordBytesMax,
 			connectors.Size(recordBytesLimit))
 	}
-	if err := delimited.CheckCharset(c.Charset); err != nil {
+	if _, err := charset.Lookup(c.Charset); err != nil {
 		p.Addf("charset", "%v", err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"github.com/wasmflow/wasmflow/connectors"
+	"github.com/wasmflow/wasmflow/connectors/format/charset"
 	"github.com/wasmflow/wasmflow/connectors/format/delimited"
 )
 
@@ -52,7 +53,7 @@ func (c *Config) Validate(p *connectors.Problems) {
 			connectors.Size(recordBytesLimit))
 	}
 	p.Require("delimiter", c.Delimiter, `write what ends a record, such as "\n"`)
-	if err := delimited.CheckCharset(c.Charset); err != nil {
+	if _, err := charset.Lookup(c.Charset); err != nil {
 		p.Addf("charset", "%v", err)
 	}
 }

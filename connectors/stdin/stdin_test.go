@@ -351,7 +351,7 @@ func TestValidateNamesEveryProblem(t *testing.T) {
 	require.Equal(t, []connectors.Problem{
 		{Key: "record_bytes_max", Text: "0B is not between 1B and 1GiB"},
 		{Key: "delimiter", Text: `required; write what ends a record, such as "\n"`},
-		{Key: "charset", Text: `"klingon" is no charset; write an IANA name such as utf-8`},
+		{Key: "charset", Text: `"klingon" is no charset; write an IANA name such as "ISO-8859-1"`},
 	}, p.List)
 }
 

@@ -3,5 +3,6 @@
 //
 // It owns the names of charsets and the policies for invalid bytes. It cuts nothing into records.
 //
-// Below: nothing of this module. Above: connectors/file, connectors/format/text.
+// Below: nothing of this module. Above: connectors/file, connectors/socket,
+// connectors/stdin, connectors/format/text, connectors/format/delimited.
 package charset

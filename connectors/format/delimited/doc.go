@@ -12,5 +12,5 @@
 //	D3  The buffer never grows beyond one and a half times the longest record allowed plus one
 //	    read.
 //
-// Below: nothing of this module. Above: connectors/socket, connectors/stdin.
+// Below: connectors/format/charset. Above: connectors/socket, connectors/stdin.
 package delimited

@@ -7,7 +7,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding"
-	"golang.org/x/text/encoding/ianaindex"
+
+	"github.com/wasmflow/wasmflow/connectors/format/charset"
 )
 
 // readBytes is the room offered for one read: what a fast sender has in flight, and small enough
@@ -51,7 +52,7 @@ func New(o Options) (*Splitter, error) {
 	s := &Splitter{
 		delimiter: []byte(o.Delimiter), stripCR: o.Delimiter == "\n", max: o.RecordBytesMax,
 	}
-	enc, err := charset(o.Charset)
+	enc, err := charset.Lookup(o.Charset)
 	if err != nil {
 		return nil, err
 	}
@@ -60,27 +61,6 @@ func New(o Options) (*Splitter, error) {
 		s.raw = make([]byte, rawBytes)
 	}
 	return s, nil
-}
-
-// CheckCharset returns an error when New would not take the charset.
-func CheckCharset(name string) error {
-	_, err := charset(name)
-	return err
-}
-
-// charset returns the encoding of an IANA name, nil for UTF-8.
-func charset(name string) (encoding.Encoding, error) {
-	if name == "" {
-		return nil, nil
-	}
-	enc, err := ianaindex.IANA.Encoding(name)
-	if err != nil || enc == nil {
-		return nil, fmt.Errorf("%q is no charset; write an IANA name such as utf-8", name)
-	}
-	if canonical, err := ianaindex.IANA.Name(enc); err == nil && canonical == "UTF-8" {
-		return nil, nil
-	}
-	return enc, nil
 }
 
 // Room returns free space to read into; report with Filled how much of it was used. Records
