@@ -24,16 +24,17 @@ type layer struct {
 // layers is the table of ARCHITECTURE.md. The longest matching path decides. A package may import
 // packages of lower levels and of its own path's folder, nothing else of the module.
 var layers = []layer{
-	{5, []string{"cmd", "bench", "examples"}},
-	{4, []string{"host", "host/conformance"}},
-	{3, []string{
+	{6, []string{"cmd", "bench", "examples"}},
+	{5, []string{"host", "host/conformance"}},
+	{4, []string{
 		"host/admin", "host/config", "host/console", "host/operator", "host/task",
 		"connectors/bucketing",
 		"connectors/collection", "connectors/discard", "connectors/file",
 		"connectors/filesystem/local", "connectors/generator", "connectors/print",
 		"connectors/socket", "connectors/stdin", "checkpoint/storelog",
 	}},
-	{2, []string{"connectors", "connectors/format", "connectors/ratelimit", "host/guest"}},
+	{3, []string{"connectors/format", "connectors/ratelimit", "host/guest"}},
+	{2, []string{"connectors"}},
 	{1, []string{"connectors/filesystem", "checkpoint", "guests"}},
 	{0, []string{"abi", "checkpoint/failpoint", "sdk", "sdk/go"}},
 }

@@ -104,9 +104,9 @@ func (e *Engine) Run(ctx context.Context) (Result, error) {
 	for {
 		began := e.cfg.Now()
 		outcome, err := e.attempt(ctx, began)
-		if outcome == checkpoint.Restart && ctx.Err() == nil {
-			// A newer owner removes what the older one left, so an older one that wakes may
-			// stumble over that before it comes to decide anything.
+		if outcome != checkpoint.Fenced && err != nil && ctx.Err() == nil {
+			// A newer owner removes what the older one left, and finishes what it had decided,
+			// so an older one that wakes may stumble over that before it comes to decide.
 			if fenced := e.cfg.Log.CheckOwner(ctx); errors.Is(fenced, checkpoint.ErrFenced) {
 				outcome, err = checkpoint.Fenced, errors.Join(fenced, err)
 			}

@@ -67,6 +67,16 @@ func trials(s scale) []trial {
 	}
 }
 
+// once lists the places that a run passes only when it starts: when it claims, recovers, and opens
+// its writers.
+func once() []string {
+	return []string{
+		"bucketing/after-stray", "bucketing/before-strays", "file/after-live", "file/after-rewind",
+		"file/after-show", "storelog/claim-after-publish", "storelog/claim-before-publish",
+		"storelog/claimed", "storelog/store-module",
+	}
+}
+
 // companions leads to the places that a run without errors never passes.
 func companions() map[string]func(int, *rand.Rand) string {
 	return map[string]func(int, *rand.Rand) string{
@@ -123,7 +133,8 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 		err = chaos.New(chaos.Config{
 			Ends: ends, Seed: *seed, Kills: t.scale.kills, Failpoints: t.places,
 			Each: t.scale.each, Zombies: t.scale.zombies, LifeMin: 50 * time.Millisecond,
-			LifeMax: t.scale.lifeMax, ParallelismMax: 6, Companions: companions(), Log: out,
+			LifeMax: t.scale.lifeMax, ParallelismMax: 6, Once: once(),
+			Companions: companions(), Log: out,
 		}).Run(ctx)
 		if err != nil {
 			return err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/wasmflow/wasmflow/checkpoint/failpoint"
@@ -40,6 +41,9 @@ type Config struct {
 	Kills      int      // kill -9 at random moments
 	Failpoints []string // places to die at
 	Each       int      // times to die at each of them
+	// Once are those among them that a run passes when it starts and not again, so that it cannot
+	// be made to die at a later time.
+	Once []string
 	// Companions arm a second place for those that only a failure leads to, given the
 	// parallelism: the failure itself, as an error of that place.
 	Companions map[string]func(parallelism int, rng *rand.Rand) string
@@ -140,7 +144,11 @@ func (r *Runner) random(ctx context.Context) error {
 func (r *Runner) places(ctx context.Context) error {
 	for _, name := range r.cfg.Failpoints {
 		for i := range r.cfg.Each {
-			if err := r.dieAt(ctx, name, 1+r.rng.IntN(1+i)); err != nil {
+			nth := 1
+			if !slices.Contains(r.cfg.Once, name) {
+				nth += r.rng.IntN(1 + i)
+			}
+			if err := r.dieAt(ctx, name, nth); err != nil {
 				return err
 			}
 		}
