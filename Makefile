@@ -8,7 +8,7 @@ VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unk
 
 export CGO_ENABLED = 0
 
-.PHONY: all build guests run test check cross race chaos chaos-short bench clean tools
+.PHONY: all build guests run test check cross race simulation chaos chaos-short bench clean tools
 
 all: build guests
 
@@ -26,7 +26,7 @@ $(GUESTS:%=$(BUILD)/guests/%.wasm): $(BUILD)/guests/%.wasm:
 run: build guests ## the main job: access logs, parsed by a guest, exactly once into bucket folders
 	./examples/access-log/run.sh $(BUILD)
 
-test: tools check cross race chaos-short ## everything CI runs
+test: tools check cross race simulation chaos-short ## everything CI runs
 
 tools: # name what is missing before anything starts
 	@command -v $(GO) >/dev/null || { echo "make test: needs the Go toolchain (1.26 or newer)"; exit 1; }
@@ -44,6 +44,9 @@ cross: build ## the platforms a release is made for
 
 race: ## every test, with the race detector
 	CGO_ENABLED=1 $(GO) test -race -timeout 8m $(PACKAGES)
+
+simulation: ## the commit protocol under more seeds than the race detector has time for
+	$(GO) test ./checkpoint/checkpointtest/simulation
 
 chaos: build guests ## kill test: 2,000,000 lines, 100 kills, every failpoint, zombies
 	$(GO) build -tags failpoints -o $(BUILD)/wasmflow-failpoints ./cmd/wasmflow
