@@ -3,6 +3,7 @@ package guest
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/wasmflow/wasmflow/abi"
@@ -25,12 +26,37 @@ type effect struct {
 	value  float64
 }
 
+// metricNames are the names of metrics that the instances of a module have used. A guest that traps
+// gets a new instance, so a bound for each instance would bound nothing.
+type metricNames struct {
+	mu    sync.Mutex
+	known map[string]struct{}
+}
+
+// admit reports whether the name may be used: it is known, or there is room for it.
+func (n *metricNames) admit(name []byte) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if _, ok := n.known[string(name)]; ok {
+		return true
+	}
+	if len(n.known) >= metricNamesMax {
+		return false
+	}
+	if n.known == nil {
+		n.known = make(map[string]struct{})
+	}
+	n.known[string(name)] = struct{}{}
+	return true
+}
+
 // effects buffers what a call wants to have done to the outside.
 type effects struct {
 	list    []effect
 	text    []byte
-	names   []string
+	names   []string // of metrics, as far as this instance has used them
 	nameOf  map[string]int
+	module  *metricNames
 	dropped int // beyond the buffer's bounds
 }
 
@@ -52,7 +78,7 @@ func (e *effects) metric(record uint32, kind abi.MetricKind, name []byte, value 
 		if !metricName(name) {
 			return false
 		}
-		if len(e.names) >= metricNamesMax {
+		if !e.module.admit(name) {
 			e.dropped++
 			return true
 		}

@@ -97,6 +97,7 @@ func (m *Module) Instantiate(ctx context.Context, cfg InstanceConfig) (*Instance
 func (m *Module) start(ctx context.Context, cfg InstanceConfig) (*Instance, error) {
 	in := &Instance{module: m, out: newOutlet(cfg, m.limits.LogLines, m.now)}
 	in.call.instance = in
+	in.effects.module = &m.metrics
 	in.clock.begin(cfg.Time)
 	in.random.begin(cfg.Key.Call("", 0, 0, 0, 0))
 

@@ -54,12 +54,14 @@ const (
 	// a few events for each of the 2,600 records of 100 bytes in a frame of 256 KiB.
 	effectsMax     = 1 << 15
 	effectBytesMax = 1 << 20
-	// metricNamesMax bounds the series one instance can make.
+	// metricNamesMax bounds the series all instances of a module together can make.
 	metricNamesMax = 256
 	// metricNameBytesMax is generous for a Prometheus name.
 	metricNameBytesMax = 64
 	// vectorsMax bounds the buffers of one fd_write; writers use one or two.
 	vectorsMax = 1_024
+	// writeBytesMax bounds what one fd_write takes: what a pipe of Linux takes.
+	writeBytesMax = 64 << 10
 	// subscriptionsMax bounds one poll_oneoff; a sleeping guest has one.
 	subscriptionsMax = 1_024
 )

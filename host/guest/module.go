@@ -22,6 +22,7 @@ type Module struct {
 	description *abi.Description
 	meter       Meter
 	now         func() time.Time
+	metrics     metricNames
 
 	runtime  wazero.Runtime
 	compiled wazero.CompiledModule

@@ -3,7 +3,6 @@ package guest
 import (
 	"bytes"
 	"encoding/binary"
-	"math"
 
 	"github.com/tetratelabs/wazero/api"
 
@@ -191,7 +190,9 @@ func wasiRead(_ *Instance, mem api.Memory, stack []uint64) {
 	stack[0] = errno(errnoSuccess, mem.WriteUint32Le(uint32(stack[3]), 0))
 }
 
-// wasiWrite takes lines for the log: standard output at level info, standard error at warn.
+// wasiWrite takes lines for the log: standard output at level info, standard error at warn. It may
+// take less than it is given, as a pipe does: vectors may overlap, so that a MiB of memory makes a
+// GiB to write, and nothing stops the host while it reads them.
 func wasiWrite(in *Instance, mem api.Memory, stack []uint64) {
 	fd, vectors, count, resultAt := uint32(stack[0]), uint32(stack[1]), uint32(stack[2]), uint32(stack[3])
 	if fd != fdStdout && fd != fdStderr {
@@ -204,18 +205,18 @@ func wasiWrite(in *Instance, mem api.Memory, stack []uint64) {
 	}
 	const vectorSize = 8
 	table, ok := mem.Read(vectors, count*vectorSize)
-	total := uint64(0)
-	for i := 0; ok && i < int(count); i++ {
+	total := 0
+	for i := 0; ok && i < int(count) && total < writeBytesMax; i++ {
 		ptr := binary.LittleEndian.Uint32(table[i*vectorSize:])
 		size := binary.LittleEndian.Uint32(table[i*vectorSize+4:])
 		var b []byte
 		if b, ok = mem.Read(ptr, size); ok {
+			b = b[:min(len(b), writeBytesMax-total)]
 			in.write(fd, mem, b)
-			total += uint64(size)
+			total += len(b)
 		}
 	}
-	// More than 2^32 bytes need overlapping vectors; the count is meaningless then.
-	ok = ok && mem.WriteUint32Le(resultAt, uint32(min(total, math.MaxUint32)))
+	ok = ok && mem.WriteUint32Le(resultAt, uint32(total))
 	stack[0] = errno(errnoSuccess, ok)
 }
 

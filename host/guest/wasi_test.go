@@ -177,3 +177,17 @@ func TestPoll(t *testing.T) {
 		})
 	}
 }
+
+// TestWritesAreShort: vectors that overlap make a GiB out of a MiB.
+func TestWritesAreShort(t *testing.T) {
+	const vectors = 1_024
+	var table []byte
+	for range vectors {
+		table = binary.LittleEndian.AppendUint32(table, 0)
+		table = binary.LittleEndian.AppendUint32(table, 1<<20)
+	}
+	args := Join(I32Const(1), I32Const(argAt), I32Const(vectors), I32Const(32<<10))
+	errno, mem := wasiCall(t, "fd_write", []byte{I32, I32, I32, I32}, args, table)
+	require.EqualValues(t, success, errno)
+	require.EqualValues(t, 64<<10, binary.LittleEndian.Uint32(mem[32<<10:]))
+}
