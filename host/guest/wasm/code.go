@@ -302,6 +302,7 @@ func (m *Module) readCode(r *reader) {
 	}
 	m.Bodies = make([]Body, 0, n)
 	var walk Instructions
+	var flow flow
 	for i := range n {
 		b := m.body(r, uint32(m.FuncsImported+i))
 		if r.err != nil {
@@ -314,10 +315,12 @@ func (m *Module) readCode(r *reader) {
 				break
 			}
 			m.GrowsTables = m.GrowsTables || in.Op == OpTableGrow
+			flow.add(&in, &walk)
 		}
 		if walk.r.err == nil && len(walk.blocks) > 0 {
 			walk.r.fail(b.End, "function without an end")
 		}
+		flow.end(&walk.r, &b)
 		if r.err = walk.r.err; r.err != nil {
 			return
 		}

@@ -24,8 +24,9 @@ const (
 	bodySizeMax = 8 << 20
 	// nestingMax is high because Go's compiler opens one block for each call a function may be
 	// resumed at; the walk keeps a frame of one byte per level.
-	nestingMax      = 50_000
-	branchTableMax  = 65_520 // the bound browsers use
+	nestingMax     = 50_000
+	branchTableMax = 65_520 // the bound browsers use
+
 	customNameMax   = 1_024
 	customCountMax  = 10_000
 	memoryPagesMax  = 65_536

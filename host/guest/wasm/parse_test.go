@@ -164,27 +164,33 @@ func TestParseRefuses(t *testing.T) {
 		"block value":     {unary(0x02, 0x41, 0x0b), "unknown value type"},
 		"negative block":  {unary(0x02, 0xc0, 0x7f, 0x0b), "unknown type"},
 		"nesting":         {unary(deep...), "nested blocks"},
-		"local":           {unaryWithLocals([][]byte{{2, I32}}, 0x20, 2, 0x1a), "unknown local 2 of 2"},
-		"local without":   {unary(0x21, 0), "unknown local 0 of 0"},
-		"global":          {unary(0x23, 1, 0x1a), "unknown global 1 of 1"},
-		"call":            {unary(0x10, 1), "unknown function 1 of 1"},
-		"ref.func":        {unary(0xd2, 1, 0x1a), "unknown function 1 of 1"},
-		"call_indirect":   {unary(0x41, 0, 0x11, 2, 0), "unknown type 2 of 2"},
-		"indirect table":  {unary(0x41, 0, 0x11, 0, 1), "unknown table 1 of 1"},
-		"table.get":       {unary(0x41, 0, 0x25, 1, 0x1a), "unknown table 1 of 1"},
-		"memory.grow 1":   {unary(0x41, 0, 0x40, 1, 0x1a), "multiple memories"},
-		"memory index":    {unary(0x41, 0, 0x28, 0x42, 0, 0, 0x1a), "multiple memories"},
-		"alignment":       {unary(0x41, 0, 0x28, 0x20, 0, 0x1a), "alignment"},
-		"ref.null":        {unary(0xd0, 0, 0x1a), "unknown value type"},
-		"select":          {unary(0x1c, 2, I32, I32), "select with 2 types"},
-		"memory.init":     {unary(0xfc, 8, 1, 0), "unknown data segment 1 of 1"},
-		"table.init":      {unary(0xfc, 0x0c, 1, 0), "unknown element segment 1 of 1"},
-		"table.copy":      {unary(0xfc, 0x0e, 0, 1), "unknown table 1 of 1"},
-		"0xfc":            {unary(0xfc, 0x12), "unknown instruction"},
-		"0xfc large":      {unary(0xfc, 0x88, 0x02), "unknown instruction"},
-		"vector padded":   {unary(0xfd, 0x8c, 0x00), "padding"},
-		"vector hole":     {unary(0xfd, 0x9a, 0x01), "unknown vector instruction"},
-		"lane":            {unary(0xfd, 0x15, 16), "lane 16 of 16"},
+		"nested loops over locals": {unaryWithLocals([][]byte{Join(U32(2_000), []byte{I32})},
+			Join(many(500, 0x03, 0x40), many(500, 0x0b))...), "branches times locals of a function"},
+		"many branches to one label": {
+			unary(Join([]byte{0x02, 0x40}, many(33_000, 0x41, 0, 0x0d, 0), []byte{0x0b})...),
+			"squared branches to the labels"},
+		"many costly functions": {manyFunctions(20), "branches times locals of all functions"},
+		"local":                 {unaryWithLocals([][]byte{{2, I32}}, 0x20, 2, 0x1a), "unknown local 2 of 2"},
+		"local without":         {unary(0x21, 0), "unknown local 0 of 0"},
+		"global":                {unary(0x23, 1, 0x1a), "unknown global 1 of 1"},
+		"call":                  {unary(0x10, 1), "unknown function 1 of 1"},
+		"ref.func":              {unary(0xd2, 1, 0x1a), "unknown function 1 of 1"},
+		"call_indirect":         {unary(0x41, 0, 0x11, 2, 0), "unknown type 2 of 2"},
+		"indirect table":        {unary(0x41, 0, 0x11, 0, 1), "unknown table 1 of 1"},
+		"table.get":             {unary(0x41, 0, 0x25, 1, 0x1a), "unknown table 1 of 1"},
+		"memory.grow 1":         {unary(0x41, 0, 0x40, 1, 0x1a), "multiple memories"},
+		"memory index":          {unary(0x41, 0, 0x28, 0x42, 0, 0, 0x1a), "multiple memories"},
+		"alignment":             {unary(0x41, 0, 0x28, 0x20, 0, 0x1a), "alignment"},
+		"ref.null":              {unary(0xd0, 0, 0x1a), "unknown value type"},
+		"select":                {unary(0x1c, 2, I32, I32), "select with 2 types"},
+		"memory.init":           {unary(0xfc, 8, 1, 0), "unknown data segment 1 of 1"},
+		"table.init":            {unary(0xfc, 0x0c, 1, 0), "unknown element segment 1 of 1"},
+		"table.copy":            {unary(0xfc, 0x0e, 0, 1), "unknown table 1 of 1"},
+		"0xfc":                  {unary(0xfc, 0x12), "unknown instruction"},
+		"0xfc large":            {unary(0xfc, 0x88, 0x02), "unknown instruction"},
+		"vector padded":         {unary(0xfd, 0x8c, 0x00), "padding"},
+		"vector hole":           {unary(0xfd, 0x9a, 0x01), "unknown vector instruction"},
+		"lane":                  {unary(0xfd, 0x15, 16), "lane 16 of 16"},
 		"shuffle": {unary(append([]byte{0xfd, 0x0d}, many(16, 32)...)...),
 			"lane 32 of 32"},
 		"relaxed SIMD":     {unary(0xfd, 0x80, 0x02), "relaxed SIMD"},
@@ -205,6 +211,18 @@ func TestParseRefuses(t *testing.T) {
 			require.ErrorContains(t, err, test.want)
 		})
 	}
+}
+
+// manyFunctions is a module of n functions of 20 million branches times locals each.
+func manyFunctions(n int) []byte {
+	var types, bodies [][]byte
+	for range n {
+		types = append(types, U32(0))
+		bodies = append(bodies, BodyWithLocals([][]byte{Join(U32(2_000), []byte{I32})},
+			[]byte(strings.Repeat("\x02\x40\x0b", 10_000))...))
+	}
+	return Module(Section(Types, Vec(Type(nil, nil))), Section(Functions, Vec(types...)),
+		Section(Code, Vec(bodies...)))
 }
 
 // badBody is a module whose only function has exactly these bytes after its (no) locals.
