@@ -73,6 +73,9 @@ func (e *effects) log(record uint32, level abi.LogLevel, text []byte) {
 
 // metric reports whether the name is one: lower-case letters, digits and '_'.
 func (e *effects) metric(record uint32, kind abi.MetricKind, name []byte, value float64) bool {
+	if len(name) > metricNameBytesMax {
+		return false
+	}
 	i, ok := e.nameOf[string(name)]
 	if !ok {
 		if !metricName(name) {
@@ -106,7 +109,7 @@ func (e *effects) metric(record uint32, kind abi.MetricKind, name []byte, value 
 }
 
 func metricName(name []byte) bool {
-	if len(name) == 0 || len(name) > metricNameBytesMax {
+	if len(name) == 0 {
 		return false
 	}
 	for i, c := range name {

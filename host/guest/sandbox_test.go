@@ -204,7 +204,7 @@ func TestEffectsWaitForTheVerdict(t *testing.T) {
 
 	_, err = call(t, in, guest.Call{Function: 7})
 	require.NoError(t, err)
-	in.Discard()
+	in.Kill()
 	in.Settle(3, false, func(record uint32) bool { return false })
 	require.Len(t, rec.lines(), 5+3)
 }
