@@ -365,6 +365,9 @@ func (in *Instance) Settle(end uint32, more bool, failed func(record uint32) boo
 	}
 }
 
+// Discard drops the effects that wait for Settle: the caller did not believe the output.
+func (in *Instance) Discard() { in.effects.reset() }
+
 // Kill marks the instance as not to be used again and drops the effects that wait for Settle: its
 // output broke the contract.
 func (in *Instance) Kill() {
