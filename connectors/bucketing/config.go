@@ -18,7 +18,7 @@ const (
 	batchSizeDefault = 384 << 20
 	// inactiveDefault is how long a part may lie unwritten, and how often that is looked at.
 	inactiveDefault = time.Minute
-	// openPartsDefault keeps the buffers of a task's open parts in the low megabytes.
+	// openPartsDefault keeps the buffers of a task's open parts near ten megabytes.
 	openPartsDefault = 100
 	// openPartsLimit is what open_parts_max may be raised to: a process has file handles for
 	// some tasks of so many parts.

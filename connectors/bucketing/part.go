@@ -10,6 +10,7 @@ import (
 
 	"github.com/wasmflow/wasmflow/checkpoint/failpoint"
 	"github.com/wasmflow/wasmflow/connectors/filesystem"
+	"github.com/wasmflow/wasmflow/connectors/format"
 )
 
 // sealsMax is how many parts a task closes at the same time. Closing is waiting for a disk or a
@@ -33,7 +34,7 @@ type part struct {
 	bucket  *bucket
 	number  uint64
 	file    filesystem.PendingWriter
-	bytes   int64 // encoded so far
+	rows    format.Writer // into file
 	records uint64
 	created time.Time
 	written time.Time // last time
@@ -77,7 +78,11 @@ func (s *sealer) seal(ctx context.Context, p *part, why reason) {
 			s.fail(p.file.Abort(ctx))
 			return
 		}
-		token, err := p.file.Close(ctx)
+		err := p.rows.Close()
+		var token filesystem.Token
+		if err == nil {
+			token, err = p.file.Close(ctx)
+		}
 		if err == nil {
 			err = failpoint.Hit("bucketing/after-close")
 		}

@@ -12,7 +12,6 @@ import (
 	"github.com/wasmflow/wasmflow/connectors"
 	"github.com/wasmflow/wasmflow/connectors/bucketing/datepattern"
 	"github.com/wasmflow/wasmflow/connectors/filesystem"
-	"github.com/wasmflow/wasmflow/connectors/format/lines"
 )
 
 // Sink is one [sinks.x] table at work. It is opened once per claim.
@@ -66,17 +65,14 @@ func (s *Sink) OpenWriter(
 	if s.env.JobID == "" || wc.Owner.Number == 0 || wc.Owner.Nonce == "" {
 		return nil, errNoJob
 	}
-	encoder, err := lines.New(s.config.Writer.lines())
-	if err != nil {
-		return nil, fmt.Errorf("opening writer: %w", err)
-	}
 	w := &writer{
-		sink: s, context: wc, encoder: encoder, number: s.counter(wc.Task),
+		sink: s, context: wc, number: s.counter(wc.Task),
 		prefix: partPrefix(s.config.PartPrefix, s.env.JobID, s.env.Name, wc),
 		sealer: newSealer(s.metrics, sealsMax),
 	}
 	w.forgetBuckets()
 	w.checked = s.env.Now()
+	var err error
 	if w.assigner, err = s.assigner(w); err != nil {
 		return nil, fmt.Errorf("opening writer: %w", err)
 	}

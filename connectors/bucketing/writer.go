@@ -15,25 +15,17 @@ import (
 	"github.com/wasmflow/wasmflow/checkpoint/failpoint"
 	"github.com/wasmflow/wasmflow/connectors"
 	"github.com/wasmflow/wasmflow/connectors/filesystem"
-	"github.com/wasmflow/wasmflow/connectors/format/lines"
+	"github.com/wasmflow/wasmflow/connectors/format"
 )
 
-const (
-	// partsEpochMax bounds the parts of a task in one epoch: each is a file and a line of the
-	// manifest, and a bucketer that names a bucket per record must not fill both.
-	partsEpochMax = 100_000
-	// encodedBytesMax is gathered before it goes to the part: it stays in the first-level cache.
-	encodedBytesMax = 16 << 10
-	// encodedKeepMax bounds the buffer that is kept, so that one huge record does not hold its
-	// memory for the rest of the job.
-	encodedKeepMax = 1 << 20
-)
+// partsEpochMax bounds the parts of a task in one epoch: each is a file and a line of the manifest,
+// and a bucketer that names a bucket per record must not fill both.
+const partsEpochMax = 100_000
 
 // writer writes the parts of one task.
 type writer struct {
 	sink     *Sink
 	context  connectors.WriterContext
-	encoder  *lines.Encoder
 	assigner assigner
 	prefix   string // of names of parts
 	number   *uint64
@@ -45,10 +37,9 @@ type writer struct {
 	turn    uint64 // rises with every run of records
 	checked time.Time
 
-	route   []*bucket // of the records of a batch
-	encoded []byte
-	err     error // a failed writer stays failed
-	closed  bool
+	route  []*bucket // of the records of a batch
+	err    error     // a failed writer stays failed
+	closed bool
 }
 
 // Write implements connectors.SinkWriter.
@@ -96,19 +87,11 @@ func (w *writer) writeRun(
 		if err != nil {
 			return err
 		}
-		for from < until && p.bytes+int64(len(w.encoded)) <= sizeMax {
+		for from < until && p.rows.Size() <= sizeMax {
 			if err := w.encode(b, from, p); err != nil {
 				return err
 			}
 			from++
-			if len(w.encoded) >= encodedBytesMax {
-				if err := w.push(p); err != nil {
-					return err
-				}
-			}
-		}
-		if err := w.push(p); err != nil {
-			return err
 		}
 		p.written, p.turn = now, w.turn
 	}
@@ -116,25 +99,14 @@ func (w *writer) writeRun(
 }
 
 func (w *writer) encode(b *connectors.Batch, i int, p *part) error {
-	encoded, err := w.encoder.Append(w.encoded, &b.Records[i])
-	if err != nil {
-		return w.fault(b, i, err)
-	}
-	w.encoded = encoded
-	p.records++
-	return nil
-}
-
-// push hands what is encoded to the part.
-func (w *writer) push(p *part) error {
-	if len(w.encoded) == 0 {
+	err := p.rows.Append(&b.Records[i])
+	if err == nil {
+		p.records++
 		return nil
 	}
-	_, err := p.file.Write(w.encoded)
-	p.bytes += int64(len(w.encoded))
-	w.encoded = w.encoded[:0]
-	if cap(w.encoded) > encodedKeepMax {
-		w.encoded = nil
+	var refusal *format.Refusal
+	if errors.As(err, &refusal) {
+		return w.fault(b, i, refusal.Err)
 	}
 	return err
 }
@@ -143,7 +115,7 @@ func (w *writer) push(p *part) error {
 func (w *writer) partOf(ctx context.Context, b *bucket, now time.Time) (*part, error) {
 	if p := b.part; p != nil {
 		switch {
-		case p.bytes > int64(w.sink.config.BatchSize):
+		case p.rows.Size() > int64(w.sink.config.BatchSize):
 			w.seal(ctx, p, bySize)
 		case w.isOld(p, now):
 			w.seal(ctx, p, byAge)
@@ -175,7 +147,13 @@ func (w *writer) openPart(ctx context.Context, b *bucket, now time.Time) (*part,
 	if err != nil {
 		return nil, err
 	}
-	b.part = &part{bucket: b, number: number, file: file, created: now, written: now, turn: w.turn}
+	rows, err := w.sink.config.Writer.open(file)
+	if err != nil {
+		return nil, errors.Join(err, file.Abort(ctx))
+	}
+	b.part = &part{
+		bucket: b, number: number, file: file, rows: rows, created: now, written: now, turn: w.turn,
+	}
 	w.open = append(w.open, b.part)
 	w.parts++
 	w.sink.metrics.open.Inc()

@@ -2,8 +2,10 @@ package bucketing
 
 import (
 	"fmt"
+	"io"
 
 	"github.com/wasmflow/wasmflow/connectors"
+	"github.com/wasmflow/wasmflow/connectors/format"
 	"github.com/wasmflow/wasmflow/connectors/format/lines"
 )
 
@@ -91,6 +93,11 @@ func (w Writer) lines() lines.Options {
 		}
 	}
 	return o
+}
+
+// open begins the rows of a part.
+func (w Writer) open(out io.Writer) (format.Writer, error) {
+	return lines.NewWriter(out, w.lines())
 }
 
 func (w Writer) validate(p *connectors.Problems) {

@@ -34,8 +34,8 @@ const delimiterBytesMax = 64
 // Options say what records look like. The tags are those of a job file.
 type Options struct {
 	Format    string `toml:"format" doc:"text (the value as it is), json (the value, which must be JSON, on one line) or csv (a row)"`
-	Charset   string `toml:"charset" flink:"StringWriter(charset)" doc:"IANA name; values are UTF-8 and are converted to it"`
-	Delimiter string `toml:"delimiter" flink:"StringWriter(rowDelimiter), writeAsCsv(rowDelimiter)" doc:"follows every record"`
+	Charset   string `toml:"charset" doc:"IANA name; values are UTF-8 and are converted to it"`
+	Delimiter string `toml:"delimiter" flink:"writeAsCsv(rowDelimiter)" doc:"follows every record"`
 
 	Columns        []string `toml:"columns" doc:"csv: fields of the value, which then is a JSON object; without, it is a JSON array"`
 	FieldDelimiter string   `toml:"field_delimiter" flink:"writeAsCsv(fieldDelimiter)" doc:"csv: stands between fields"`
