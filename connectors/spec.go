@@ -70,11 +70,21 @@ type Checker interface {
 	CheckConnect(ctx context.Context, env Env) error
 }
 
+// FunctionOptions are the settings of a built-in function: a pointer to a struct with the tags of
+// SourceConfig.
+type FunctionOptions interface {
+	// Validate reports every problem.
+	Validate(p *Problems)
+}
+
 // FunctionRef names a function: a built-in one, or one of a plugin.
 type FunctionRef struct {
 	Builtin  string
 	Plugin   string
 	Function string
+	// Options are those of the built-in function; nil means its defaults. host/config decodes
+	// them, since it knows whose they are.
+	Options FunctionOptions
 }
 
 // IsZero reports whether nothing is named.
@@ -88,7 +98,8 @@ func (f FunctionRef) String() string {
 	return f.Builtin
 }
 
-// UnmarshalTOML decodes "name" or { plugin = "...", function = "..." }.
+// UnmarshalTOML decodes "name", { format = "name" } beside options that it leaves alone, or
+// { plugin = "...", function = "..." }.
 func (f *FunctionRef) UnmarshalTOML(v any) error {
 	switch v := v.(type) {
 	case string:
@@ -102,11 +113,18 @@ func (f *FunctionRef) UnmarshalTOML(v any) error {
 		*f = ref
 		return nil
 	}
-	return fmt.Errorf("want a name or { plugin = \"...\", function = \"...\" }, not %T", v)
+	return fmt.Errorf("want a name, { format = \"...\" } with options, or "+
+		"{ plugin = \"...\", function = \"...\" }, not %T", v)
 }
 
 func functionRefOf(m map[string]any) (FunctionRef, error) {
 	var ref FunctionRef
+	if format, ok := m["format"]; ok {
+		if ref.Builtin, ok = format.(string); !ok || ref.Builtin == "" {
+			return ref, fmt.Errorf("format: want the name of a built-in function, not %v", format)
+		}
+		return ref, nil
+	}
 	for key, v := range m {
 		s, ok := v.(string)
 		if !ok {

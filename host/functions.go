@@ -10,10 +10,11 @@ import (
 	"github.com/wasmflow/wasmflow/host/operator"
 )
 
-// Builtins are the functions that job files name without a plugin. Every call makes a new one.
+// Builtins are the functions that job files name without a plugin. Every call makes a new one; nil
+// options are the defaults.
 type Builtins struct {
-	Deserializers map[string]func() (connectors.Deserializer, error)
-	Serializers   map[string]func() (connectors.Serializer, error)
+	Deserializers map[string]func(connectors.FunctionOptions) (connectors.Deserializer, error)
+	Serializers   map[string]func(connectors.FunctionOptions) (connectors.Serializer, error)
 }
 
 // operatorConfig is how a guest function of step, a stage of the job, is run. metrics takes what
@@ -48,7 +49,7 @@ func (p *plugins) Deserializer(ctx context.Context, step string, ref connectors.
 	if !ok {
 		return nil, fmt.Errorf("deserializer %q is in the table of names, but not built in", ref.Builtin)
 	}
-	return open()
+	return open(ref.Options)
 }
 
 // Serializer opens the serializer of a stage.
@@ -62,7 +63,7 @@ func (p *plugins) Serializer(ctx context.Context, step string, ref connectors.Fu
 	if !ok {
 		return nil, fmt.Errorf("serializer %q is in the table of names, but not built in", ref.Builtin)
 	}
-	return open()
+	return open(ref.Options)
 }
 
 // Bucketer opens the bucketer of a sink.

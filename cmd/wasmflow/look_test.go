@@ -276,12 +276,12 @@ func TestRegistry(t *testing.T) {
 	}
 	b := builtins()
 	for name, open := range b.Serializers {
-		s, err := open()
+		s, err := open(nil)
 		require.NoError(t, err, name)
 		require.NoError(t, s.Close())
 	}
 	for name, open := range b.Deserializers {
-		d, err := open()
+		d, err := open(nil)
 		require.NoError(t, err, name)
 		require.NoError(t, d.Close())
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/wasmflow/wasmflow/connectors/file"
 	"github.com/wasmflow/wasmflow/connectors/filesystem"
 	"github.com/wasmflow/wasmflow/connectors/filesystem/local"
-	"github.com/wasmflow/wasmflow/connectors/format/envelope"
+	"github.com/wasmflow/wasmflow/connectors/format/builtin"
 	"github.com/wasmflow/wasmflow/connectors/generator"
 	printsink "github.com/wasmflow/wasmflow/connectors/print"
 	"github.com/wasmflow/wasmflow/connectors/socket"
@@ -104,55 +104,38 @@ func schemeNames() []string {
 	return names
 }
 
-// builtin is a function that job files name without a plugin.
-type builtin[T any] struct {
-	name, doc string
-	open      func() (T, error)
-}
-
-// serializers is the table of built-in serializers.
-func serializers() []builtin[connectors.Serializer] {
-	return []builtin[connectors.Serializer]{
-		{envelope.Name, "The whole record as one JSON object: value, key, timestamp and headers.",
-			func() (connectors.Serializer, error) { return envelope.New(), nil }},
-	}
-}
-
-// deserializers is the table of built-in deserializers.
-func deserializers() []builtin[connectors.Deserializer] {
-	return []builtin[connectors.Deserializer]{}
-}
-
 // registry is what job files may name.
 func registry(p *process) config.Registry {
 	return config.Registry{
 		Connectors:    specs(p),
 		Schemes:       schemeNames(),
-		Deserializers: documented(deserializers()),
-		Serializers:   documented(serializers()),
+		Deserializers: documented(builtin.Deserializers()),
+		Serializers:   documented(builtin.Serializers()),
 	}
 }
 
 // builtins is what the engine opens built-in functions with.
 func builtins() host.Builtins {
 	return host.Builtins{
-		Deserializers: openers(deserializers()),
-		Serializers:   openers(serializers()),
+		Deserializers: openers(builtin.Deserializers()),
+		Serializers:   openers(builtin.Serializers()),
 	}
 }
 
-func documented[T any](table []builtin[T]) []config.Builtin {
+func documented[T any](table []builtin.Function[T]) []config.Builtin {
 	var out []config.Builtin
-	for _, b := range table {
-		out = append(out, config.Builtin{Name: b.name, Doc: b.doc})
+	for _, f := range table {
+		out = append(out, config.Builtin{Name: f.Name, Doc: f.Doc, NewOptions: f.NewOptions})
 	}
 	return out
 }
 
-func openers[T any](table []builtin[T]) map[string]func() (T, error) {
-	out := make(map[string]func() (T, error), len(table))
-	for _, b := range table {
-		out[b.name] = b.open
+func openers[T any](
+	table []builtin.Function[T],
+) map[string]func(connectors.FunctionOptions) (T, error) {
+	out := make(map[string]func(connectors.FunctionOptions) (T, error), len(table))
+	for _, f := range table {
+		out[f.Name] = f.Open
 	}
 	return out
 }

@@ -292,3 +292,23 @@ from = ["in"]`)
 	_, err = config.Parse("job.toml", make([]byte, 1<<20+1), registry(), config.Options{})
 	require.EqualError(t, err, "job.toml: longer than 1MiB; keep records in files of their own")
 }
+
+func TestParseFillsFunctionOptions(t *testing.T) {
+	job, err := config.Parse("job.toml", []byte(`
+name = "options"
+[sources.a]
+connector = "generator"
+deserializer = { format = "csv", columns = ["a", "b"] }
+[sources.b]
+connector = "generator"
+deserializer = "csv"
+[sinks.out]
+connector = "print"
+from = ["a", "b"]
+`), registry(), outside())
+	require.NoError(t, err)
+	require.Equal(t, connectors.FunctionRef{
+		Builtin: "csv", Options: &csvOptions{Delimiter: ",", Columns: []string{"a", "b"}},
+	}, job.Sources[0].Deserializer)
+	require.Equal(t, connectors.FunctionRef{Builtin: "csv"}, job.Sources[1].Deserializer)
+}

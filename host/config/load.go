@@ -26,7 +26,11 @@ type Registry struct {
 }
 
 // Builtin is a built-in function.
-type Builtin struct{ Name, Doc string }
+type Builtin struct {
+	Name, Doc string
+	// NewOptions returns the defaults of its options; nil where it has none.
+	NewOptions func() connectors.FunctionOptions
+}
 
 // Options are what Parse needs from the outside. The zero value asks the process.
 type Options struct {
@@ -204,6 +208,7 @@ func (l *loader) source(name string, n *node) {
 	}
 	l.checkName(name, key, n)
 	l.function(s.Deserializer, join(key, "deserializer"), l.reg.Deserializers)
+	l.options(&s.Deserializer, n.table["deserializer"], join(key, "deserializer"), l.reg.Deserializers)
 	l.timestamp(s.Timestamp, join(key, "timestamp"))
 	l.policy(s.OnError, join(key, "on_error"))
 	l.job.Sources = append(l.job.Sources, s)
@@ -249,6 +254,7 @@ func (l *loader) sink(name, key string, n *node) {
 		l.sinkFunctions(&s, key)
 	}
 	l.function(s.Serializer, join(key, "serializer"), l.reg.Serializers)
+	l.options(&s.Serializer, n.table["serializer"], join(key, "serializer"), l.reg.Serializers)
 	if dead {
 		l.job.DeadLetter = &s
 		return
@@ -386,6 +392,28 @@ func (l *loader) function(ref connectors.FunctionRef, key string, builtins []Bui
 		slices.Sort(names)
 		if !slices.Contains(names, ref.Builtin) {
 			l.addf(line, key, "%s", unknown("built-in function", ref.Builtin, names))
+		}
+	}
+}
+
+// options decodes what stands beside the name in { format = "name", ... } into ref. n is nil where
+// the key is not set.
+func (l *loader) options(ref *connectors.FunctionRef, n *node, key string, builtins []Builtin) {
+	if n == nil || n.table["format"] == nil {
+		return
+	}
+	var named struct {
+		Format string `toml:"format"`
+	}
+	for _, b := range builtins {
+		switch {
+		case b.Name != ref.Builtin:
+		case b.NewOptions == nil:
+			l.table(n, key, &named)
+		default:
+			ref.Options = b.NewOptions()
+			l.table(n, key, &named, ref.Options)
+			l.validate(n, key, ref.Options.Validate)
 		}
 	}
 }

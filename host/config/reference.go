@@ -36,6 +36,12 @@ func CheckRegistry(reg Registry) error {
 			errs = append(errs, fmt.Errorf("%s: no Doc", spec.Name))
 		}
 	}
+	for _, b := range slices.Concat(reg.Deserializers, reg.Serializers) {
+		if b.NewOptions != nil {
+			errs = append(errs, checkStruct("function "+b.Name, b.NewOptions(),
+				map[string]bool{"format": true})...)
+		}
+	}
 	return errors.Join(errs...)
 }
 
@@ -185,7 +191,7 @@ A job file is TOML. A key that nothing reads is an error.
 | duration | a string such as ` + "`\"1s\"` or `\"250ms\"`" + ` |
 | size | a string such as ` + "`\"64MiB\"` or `\"1GB\"`" + `, or a number of bytes |
 | secret | a string, ` + "`{ env = \"NAME\" }` or `{ file = \"path\" }`" + `; it is never shown again |
-| function | the name of a built-in function, or ` + "`{ plugin = \"NAME\", function = \"NAME\" }`" + ` |
+| function | the name of a built-in function, ` + "`{ format = \"NAME\", ... }`" + ` with its options, or ` + "`{ plugin = \"NAME\", function = \"NAME\" }`" + ` |
 | path | a path relative to the folder of the job file, an absolute path, or a URL |
 
 In every string ` + "`${NAME}`" + ` is replaced by the environment variable and ` + "`$$` by `$`" + `.
@@ -327,6 +333,21 @@ func (p *page) builtins(reg Registry) {
 		}
 	}
 	p.b.WriteString("\n")
+	p.options("deserializer", "sources.x", reg.Deserializers)
+	p.options("serializer", "sinks.x", reg.Serializers)
+}
+
+// options writes a table for every function of a role that has options.
+func (p *page) options(role, section string, list []Builtin) {
+	for _, f := range list {
+		if f.NewOptions == nil {
+			continue
+		}
+		fmt.Fprintf(&p.b, "### `%s = { format = %q, ... }`\n\n", role, f.Name)
+		p.connector = f.Name
+		p.table(f.NewOptions(), section+"."+role)
+		p.connector = ""
+	}
 }
 
 func (p *page) flink() {

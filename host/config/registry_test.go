@@ -147,6 +147,16 @@ func (c *topicSink) Open(context.Context, connectors.Env) (connectors.Sink, erro
 	return nil, errors.ErrUnsupported
 }
 
+// csvOptions are the options of a built-in function.
+type csvOptions struct {
+	Delimiter string   `toml:"delimiter" doc:"Stands between fields." flink:"setFieldDelimiter"`
+	Columns   []string `toml:"columns" doc:"Names of the fields."`
+}
+
+func (o *csvOptions) Validate(p *connectors.Problems) {
+	p.Require("delimiter", o.Delimiter, "write what stands between fields")
+}
+
 func registry() config.Registry {
 	return config.Registry{
 		Connectors: []connectors.Spec{
@@ -182,11 +192,13 @@ func registry() config.Registry {
 				NewSink: func() connectors.SinkConfig { return &topicSink{} },
 			},
 		},
-		Schemes:       []string{"file"},
-		Deserializers: []config.Builtin{{Name: "json", Doc: "One JSON text a record."}, {Name: "csv"}},
-		Serializers:   []config.Builtin{{Name: "json", Doc: "One JSON text a record."}},
-		Partitioners:  []config.Builtin{{Name: "round-robin", Doc: "Each in turn."}},
-		Timestamps:    []config.Builtin{{Name: "processing", Doc: "The time of reading."}},
+		Schemes: []string{"file"},
+		Deserializers: []config.Builtin{{Name: "json", Doc: "One JSON text a record."}, {
+			Name: "csv", NewOptions: func() connectors.FunctionOptions { return &csvOptions{Delimiter: ","} },
+		}},
+		Serializers:  []config.Builtin{{Name: "json", Doc: "One JSON text a record."}},
+		Partitioners: []config.Builtin{{Name: "round-robin", Doc: "Each in turn."}},
+		Timestamps:   []config.Builtin{{Name: "processing", Doc: "The time of reading."}},
 	}
 }
 
