@@ -8,6 +8,7 @@ import (
 
 	"github.com/wasmflow/wasmflow/checkpoint"
 	"github.com/wasmflow/wasmflow/connectors"
+	"github.com/wasmflow/wasmflow/connectors/ratelimit"
 	"github.com/wasmflow/wasmflow/host/task"
 )
 
@@ -62,7 +63,7 @@ type sourceRun struct {
 	name    string
 	source  connectors.Source
 	pool    *splitPool
-	limiter task.Limiter
+	limiter *ratelimit.Limiter       // nil for none
 	adopted chan checkpoint.Position // tells the enumerator that its answer is adopted
 }
 

@@ -47,8 +47,12 @@ func (a *attempt) buildTask(ctx context.Context, index int, run *taskRun) (*task
 		limits.LingerMillis = int(batch.Linger.D().Milliseconds())
 	}
 	b.reader = func(s *config.Source) (connectors.SourceReader, error) {
-		return a.source(s.Name).source.OpenReader(ctx,
-			connectors.ReaderContext{Task: index, Limits: limits})
+		run, limits := a.source(s.Name), limits
+		if run.limiter != nil {
+			// Ten records a second are to come as they fall due, not 4,096 at a time.
+			limits.Records, limits.Bytes = run.limiter.BatchMax(limits.Records, limits.Bytes)
+		}
+		return run.source.OpenReader(ctx, connectors.ReaderContext{Task: index, Limits: limits})
 	}
 	b.open = func(run *sinkRun, wc connectors.WriterContext) (connectors.SinkWriter, error) {
 		wc.Task, wc.Owner = index, a.log.Owner()
@@ -184,7 +188,7 @@ func (b *taskBuilder) source(ctx context.Context, s *config.Source) error {
 	src := task.Source{
 		Name: s.Name, Reader: reader, Policy: b.policy(s.OnError), Counters: b.counters(s.Name),
 	}
-	if run := b.a.source(s.Name); run != nil {
+	if run := b.a.source(s.Name); run != nil && run.limiter != nil {
 		src.Limiter = run.limiter
 	}
 	named := b.functions().Outputs(s.Deserializer)
