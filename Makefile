@@ -27,6 +27,7 @@ run: build guests ## the main job: access logs, parsed by a guest, exactly once 
 	./examples/access-log/run.sh $(BUILD)
 
 test: tools check cross race simulation chaos-short ## everything CI runs
+	@echo PASS
 
 tools: # name what is missing before anything starts
 	@command -v $(GO) >/dev/null || { echo "make test: needs the Go toolchain (1.26 or newer)"; exit 1; }
