@@ -24,7 +24,7 @@ type memoryLog struct {
 	records []checkpoint.Manifest
 	owner   checkpoint.Owner
 	applied checkpoint.Epoch
-	newer   error // what CheckOwner returns
+	newer   error                             // what CheckOwner returns
 	decide  func(m checkpoint.Manifest) error // called before an epoch is decided; nil decides
 }
 
