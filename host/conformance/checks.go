@@ -45,7 +45,9 @@ func checkDescribe(b *bench) error {
 func checkRandom(b *bench) error {
 	in := newBatch(texts("a", "b", "c", "d", "e", "f")...)
 	var first []answer
-	for _, m := range []mode{{"in frames of 2 records", 2, false}, {"with instances replaced", 2, true}} {
+	for _, m := range []mode{
+		{"in frames of 2 records", 2, false}, {"with instances replaced", 2, true},
+	} {
 		got, err := b.run(m, in)
 		if err != nil {
 			return err

@@ -38,21 +38,23 @@ func Kit() []Check {
 	return append(kit, wideRoles()...)
 }
 
-func check(
-	group Group, name string, role abi.Role, doc string, run func(b *bench) error,
-) Check {
-	return Check{Name: name, Group: group, Function: name, Role: role, Doc: doc, run: run}
+func inCore(name string, role abi.Role, doc string, run func(b *bench) error) Check {
+	return Check{Name: name, Group: GroupCore, Function: name, Role: role, Doc: doc, run: run}
+}
+
+func wide(name string, role abi.Role, doc string, run func(b *bench) error) Check {
+	return Check{Name: name, Group: GroupWide, Function: name, Role: role, Doc: doc, run: run}
 }
 
 func core() []Check {
 	return []Check{
 		{Name: "describe", Group: GroupCore, run: checkDescribe,
 			Doc: "gives the same right description in every instance, and reserves memory"},
-		check(GroupCore, "echo", abi.RoleTransform, "forwards every record as it is",
+		inCore("echo", abi.RoleTransform, "forwards every record as it is",
 			expect(someMixed, wantSame)),
-		check(GroupCore, "upper", abi.RoleTransform,
+		inCore("upper", abi.RoleTransform,
 			"makes a-z of the value A-Z; all other bytes, and null, stay", expect(someMixed, wantUpper)),
-		check(GroupCore, "drop-odd", abi.RoleTransform,
+		inCore("drop-odd", abi.RoleTransform,
 			"drops records whose value ends in an odd digit, forwards the others",
 			expect(someNumbers, wantDropOdd)),
 	}
@@ -60,25 +62,25 @@ func core() []Check {
 
 func wideStatuses() []Check {
 	return []Check{
-		check(GroupWide, "fail-odd", abi.RoleTransform, "fails records whose value ends in an odd digit "+
+		wide("fail-odd", abi.RoleTransform, "fails records whose value ends in an odd digit "+
 			`with code 7 and text "odd", forwards the others`, expect(someNumbers, wantFailOdd)),
-		check(GroupWide, "crash-odd", abi.RoleTransform, "panics, or raises, or traps for records whose "+
+		wide("crash-odd", abi.RoleTransform, "panics, or raises, or traps for records whose "+
 			"value ends in an odd digit, forwards the others", expect(someNumbers, wantCrashOdd)),
-		check(GroupWide, "repeat", abi.RoleTransform, "makes of value N the records with values 0 to N-1, "+
+		wide("repeat", abi.RoleTransform, "makes of value N the records with values 0 to N-1, "+
 			"and returns in between where a soft limit is passed", expect(manyNumbers, wantRepeat)),
 	}
 }
 
 func wideParts() []Check {
 	return []Check{
-		check(GroupWide, "swap", abi.RoleTransform, "swaps key and value", expect(someMixed, wantSwap)),
-		check(GroupWide, "headers", abi.RoleTransform, `adds the header "count" with the number of `+
+		wide("swap", abi.RoleTransform, "swaps key and value", expect(someMixed, wantSwap)),
+		wide("headers", abi.RoleTransform, `adds the header "count" with the number of `+
 			"headers; reads the column headers", expect(someMixed, wantHeaders)),
-		check(GroupWide, "origin", abi.RoleTransform, "makes of the value SPLIT/HIGH/LOW/ORDINAL; reads "+
+		wide("origin", abi.RoleTransform, "makes of the value SPLIT/HIGH/LOW/ORDINAL; reads "+
 			"the column source", expect(someMixed, wantOrigin)),
-		check(GroupWide, "restamp", abi.RoleTransform, "adds 1 to the timestamp; none becomes 0",
+		wide("restamp", abi.RoleTransform, "adds 1 to the timestamp; none becomes 0",
 			expect(someMixed, wantRestamp)),
-		check(GroupWide, "route", abi.RoleTransform, `sends records whose value ends in an odd digit to `+
+		wide("route", abi.RoleTransform, `sends records whose value ends in an odd digit to `+
 			`its named output "odd"; gives all the target "t-VALUE" and partition VALUE`,
 			expect(someNumbers, wantRoute)),
 	}
@@ -86,30 +88,31 @@ func wideParts() []Check {
 
 func wideWorld() []Check {
 	return []Check{
-		check(GroupWide, "clock", abi.RoleTransform, "makes of the value the time, by the language's own "+
+		wide("clock", abi.RoleTransform, "makes of the value the time, by the language's own "+
 			"clock, in milliseconds since 1970", expect(someWords, wantClock)),
-		check(GroupWide, "sleep", abi.RoleTransform, "sleeps for as many seconds as the value says, by "+
+		wide("sleep", abi.RoleTransform, "sleeps for as many seconds as the value says, by "+
 			"the language's own means, and makes of the value the milliseconds that passed",
 			expect(someSeconds, wantSleep)),
-		check(GroupWide, "random", abi.RoleTransform, "makes of the value 16 random bytes in hexadecimal, "+
+		wide("random", abi.RoleTransform, "makes of the value 16 random bytes in hexadecimal, "+
 			"by the language's own means", checkRandom),
-		check(GroupWide, "log", abi.RoleTransform, `logs the value at level info and adds 1 to the counter `+
+		wide("log", abi.RoleTransform, `logs the value at level info and adds 1 to the counter `+
 			`"logged"; then fails records whose value ends in an odd digit, forwards the others`, checkLog),
-		check(GroupWide, "greet", abi.RoleTransform, `puts the text of the configuration's "greeting", by `+
+		wide("greet", abi.RoleTransform, `puts the text of the configuration's "greeting", by `+
 			`default "hello ", before the value; an empty one is refused with field "greeting"`, checkGreet),
 	}
 }
 
 func wideRoles() []Check {
 	return []Check{
-		check(GroupWide, "lines", abi.RoleDeserializer, "makes a record of each line that is not empty; a "+
+		wide("lines", abi.RoleDeserializer, "makes a record of each line that is not empty; a "+
 			`value "END" is the end of its split`, checkLines),
-		check(GroupWide, "pair", abi.RoleSerializer, "makes of key and value the value KEY=VALUE, with a "+
+		wide("pair", abi.RoleSerializer, "makes of key and value the value KEY=VALUE, with a "+
 			"null key; null counts as empty", expect(someMixed, wantPair)),
-		check(GroupWide, "length", abi.RolePartitioner, "chooses the value's length modulo the number of "+
-			`partitions; an empty value leaves the choice to the sink, null fails with code 7 and text "null"`,
+		wide("length", abi.RolePartitioner, "chooses the value's length modulo the number of "+
+			"partitions; an empty value leaves the choice to the sink, null fails with code 7 and text "+
+			`"null"`,
 			expect(nullAndWords, wantLength)),
-		check(GroupWide, "initial", abi.RoleBucketer, `names the bucket "initial=" and the value's first `+
+		wide("initial", abi.RoleBucketer, `names the bucket "initial=" and the value's first `+
 			`byte; null and empty fail with code 7 and text "empty"`, expect(nullAndWords, wantInitial)),
 	}
 }
@@ -117,6 +120,6 @@ func wideRoles() []Check {
 func someMixed(b *bench) [][]byte  { return b.mixed(60) }
 func someNumbers(*bench) [][]byte  { return numbers(40) }
 func manyNumbers(*bench) [][]byte  { return texts("0", "1", "50000", "2", "0", "20000", "3") }
-func someWords(*bench) [][]byte    { return texts("a", "word", "", "\u00c5ngstr\u00f6m", "two words") }
+func someWords(*bench) [][]byte    { return texts("a", "word", "", "\u00c5ngstr\u00f6m", "a b") }
 func someSeconds(*bench) [][]byte  { return texts("0", "1", "3600") }
 func nullAndWords(*bench) [][]byte { return append(texts("a", "bee", "", "sea"), nil, []byte("d")) }

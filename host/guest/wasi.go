@@ -194,7 +194,8 @@ func wasiRead(_ *Instance, mem api.Memory, stack []uint64) {
 // take less than it is given, as a pipe does: vectors may overlap, so that a MiB of memory makes a
 // GiB to write, and nothing stops the host while it reads them.
 func wasiWrite(in *Instance, mem api.Memory, stack []uint64) {
-	fd, vectors, count, resultAt := uint32(stack[0]), uint32(stack[1]), uint32(stack[2]), uint32(stack[3])
+	fd, vectors := uint32(stack[0]), uint32(stack[1])
+	count, resultAt := uint32(stack[2]), uint32(stack[3])
 	if fd != fdStdout && fd != fdStderr {
 		stack[0] = errnoBadF
 		return
