@@ -34,9 +34,10 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-// memoryPages is the limit in the engine's unit; at least one page, at most all there are.
+// memoryPages is the limit in the engine's unit: at least one page, and at most one less than there
+// are, so that the size in bytes fits 32 bits.
 func (l Limits) memoryPages() uint32 {
-	const pagesMax = 65_536
+	const pagesMax = 65_535
 	return uint32(min(max(l.MemoryBytes/wasm.PageSize, 1), pagesMax))
 }
 
