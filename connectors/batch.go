@@ -112,7 +112,18 @@ func (b *Batch) Copy(p []byte) []byte {
 	return q
 }
 
-// ArenaBytes returns how many bytes of the arena were handed out since Reset.
+// Mark is a place in a batch's arena.
+type Mark struct{ block, used, bytes int }
+
+// Mark returns the place behind everything handed out so far, except for the last bytes of the
+// latest Alloc, of which so many are unused.
+func (b *Batch) Mark(unused int) Mark { return Mark{b.block, b.used - unused, b.bytes - unused} }
+
+// Rewind takes back what was handed out since the mark, which is of this batch and younger than its
+// last Reset. Nothing may point there any more.
+func (b *Batch) Rewind(m Mark) { b.block, b.used, b.bytes = m.block, m.used, m.bytes }
+
+// ArenaBytes returns how many bytes of the arena are handed out since Reset.
 func (b *Batch) ArenaBytes() int { return b.bytes }
 
 // SplitIndex returns the index of name in b.Splits, adding it when it is new. A batch names few

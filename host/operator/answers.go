@@ -15,6 +15,7 @@ type partitions struct {
 
 func (t *partitions) rewind(int)               {}
 func (t *partitions) unfinished() (int, int64) { return 0, 0 }
+func (t *partitions) made() (int, int64)       { return 0, 0 }
 
 func (t *partitions) take(r *runner, base int) {
 	o := &r.out
@@ -60,6 +61,7 @@ func (t *buckets) begin(out *connectors.Buckets, records int) {
 
 func (t *buckets) rewind(int)               {}
 func (t *buckets) unfinished() (int, int64) { return 0, 0 }
+func (t *buckets) made() (int, int64)       { return 0, 0 }
 
 func (t *buckets) take(r *runner, base int) {
 	o := &r.out

@@ -43,8 +43,8 @@ type Limits struct {
 	FrameBytes int
 	// FrameRecords bounds the records of a frame. Default 8,192.
 	FrameRecords int
-	// OutputBytes bounds what one call returns, and what one record makes over several calls.
-	// Default 256 MiB.
+	// OutputBytes bounds what one call returns, and what one record makes over several calls; the
+	// records of a batch together make twice that at most. Default 256 MiB.
 	OutputBytes int64
 	// OutputRecords bounds the same in records. Default 1,048,576.
 	OutputRecords int
@@ -59,6 +59,9 @@ const (
 )
 
 const (
+	// batchOutputs is how many times what one record may make a batch may make: the largest record
+	// that is allowed fits beside as much of its neighbours.
+	batchOutputs = 2
 	// outRecordsSoft and outBytesSoft ask a guest to return between records, so that its answer
 	// stays as small as a frame is.
 	outRecordsSoft = 4 * DefaultFrameRecords
@@ -67,6 +70,8 @@ const (
 	bucketBytesMax = 1_024
 	// internedMax bounds the strings that are kept between calls: header keys, bucket names.
 	internedMax = 4_096
+	// internedBytesMax bounds each of them: names that come again and again are short.
+	internedBytesMax = 256
 	// faultTextBytesMax bounds the text of a fault: it becomes a header of a dead letter.
 	faultTextBytesMax = 4 << 10
 )

@@ -12,18 +12,32 @@ type headerSlab struct {
 	slab    []connectors.Header
 	scratch []abi.Header
 	keys    interner
+	made    int // headers of the batch so far, in all slabs
 }
 
-// slabMin is the size of a first slab.
-const slabMin = 256
+const (
+	// slabMin is the size of a first slab.
+	slabMin = 256
+	// headerBytes is what a connectors.Header takes beside the bytes it points at.
+	headerBytes = 40
+)
 
 func (h *headerSlab) begin(out *connectors.Batch) {
+	h.made = 0
 	if h.batch != out {
 		h.batch, h.slab = out, nil
 		return
 	}
 	clear(h.slab)
 	h.slab = h.slab[:0]
+}
+
+// drop takes the last n headers back. Those of a slab that was replaced since are gone with it.
+func (h *headerSlab) drop(n int) {
+	h.made -= n
+	used := max(len(h.slab)-n, 0)
+	clear(h.slab[used:])
+	h.slab = h.slab[:used]
 }
 
 // take returns the own headers of entry i. Their values are copied into room, whose rest is
@@ -38,6 +52,7 @@ func (h *headerSlab) take(o *abi.Output, i int, room []byte) (headers []connecto
 		// Records point into the old slab; it lives as long as they do.
 		h.slab = make([]connectors.Header, 0, max(slabMin, 2*cap(h.slab), n))
 	}
+	h.made += n
 	from := len(h.slab)
 	for _, x := range h.scratch {
 		var value []byte
@@ -56,10 +71,13 @@ func (n *interner) get(b []byte) string {
 	if s, ok := n.known[string(b)]; ok {
 		return s
 	}
+	s := string(b)
+	if len(s) > internedBytesMax {
+		return s
+	}
 	if n.known == nil || len(n.known) >= internedMax {
 		n.known = make(map[string]string)
 	}
-	s := string(b)
 	n.known[s] = s
 	return s
 }

@@ -17,14 +17,19 @@ type records struct {
 	start     int // of its output in out
 	said      int
 	saidBytes int64
+	unused    int             // bytes of the running answer's memory when it began
+	headerAt  int             // headers made before it
+	mark      connectors.Mark // where its bytes begin, once marked
+	marked    bool
 
 	// ended are the splits whose end a deserializer has seen, and justEnded those of the last
 	// batch.
 	ended     map[string]struct{}
 	justEnded []string
 
-	headers headerSlab
-	targets []uint32 // Record.Target by string of the running output; 0 = not looked up
+	headers  headerSlab
+	targets  []uint32          // Record.Target by string of the running output; 0 = not looked up
+	targetOf map[string]uint32 // Record.Target by name, once the batch has one from the guest
 }
 
 func newRecords(step string) records {
@@ -41,6 +46,7 @@ func (t *records) run(
 	// Splits and targets keep their numbers.
 	out.Splits = append(out.Splits[:0], in.Splits...)
 	out.Targets = append(out.Targets[:0], in.Targets...)
+	clear(t.targetOf)
 	err := r.run(ctx, in, t, faults)
 	t.out = nil
 	return err
@@ -48,16 +54,23 @@ func (t *records) run(
 
 func (t *records) unfinished() (records int, bytes int64) { return t.said, t.saidBytes }
 
+func (t *records) made() (records int, bytes int64) {
+	return len(t.out.Records), int64(t.out.ArenaBytes()) + int64(t.headers.made)*headerBytes
+}
+
 func (t *records) rewind(record int) {
 	if t.parent == record {
 		t.out.Records = t.out.Records[:t.start]
+		t.out.Rewind(t.mark)
+		t.headers.drop(t.headers.made - t.headerAt)
 	}
 	t.parent = -1
 }
 
-// begin starts on the output of another parent.
-func (t *records) begin(parent int) {
+// begin starts on the output of another parent; unused is what is left of the answer's memory.
+func (t *records) begin(parent, unused int) {
 	t.parent, t.start, t.said, t.saidBytes = parent, len(t.out.Records), 0, 0
+	t.unused, t.headerAt, t.marked = unused, t.headers.made, false
 }
 
 func (t *records) take(r *runner, base int) {
@@ -74,7 +87,7 @@ func (t *records) take(r *runner, base int) {
 			continue
 		}
 		if parent != t.parent {
-			t.begin(parent)
+			t.begin(parent, len(room))
 		}
 		if e.Status != abi.StatusOK {
 			t.takeStatus(r, base, i, &e)
@@ -86,8 +99,7 @@ func (t *records) take(r *runner, base int) {
 			Position: p.Position, Split: p.Split, Target: p.Target, Partition: p.Partition,
 			Ordinal: abi.Ordinal(p.Ordinal, t.seed, uint64(t.said)), Output: e.Output,
 		}
-		t.said++
-		t.saidBytes += int64(len(e.Key) + len(e.Value))
+		before := len(room)
 		switch {
 		case e.Flags.Has(abi.OutSameKey):
 			x.Key = p.Key
@@ -109,8 +121,14 @@ func (t *records) take(r *runner, base int) {
 			x.Headers = p.Headers
 		} else {
 			x.Headers, room = t.headers.take(o, i, room)
+			t.saidBytes += int64(len(x.Headers)) * headerBytes
 		}
+		t.said++
+		t.saidBytes += int64(before - len(room))
 		t.route(o, i, x)
+	}
+	if !t.marked {
+		t.mark, t.marked = t.out.Mark(t.unused), true
 	}
 }
 
@@ -119,7 +137,7 @@ func (t *records) take(r *runner, base int) {
 func (t *records) route(o *abi.Output, i int, x *connectors.Record) {
 	if s, ok := o.TargetIndex(i); ok {
 		if t.targets[s] == 0 {
-			t.targets[s] = targetIndex(t.out, o.String(s))
+			t.targets[s] = t.target(o.String(s))
 		}
 		x.Target = t.targets[s]
 	}
@@ -128,14 +146,25 @@ func (t *records) route(o *abi.Output, i int, x *connectors.Record) {
 	}
 }
 
-// targetIndex is Batch.TargetIndex without an allocation for a name that is there.
-func targetIndex(b *connectors.Batch, name []byte) uint32 {
-	for i, s := range b.Targets {
-		if s == string(name) {
-			return uint32(i) + 1
+// target is Batch.TargetIndex for a guest, which may name as many targets as there are records: it
+// looks the name up instead of searching for it.
+func (t *records) target(name []byte) uint32 {
+	if t.targetOf == nil {
+		t.targetOf = make(map[string]uint32)
+	}
+	if len(t.targetOf) == 0 {
+		for i, s := range t.out.Targets {
+			t.targetOf[s] = uint32(i) + 1
 		}
 	}
-	return b.TargetIndex(string(name))
+	if i, ok := t.targetOf[string(name)]; ok {
+		return i
+	}
+	s := string(name)
+	t.out.Targets = append(t.out.Targets, s)
+	i := uint32(len(t.out.Targets))
+	t.targetOf[s] = i
+	return i
 }
 
 // takeStatus takes an entry that is no record.

@@ -20,6 +20,8 @@ type taker interface {
 	rewind(record int)
 	// unfinished returns how much was taken of the record that has more to say.
 	unfinished() (records int, bytes int64)
+	// made returns how much the answers to the batch take so far.
+	made() (records int, bytes int64)
 }
 
 // runner runs one function of a plugin over batches. It belongs to one goroutine.
@@ -177,8 +179,13 @@ func (r *runner) consume(ctx context.Context, s span, seed guest.Seed) (done int
 		})
 		r.pace.end(max(int(consumed-call.First), 1))
 		if more && r.tooMuch(s.from+int(consumed)) {
-			// Its output is taken back; the guest goes on behind it.
+			// Its output is taken back, and what it wanted to have done with it; the guest goes on
+			// behind it.
+			r.inst.Discard()
 			cursor, consumed = 0, consumed+1
+		}
+		if err := r.overflow(); err != nil {
+			return s.from + int(consumed), err
 		}
 		if consumed == check.Count {
 			return s.to, nil
@@ -186,6 +193,18 @@ func (r *runner) consume(ctx context.Context, s span, seed guest.Seed) (done int
 		call.First, call.Cursor = consumed, cursor
 		call.Seed = r.seed(s.from+int(consumed), cursor)
 	}
+}
+
+// overflow reports whether the batch has become too large. Each call and each record keeps to its
+// own bounds, but a batch is thousands of records.
+func (r *runner) overflow() error {
+	n, bytes := r.taker.made()
+	nMax, bytesMax := batchOutputs*r.limits.OutputRecords, batchOutputs*r.limits.OutputBytes
+	if n <= nMax && bytes <= bytesMax {
+		return nil
+	}
+	return fmt.Errorf("taking the output of a batch of %d records: it is above the limit of %d records "+
+		"or %d bytes; make job.batch smaller, or answer less", r.in.Len(), nMax, bytesMax)
 }
 
 // seed keys the guest's randomness for a call that begins with a record of the batch.

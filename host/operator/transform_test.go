@@ -138,6 +138,32 @@ func TestARecordCannotMakeTooMuch(t *testing.T) {
 	require.Equal(t, []string{"0 0 makes more than 40000 records or 268435456 bytes"}, got.faults)
 }
 
+// TestManyRecordsMakeTooMuch: what is taken back of one is there for the next.
+func TestManyRecordsMakeTooMuch(t *testing.T) {
+	cfg := config("script")
+	cfg.Limits = operator.Limits{OutputBytes: 2 << 20}
+	in := batch("echo", "forever", "forever", "echo", "forever", "forever", "forever", "echo")
+	out, faults := &connectors.Batch{}, &connectors.Faults{}
+	require.NoError(t, transform(t, cfg).Transform(context.Background(), in, out, faults))
+	require.Len(t, faults.List, 5)
+	require.Equal(t, []string{"0:echo", "3:echo", "7:echo"}, describe(t, in, out, faults).records)
+	require.Less(t, out.ArenaBytes(), 6<<20, "of five that have made 2 MiB each, and a call more")
+}
+
+func TestABatchCannotMakeTooMuch(t *testing.T) {
+	cfg := config("script")
+	cfg.Limits = operator.Limits{OutputRecords: 1_000, FrameRecords: 1}
+	tr := transform(t, cfg)
+	got := run(t, tr, batch("many 600", "many 600", "many 600"))
+	require.Len(t, got.records, 1_800)
+
+	out, faults := &connectors.Batch{}, &connectors.Faults{}
+	err := tr.Transform(context.Background(), batch(repeat(4, "many 600")...), out, faults)
+	require.ErrorContains(t, err, "taking the output of a batch of 4 records: it is above the limit of "+
+		"2000 records or 536870912 bytes; make job.batch smaller")
+	require.Empty(t, faults.List)
+}
+
 func TestRecordsOfEverySize(t *testing.T) {
 	var values []string
 	for _, n := range []int{0, 1, 100, 5_000, 200_000, 300_000, 3_000_000, 1, 255 << 10, 256 << 10, 0} {
