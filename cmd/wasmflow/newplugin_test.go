@@ -30,10 +30,27 @@ func scaffolded(t *testing.T) scaffold {
 		got := do(t, "new", "plugin", "prices", "--lang", "go", "--dir", dir)
 		require.Zero(t, got.code, got.stderr)
 		require.NoError(t, toolIn(dir, "make", "build").Run())
-		scaffoldOnce.made = scaffold{dir, filepath.Join(dir, "prices.wasm")}
+		wasm := filepath.Join(dir, "prices.wasm")
+		warm(t, wasm)
+		scaffoldOnce.made = scaffold{dir, wasm}
 	})
 	require.NotEmpty(t, scaffoldOnce.made.dir, "the scaffold was not made")
 	return scaffoldOnce.made
+}
+
+// warm fills the cache of compiled modules by a binary without the race detector, which makes
+// compiling a module some twenty times slower.
+func warm(t *testing.T, wasm string) {
+	t.Helper()
+	binary := filepath.Join(shared.path(t), "wasmflow")
+	build := exec.Command("go", "build", "-trimpath", "-o", binary, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	out, err := build.CombinedOutput()
+	require.NoError(t, err, string(out))
+	load := exec.Command(binary, "inspect", wasm)
+	load.Env = append(os.Environ(), "XDG_CACHE_HOME="+cacheHome(t))
+	out, err = load.CombinedOutput()
+	require.NoError(t, err, string(out))
 }
 
 // toolIn is a command in the folder of a plugin, with no network and nothing from the workspace.
