@@ -13,7 +13,7 @@ export CGO_ENABLED = 0
 all: build guests
 
 build: ## the wasmflow binary
-	$(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BUILD)/wasmflow ./cmd/wasmflow
+	$(GO) build -trimpath -tags timetzdata -ldflags "-s -w -X main.version=$(VERSION)" -o $(BUILD)/wasmflow ./cmd/wasmflow
 
 guests: $(GUESTS:%=$(BUILD)/guests/%.wasm) ## the example guests
 

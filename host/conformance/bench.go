@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -139,8 +140,8 @@ func (b *bench) transform(
 	cfg operator.Config, in *connectors.Batch, answers []answer, faults *connectors.Faults,
 ) (err error) {
 	var out connectors.Batch
-	call := func() error { return nil }
-	var closer interface{ Close() error }
+	var call func() error
+	var closer io.Closer
 	switch b.role {
 	case abi.RoleDeserializer:
 		d, err := operator.NewDeserializer(b.ctx, cfg)
