@@ -53,7 +53,8 @@ func (s *sourceSuite) limits(t *testing.T) {
 			require.LessOrEqual(t, b.Len(), l.Records)
 			size := 0
 			for i := range b.Records {
-				require.True(t, i == 0 || size < l.Bytes, "record %d begins after %d bytes of %d", i, size, l.Bytes)
+				require.True(t, i == 0 || size < l.Bytes, "record %d begins after %d bytes of %d", i, size,
+					l.Bytes)
 				size += len(b.Records[i].Key) + len(b.Records[i].Value)
 			}
 		}
@@ -180,7 +181,8 @@ func (j *job) read(n int) (out []sourceRecord) {
 func (s *sourceSuite) rescale(t *testing.T) {
 	all := s.all(t, 1)
 	for _, tasks := range [][2]int{{1, 3}, {3, 1}, {2, 3}, {3, 2}} {
-		j := s.start(t, tasks[0], connectors.Limits{Records: 2, Bytes: 1 << 20}, checkpoint.Position{}, nil)
+		j := s.start(t, tasks[0], connectors.Limits{Records: 2, Bytes: 1 << 20}, checkpoint.Position{},
+			nil)
 		j.discover()
 		got := j.read(len(all) / 2)
 		state, splits := j.state, j.snapshot(1)
@@ -209,7 +211,8 @@ func (s *sourceSuite) crashes(t *testing.T) {
 		b := new(connectors.Batch)
 		for run := range crashRuns {
 			tasks := 1 + rng.IntN(3)
-			j := s.start(t, tasks, connectors.Limits{Records: 1 + rng.IntN(4), Bytes: 1 << 20}, state, splits)
+			j := s.start(t, tasks, connectors.Limits{Records: 1 + rng.IntN(4), Bytes: 1 << 20}, state,
+				splits)
 			undecided = nil
 			if run == crashRuns-1 {
 				undecided = j.drain()

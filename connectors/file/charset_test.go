@@ -25,22 +25,23 @@ func TestCharsets(t *testing.T) {
 		mark          string
 		lines         []string
 	}{
-		{"latin 1", "ISO-8859-1", charmap.ISO8859_1, "", []string{"häuser", "", "mäuse\r"}},
-		{"windows", "windows-1252", charmap.Windows1252, "", []string{"5 €"}},
+		{"latin 1", "ISO-8859-1", charmap.ISO8859_1, "", []string{"h\u00e4user", "", "m\u00e4use\r"}},
+		{"windows", "windows-1252", charmap.Windows1252, "", []string{"5 \u20ac"}},
 		{"ascii", "us-ascii", unicode.UTF8, "", []string{"plain", "text"}},
 		{"ebcdic", "IBM037", charmap.CodePage037, "", []string{"HELLO", "WORLD"}},
-		{"utf-16, little end first", "utf-16", le, "\xff\xfe", []string{"häuser", "日本", "𝄞"}},
+		{"utf-16, little end first", "utf-16", le, "\xff\xfe",
+			[]string{"h\u00e4user", "\u65e5\u672c", "\U0001d11e"}},
 		{"utf-16, big end first", "utf-16", unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM),
-			"\xfe\xff", []string{"häuser", "日本", "𝄞"}},
+			"\xfe\xff", []string{"h\u00e4user", "\u65e5\u672c", "\U0001d11e"}},
 		{"utf-16 without a mark", "utf-16", unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM), "",
 			[]string{"a", "b"}},
 		// 0x0A00 and 0x000A side by side: a delimiter between two code units is none.
 		{"utf-16le, bytes of a delimiter across units", "utf-16le", le, "", []string{"\u0a41\u4100x"}},
 		{"utf-32", "utf-32", utf32.UTF32(utf32.LittleEndian, utf32.IgnoreBOM), "\xff\xfe\x00\x00",
-			[]string{"häuser", "𝄞"}},
-		{"shift jis", "Shift_JIS", japanese.ShiftJIS, "", []string{"日本", "ー表示"}},
-		{"gb18030", "GB18030", simplifiedchinese.GB18030, "", []string{"中文", "𝄞"}},
-		{"iso-2022-jp", "ISO-2022-JP", japanese.ISO2022JP, "", []string{"日本", "語a"}},
+			[]string{"h\u00e4user", "\U0001d11e"}},
+		{"shift jis", "Shift_JIS", japanese.ShiftJIS, "", []string{"\u65e5\u672c", "\u30fc\u8868\u793a"}},
+		{"gb18030", "GB18030", simplifiedchinese.GB18030, "", []string{"\u4e2d\u6587", "\U0001d11e"}},
+		{"iso-2022-jp", "ISO-2022-JP", japanese.ISO2022JP, "", []string{"\u65e5\u672c", "\u8a9ea"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			content := c.mark
@@ -79,12 +80,16 @@ func TestInvalidText(t *testing.T) {
 		failsAt                         string
 	}{
 		{"utf-8 is not looked at", "utf-8", "", "a\xffb\n", []string{"a\xffb"}, ""},
-		{"utf-8, replaced", "utf-8", string(charset.Replace), "ok\na\xffb\n", []string{"ok", "a\ufffdb"}, ""},
+		{"utf-8, replaced", "utf-8", string(charset.Replace), "ok\na\xffb\n", []string{"ok", "a\ufffdb"},
+			""},
 		{"utf-8, refused", "utf-8", string(charset.Fail), "ok\na\xffb\n", []string{"ok"}, "at byte 3: "},
-		{"half a code unit is replaced", "utf-16be", "", "\x00a\x00\n\x00b\x00", []string{"a", "b\ufffd"}, ""},
-		{"lone surrogate, refused", "utf-16be", string(charset.Fail), "\x00a\x00\n\xd8\x00\x00\n", []string{"a"}, "at byte 4: "},
+		{"half a code unit is replaced", "utf-16be", "", "\x00a\x00\n\x00b\x00",
+			[]string{"a", "b\ufffd"}, ""},
+		{"lone surrogate, refused", "utf-16be", string(charset.Fail), "\x00a\x00\n\xd8\x00\x00\n",
+			[]string{"a"}, "at byte 4: "},
 		{"byte without a meaning, replaced", "windows-1252", "", "\x81\n", []string{"\ufffd"}, ""},
-		{"byte without a meaning, refused", "windows-1252", string(charset.Fail), "\x81\n", []string{}, "at byte 0: "},
+		{"byte without a meaning, refused", "windows-1252", string(charset.Fail), "\x81\n", []string{},
+			"at byte 0: "},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			path := write(t, filepath.Join(t.TempDir(), "f"), c.content)
@@ -110,21 +115,31 @@ func TestRefusedConfig(t *testing.T) {
 		text   string
 	}{
 		{"no path", func(c *SourceConfig) { c.Path = "" }, "path", "required"},
-		{"relative path", func(c *SourceConfig) { c.Path = "logs" }, "path", "neither absolute nor a URL"},
+		{"relative path", func(c *SourceConfig) { c.Path = "logs" }, "path",
+			"neither absolute nor a URL"},
 		{"broken glob", func(c *SourceConfig) { c.Path = "/logs/[a" }, "path", "a [ is not closed"},
 		{"mode", func(c *SourceConfig) { c.Mode = "often" }, "mode", "none of once, continuous, tail"},
 		{"interval", func(c *SourceConfig) { c.DiscoverInterval = 1 }, "discover_interval", "below 1ms"},
-		{"include", func(c *SourceConfig) { c.Include = []string{"a", "{b"} }, "include[1]", "not closed"},
+		{"include", func(c *SourceConfig) { c.Include = []string{"a", "{b"} }, "include[1]",
+			"not closed"},
 		{"exclude", func(c *SourceConfig) { c.Exclude = []string{"[z-a]"} }, "exclude[0]", "backwards"},
 		{"delimiter", func(c *SourceConfig) { c.Delimiter = "" }, "delimiter", "empty"},
 		{"charset", func(c *SourceConfig) { c.Charset = "klingon" }, "charset", "is no charset"},
-		{"delimiter not in the charset", func(c *SourceConfig) { c.Charset, c.Delimiter = "iso-8859-1", "日" },
+		{"delimiter not in the charset", func(c *SourceConfig) {
+			c.Charset, c.Delimiter = "iso-8859-1",
+				"\u65e5"
+		},
 			"delimiter", "cannot be written"},
-		{"delimiter inside characters", func(c *SourceConfig) { c.Charset, c.Delimiter = "shift_jis", "|" },
+		{"delimiter inside characters", func(c *SourceConfig) {
+			c.Charset, c.Delimiter = "shift_jis",
+				"|"
+		},
 			"delimiter", "part of a character"},
-		{"keep", func(c *SourceConfig) { c.Charset, c.Invalid = "utf-16", string(charset.Keep) }, "charset", "utf-8 only"},
+		{"keep", func(c *SourceConfig) { c.Charset, c.Invalid = "utf-16", string(charset.Keep) },
+			"charset", "utf-8 only"},
 		{"invalid", func(c *SourceConfig) { c.Invalid = "ignore" }, "invalid", "none of"},
-		{"record_bytes_max", func(c *SourceConfig) { c.RecordBytesMax = 0 }, "record_bytes_max", "between 1B and 1GiB"},
+		{"record_bytes_max", func(c *SourceConfig) { c.RecordBytesMax = 0 }, "record_bytes_max",
+			"between 1B and 1GiB"},
 		{"vanished", func(c *SourceConfig) { c.Vanished = "ignore" }, "vanished", "none of fail, skip"},
 		{"seen_max", func(c *SourceConfig) { c.SeenMax = 0 }, "seen_max", "below 1"},
 	} {

@@ -57,16 +57,19 @@ func TestCompressedFiles(t *testing.T) {
 	require.NoError(t, err)
 	for _, c := range []struct{ name, ext, data string }{
 		{"gz", ".gz", compress(t, ".gz", content)},
-		{"gz of several members", ".gz", compress(t, ".gz", content[:6]) + compress(t, ".gz", content[6:])},
+		{"gz of several members", ".gz", compress(t, ".gz", content[:6]) + compress(t, ".gz",
+			content[6:])},
 		{"gzip", ".gzip", compress(t, ".gzip", content)},
 		{"upper case", ".GZ", compress(t, ".gz", content)},
 		{"deflate with header", ".deflate", compress(t, ".deflate", content)},
 		{"deflate without header", ".deflate", compress(t, ".raw", content)},
 		{"bz2 of several streams", ".bz2", string(bz2)},
 		{"xz", ".xz", compress(t, ".xz", content)},
-		{"xz of several streams", ".xz", compress(t, ".xz", content[:6]) + compress(t, ".xz", content[6:])},
+		{"xz of several streams", ".xz", compress(t, ".xz", content[:6]) + compress(t, ".xz",
+			content[6:])},
 		{"zst", ".zst", compress(t, ".zst", content)},
-		{"zst of several frames", ".zst", compress(t, ".zst", content[:6]) + compress(t, ".zst", content[6:])},
+		{"zst of several frames", ".zst", compress(t, ".zst", content[:6]) + compress(t, ".zst",
+			content[6:])},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			path := write(t, filepath.Join(t.TempDir(), "f"+c.ext), c.data)
@@ -105,7 +108,8 @@ func TestDamagedCompressedFile(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			path := write(t, filepath.Join(t.TempDir(), "f.gz"), data)
 			s := open(t, config(path))
-			_, err := drain(t, reading(t, s, connectors.Limits{}, find(t, s, checkpoint.Position{}).Found...))
+			_, err := drain(t, reading(t, s, connectors.Limits{},
+				find(t, s, checkpoint.Position{}).Found...))
 			require.ErrorContains(t, err, path)
 		})
 	}

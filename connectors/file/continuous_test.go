@@ -74,7 +74,8 @@ func TestChangedFileIsReadAgainInFull(t *testing.T) {
 
 	again, err := w.source.Enumerate(t.Context(), first)
 	require.NoError(t, err)
-	require.Equal(t, path+"#0@1700000003000000000-8", again.Found[0].ID, "versions have names of their own")
+	require.Equal(t, path+"#0@1700000003000000000-8", again.Found[0].ID,
+		"versions have names of their own")
 }
 
 func TestSeenFilesThatGoAndComeBack(t *testing.T) {

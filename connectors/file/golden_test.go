@@ -31,7 +31,7 @@ func goldenStates() []goldenState {
 		modTime: 1_800_000_000_123_456_789, identity: "803:1f2",
 	}
 	packed := rangePosition{path: "/logs/b.gz", end: endUnknown, size: 1}
-	old := rangePosition{path: "/é\n", start: 0, end: 1, size: 1, modTime: -1}
+	old := rangePosition{path: "/\u00e9\n", start: 0, end: 1, size: 1, modTime: -1}
 	tail := tailPosition{
 		path: "/logs/app.log", generation: 7, offset: 4711, identity: "803:1f2",
 		modTime: 1_800_000_000_123_456_789, proofBytes: proofBytesMax, proofSum: math.MaxUint64,
@@ -40,11 +40,12 @@ func goldenStates() []goldenState {
 	full := &seen{floor: 12, files: map[string]seenFile{
 		"/logs/2026/a.log": {size: 1, modTime: 13},
 		"/logs/2026/b.log": {size: math.MaxInt64, modTime: math.MaxInt64, goneSince: 1_800_000_000_000},
-		"/logs/é":          {modTime: -5},
+		"/logs/\u00e9":     {modTime: -5},
 	}}
 	paths := &followed{paths: map[string]followedPath{
-		"/logs/app.log":        {identity: "803:1f2", headBytes: headBytesMax, headSum: 42},
-		"/logs/app-monday.log": {identity: "803:1f1", headBytes: 3, headSum: 1, moved: true, goneSince: 9},
+		"/logs/app.log": {identity: "803:1f2", headBytes: headBytesMax, headSum: 42},
+		"/logs/app-monday.log": {identity: "803:1f1", headBytes: 3, headSum: 1, moved: true,
+			goneSince: 9},
 	}}
 	ranges := func(p checkpoint.Position) (any, error) { return decodeRange(p) }
 	tails := func(p checkpoint.Position) (any, error) { return decodeTail(p) }
@@ -112,7 +113,8 @@ func TestSplitIDsAreUnique(t *testing.T) {
 	seen := map[string]bool{}
 	for _, id := range []string{
 		splitID("/a", 0, ""), splitID("/a", 5, ""), splitID("/a#5", 0, ""), splitID("/a", 0, "5"),
-		splitID("/a#0@5", 0, ""), splitID("/a%235", 0, ""), splitID("/a%", 0, ""), splitID("/a%25", 0, ""),
+		splitID("/a#0@5", 0, ""), splitID("/a%235", 0, ""), splitID("/a%", 0, ""),
+		splitID("/a%25", 0, ""),
 	} {
 		require.False(t, seen[id], id)
 		seen[id] = true

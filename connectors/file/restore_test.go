@@ -50,7 +50,8 @@ func TestRestoredFile(t *testing.T) {
 		{"gone", func(t *testing.T, p string) { require.NoError(t, os.Remove(p)) }, ErrVanished},
 		{"shorter", func(t *testing.T, p string) { require.NoError(t, os.Truncate(p, 5)) }, ErrShrunk},
 		{"replaced", func(t *testing.T, p string) { replace(t, p, "one\ntwo\nthree\n") }, ErrReplaced},
-		{"rewritten in place", func(t *testing.T, p string) { write(t, p, "alpha\nbeta\ngamma\n") }, ErrReplaced},
+		{"rewritten in place", func(t *testing.T, p string) { write(t, p, "alpha\nbeta\ngamma\n") },
+			ErrReplaced},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s, path, splits := begun(t)

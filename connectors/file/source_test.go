@@ -76,7 +76,8 @@ func find(t testing.TB, s *Source, state checkpoint.Position) connectors.Enumera
 	return e
 }
 
-func reading(t testing.TB, s *Source, limits connectors.Limits, splits ...checkpoint.Split) connectors.SourceReader {
+func reading(t testing.TB, s *Source, limits connectors.Limits,
+	splits ...checkpoint.Split) connectors.SourceReader {
 	t.Helper()
 	if limits.Records == 0 {
 		limits.Records = 1000
@@ -136,7 +137,8 @@ func values(ls []line) []string {
 func readAll(t testing.TB, c *SourceConfig) []line {
 	t.Helper()
 	s := open(t, c)
-	out, err := drain(t, reading(t, s, connectors.Limits{}, find(t, s, checkpoint.Position{}).Found...))
+	out, err := drain(t, reading(t, s, connectors.Limits{},
+		find(t, s, checkpoint.Position{}).Found...))
 	require.NoError(t, err)
 	return out
 }
@@ -333,7 +335,8 @@ func fuzzSource(t *testing.T, content, delimiter string) *Source {
 	env.FileSystems = func(_ context.Context, url string) (filesystem.FileSystem, string, error) {
 		return fs, url, nil
 	}
-	s, err := newSource(t.Context(), *config("/f", func(c *SourceConfig) { c.Delimiter = delimiter }), env)
+	s, err := newSource(t.Context(), *config("/f", func(c *SourceConfig) { c.Delimiter = delimiter }),
+		env)
 	require.NoError(t, err)
 	return s
 }

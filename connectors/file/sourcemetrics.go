@@ -24,7 +24,7 @@ func newSourceMetrics(reg prometheus.Registerer) (*sourceMetrics, error) {
 	}{
 		{&m.found, "splits_found_total", "Files and ranges of files found."},
 		{&m.finished, "splits_finished_total", "Files and ranges of files read to their end."},
-		{&m.skipped, "splits_skipped_total", "Files given up because they changed before they were read."},
+		{&m.skipped, "splits_skipped_total", "Files given up: they changed before they were read."},
 		{&m.bytes, "read_bytes_total", "Bytes read, after decompression."},
 	} {
 		counter := prometheus.NewCounter(prometheus.CounterOpts{

@@ -2,12 +2,9 @@ package file
 
 import (
 	"context"
-	"io"
 	"iter"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -443,7 +440,8 @@ func TestTailNamesARotationByItsSuffix(t *testing.T) {
 }
 
 func TestTailNeedsThePathAtTheFirstStart(t *testing.T) {
-	s := open(t, config(filepath.Join(t.TempDir(), "app.log"), func(c *SourceConfig) { c.Mode = modeTail }))
+	s := open(t, config(filepath.Join(t.TempDir(), "app.log"),
+		func(c *SourceConfig) { c.Mode = modeTail }))
 	_, err := s.Enumerate(t.Context(), checkpoint.Position{})
 	require.ErrorIs(t, err, ErrNoPath)
 	e := find(t, s, (&followed{}).encode())
@@ -454,7 +452,8 @@ func TestTailSpreadsFilesOverTasks(t *testing.T) {
 	s := open(t, config(t.TempDir(), func(c *SourceConfig) { c.Mode = modeTail }))
 	seen := map[int]int{}
 	for i := range 100 {
-		task, ok := s.AssignTask(filepath.Join("/logs", string(rune('a'+i%26)), strings.Repeat("x", i)), 4)
+		task, ok := s.AssignTask(filepath.Join("/logs", string(rune('a'+i%26)), strings.Repeat("x", i)),
+			4)
 		require.True(t, ok)
 		seen[task]++
 	}
@@ -481,160 +480,4 @@ func TestTailRefusesSplitsOfAnotherMode(t *testing.T) {
 	require.ErrorIs(t, err, ErrOtherMode)
 	_, err = x.source.Enumerate(t.Context(), once.State)
 	require.ErrorIs(t, err, ErrOtherMode)
-}
-
-// rotatesAtOpen rotates a log right before it is opened for the first time.
-type rotatesAtOpen struct {
-	filesystem.FileSystem
-	rotate func()
-}
-
-func (r *rotatesAtOpen) Open(ctx context.Context, path string, offset int64) (io.ReadCloser, error) {
-	if rotate := r.rotate; rotate != nil {
-		r.rotate = nil
-		rotate()
-	}
-	return r.FileSystem.Open(ctx, path, offset)
-}
-
-func TestTailRotatedBetweenLookAndOpen(t *testing.T) {
-	log := write(t, filepath.Join(t.TempDir(), "app.log"), "one\n")
-	x := newTailing(t, log)
-	x.source.fs = &rotatesAtOpen{x.source.fs, func() {
-		rename(t, log, log+".1")
-		write(t, log, "two\n")
-	}}
-	var got []line
-	for range 10 {
-		got = append(got, x.lines()...)
-		x.wait(rotateWaitDefault)
-	}
-	require.Equal(t, []string{"one", "two"}, values(got))
-}
-
-// rotatingLog is a log whose lines are numbered, and what happens to it.
-type rotatingLog struct {
-	t       *testing.T
-	rng     *rand.Rand
-	path    string
-	lines   int
-	written int // bytes of the line that is not finished
-	ticks   int
-}
-
-// step writes a line, sometimes in two parts, rotates or compresses.
-func (l *rotatingLog) step() {
-	switch l.rng.IntN(8) {
-	case 0:
-		l.rotate()
-	case 1:
-		l.compress()
-	default:
-		text := l.line()[l.written:]
-		if l.rng.IntN(4) == 0 {
-			text = text[:l.rng.IntN(len(text))]
-		}
-		l.written += len(text)
-		if strings.HasSuffix(text, "\n") {
-			l.lines, l.written = l.lines+1, 0
-		}
-		appendTo(l.t, l.path, text)
-		l.tick(l.path)
-	}
-}
-
-// line returns the text of the line that comes next.
-func (l *rotatingLog) line() string {
-	return strconv.Itoa(l.lines) + strings.Repeat(".", l.lines*37%80) + "\n"
-}
-
-func (l *rotatingLog) tick(path string) {
-	l.ticks++
-	age(l.t, path, l.ticks)
-}
-
-const rotatingKeep = 9
-
-// rotate leaves a begun line in the old file, whole but for its delimiter.
-func (l *rotatingLog) rotate() {
-	if l.written > 0 {
-		appendTo(l.t, l.path, strings.TrimSuffix(l.line()[l.written:], "\n"))
-		l.lines, l.written = l.lines+1, 0
-		l.tick(l.path)
-	}
-	for i := rotatingKeep; i > 0; i-- {
-		for _, ext := range []string{"", ".gz"} {
-			from := l.path + "." + strconv.Itoa(i) + ext
-			if _, err := os.Stat(from); err == nil {
-				rename(l.t, from, l.path+"."+strconv.Itoa(i+1)+ext)
-			}
-		}
-	}
-	rename(l.t, l.path, l.path+".1")
-	write(l.t, l.path, "")
-	l.tick(l.path)
-}
-
-// compress compresses the second newest rotated file, as logrotate does, with its time.
-func (l *rotatingLog) compress() {
-	from := l.path + ".2"
-	info, err := os.Stat(from)
-	if err != nil {
-		return
-	}
-	content, err := os.ReadFile(from)
-	require.NoError(l.t, err)
-	to := write(l.t, from+".gz", compress(l.t, ".gz", string(content)))
-	require.NoError(l.t, os.Chtimes(to, info.ModTime(), info.ModTime()))
-	require.NoError(l.t, os.Remove(from))
-}
-
-// TestTailThroughRandomRotations interleaves a writer that rotates with a job that crashes.
-func TestTailThroughRandomRotations(t *testing.T) {
-	for seed := range uint64(40) {
-		rng := rand.New(rand.NewPCG(seed, 7))
-		dir := t.TempDir()
-		l := &rotatingLog{t: t, rng: rng, path: write(t, filepath.Join(dir, "app.log"), "")}
-		l.tick(l.path)
-		x := newTailing(t, dir, func(c *SourceConfig) { c.RotateWait = connectors.Duration(time.Second) })
-		decided, undecided := []string{}, []string{}
-		splits, state := x.snapshot(), x.state
-		rotations := 0
-		for range 150 {
-			switch rng.IntN(6) {
-			case 0:
-				undecided = append(undecided, x.read()...)
-				rotations = 0
-			case 1:
-				x.discover()
-			case 2:
-				splits, state = x.snapshot(), x.state
-				decided = append(decided, undecided...)
-				undecided = nil
-			case 3:
-				x.restart(splits)
-				x.state, undecided = state, nil
-			default:
-				if rotations < rotatingKeep-2 {
-					l.step()
-					rotations++
-				}
-			}
-		}
-		if l.written > 0 {
-			appendTo(t, l.path, l.line()[l.written:])
-			l.lines++
-			l.tick(l.path)
-		}
-		for range 40 {
-			undecided = append(undecided, x.read()...)
-			x.wait(time.Second)
-		}
-		got := append(decided, undecided...)
-		require.Len(t, got, l.lines, "seed %d", seed)
-		for i, v := range got {
-			require.Equal(t, strconv.Itoa(i), strings.TrimRight(v, "."), "seed %d", seed)
-		}
-		require.NoError(t, x.reader.Close())
-	}
 }

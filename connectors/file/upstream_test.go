@@ -137,7 +137,8 @@ func filePathFiltering(t *testing.T) {
 func nestedFiles(t *testing.T) {
 	dir := t.TempDir()
 	var want []string
-	for i, folder := range []string{".", "firstLevelDir", "secondLevelDir", "firstLevelDir/thirdLevelDir"} {
+	for i, folder := range []string{".", "firstLevelDir", "secondLevelDir",
+		"firstLevelDir/thirdLevelDir"} {
 		want = append(want, upstreamFile(t, mkdir(t, dir, folder), i)...)
 	}
 	require.Equal(t, want, values(readAll(t, config(dir, func(c *SourceConfig) { c.Nested = true }))))
@@ -322,7 +323,8 @@ func rescale(before, after int) func(*testing.T) {
 	}
 }
 
-func spread(t *testing.T, s *Source, n int, splits []checkpoint.Split) (out []connectors.SourceReader) {
+func spread(t *testing.T, s *Source, n int,
+	splits []checkpoint.Split) (out []connectors.SourceReader) {
 	t.Helper()
 	for range n {
 		out = append(out, reading(t, s, connectors.Limits{Records: 3}))
@@ -345,7 +347,8 @@ func globTests() connectortest.UpstreamFile {
 		{Name: "testIncludeFileWithAnyCharacterMatcher",
 			Run: filters([]string{"dir/?.txt"}, nil, "dir/a.txt", "!dir/aa.txt")},
 		{Name: "testIncludeFileWithCharacterSetMatcher",
-			Run: filters([]string{"dir/[acd].txt"}, nil, "dir/a.txt", "dir/c.txt", "dir/d.txt", "!dir/z.txt")},
+			Run: filters([]string{"dir/[acd].txt"}, nil, "dir/a.txt", "dir/c.txt", "dir/d.txt",
+				"!dir/z.txt")},
 		{Name: "testIncludeFileWithCharacterRangeMatcher",
 			Run: filters([]string{"dir/[a-d].txt"}, nil, "dir/a.txt", "dir/b.txt", "dir/c.txt", "dir/d.txt",
 				"!dir/z.txt")},

@@ -36,7 +36,8 @@ func read(t *testing.T, o *csv.DeserializerOptions, value string) (rows []string
 	return rows, ""
 }
 
-func readOptions(change func(*csv.DeserializerOptions), columns ...string) *csv.DeserializerOptions {
+func readOptions(change func(*csv.DeserializerOptions),
+	columns ...string) *csv.DeserializerOptions {
 	o := csv.NewDeserializerOptions()
 	o.Columns = columns
 	if change != nil {
@@ -71,7 +72,8 @@ func TestRead(t *testing.T) {
 		{"open quote", nil, nil, `a,"b`, nil, "a quote is not closed"},
 		{"text behind a quote", nil, nil, `"a"b`, nil, "text follows a closing quote"},
 		{"escape at the end", escape, nil, `a\`, nil, "nothing follows the last escape character"},
-		{"escape at the end of quotes", escape, nil, `"a\`, nil, "nothing follows the last escape character"},
+		{"escape at the end of quotes", escape, nil, `"a\`, nil,
+			"nothing follows the last escape character"},
 		{"null literal", null, nil, `NULL,"NULL",null`, []string{`[null,"NULL","null"]`}, ""},
 		{"comments", comments, nil, "#a,b\nc\r\n#d\re\n#f", []string{`["c"]`, `["e"]`}, ""},
 		{"comments off", nil, nil, "#a", []string{`["#a"]`}, ""},
@@ -79,19 +81,23 @@ func TestRead(t *testing.T) {
 			[]string{`{"id":1,"name":"a"}`, `{"id":2,"name":"b"}`}, ""},
 		{"names are escaped", nil, []string{`a"b`}, "x", []string{`{"a\"b":"x"}`}, ""},
 		{"too few", nil, []string{"a", "b"}, "1", nil, "the row has 1 fields, not 2"},
-		{"too many", nil, []string{"a"}, "1,2,3", nil, "the row has more fields than there are columns: 3, not 1"},
+		{"too many", nil, []string{"a"}, "1,2,3", nil,
+			"the row has more fields than there are columns: 3, not 1"},
 		{"one bad row of several", nil, []string{"a int"}, "1\nx\n3", nil, `field 1 (a): "x" is no int`},
 		{"one bad row of several, ignored", ignore, []string{"a int"}, "1\nx\n3,4\n5",
 			[]string{`{"a":1}`, `{"a":null}`, `{"a":5}`}, ""},
 		{"array", nil, []string{"a array<int>"}, "1; 2 ;3", []string{`{"a":[1,2,3]}`}, ""},
 		{"empty array", nil, []string{"a array<int>", "b"}, ",x", []string{`{"a":[],"b":"x"}`}, ""},
-		{"bad element", nil, []string{"a array<int>"}, "1;x", nil, `field 1 (a): element 2: "x" is no int`},
-		{"row inside", nil, []string{"p row<x int, y string>"}, "1;b", []string{`{"p":{"x":1,"y":"b"}}`}, ""},
+		{"bad element", nil, []string{"a array<int>"}, "1;x", nil,
+			`field 1 (a): element 2: "x" is no int`},
+		{"row inside", nil, []string{"p row<x int, y string>"}, "1;b", []string{`{"p":{"x":1,"y":"b"}}`},
+			""},
 		{"row inside, too few", nil, []string{"p row<x int, y string>"}, "1", nil,
 			"field 1 (p): the row inside has 1 fields, not 2"},
 		{"row inside, bad field", nil, []string{"p row<x int, y string>"}, "a;b", nil,
 			`field 1 (p): field 1 (x) inside: "a" is no int`},
-		{"a long misfit is cut", nil, []string{"a int"}, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxyyyy", nil,
+		{"a long misfit is cut", nil, []string{"a int"}, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxyyyy",
+			nil,
 			`field 1 (a): "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"... is no int`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -104,27 +110,31 @@ func TestRead(t *testing.T) {
 
 func TestTypes(t *testing.T) {
 	for typ, cases := range map[string]map[string]string{
-		"boolean":   {"true": "true", " FALSE ": "false", "1": "", "": ""},
-		"byte":      {"-128": "-128", "127": "127", "128": "", "x": ""},
-		"short":     {"32767": "32767", "32768": ""},
-		"int":       {"+7": "7", "2147483647": "2147483647", "2147483648": "", "1.0": ""},
-		"long":      {"-9223372036854775808": "-9223372036854775808", "9223372036854775808": ""},
-		"float":     {"0.33333334": "0.33333334", "1e39": "", "NaN": "", "1e10": "1e+10"},
-		"double":    {"1e308": "1e+308", "1e309": "", "-Infinity": "", ".5": "0.5", "": ""},
-		"decimal":   {"+1234.50": "1234.50", "007": "7", ".5": "0.5", "5.": "5", "-0": "-0", "1e5": "1e5", "1E-5": "1E-5", "1e": "", "e5": "", ".": "", "1.2.3": "", "1x": "", "00": "0"},
-		"bigint":    {"123400000000000000000000000000": "123400000000000000000000000000", "-007": "-7", "1.0": "", "-": ""},
-		"date":      {"2018-10-12": `"2018-10-12"`, "2018-13-12": "", "12:12:12": ""},
-		"time":      {"12:12:12": `"12:12:12"`, "25:00:00": ""},
-		"timestamp": {"2018-10-12 12:12:12.0": `"2018-10-12 12:12:12.0"`, "2018-10-12 12:12:12": `"2018-10-12 12:12:12"`, "2018-10-12": ""},
-		"bytes":     {"awML": `"awML"`, "aw": "", "": `""`},
-		"null":      {"anything": "null"},
-		"string":    {" x ": `" x "`},
+		"boolean": {"true": "true", " FALSE ": "false", "1": "", "": ""},
+		"byte":    {"-128": "-128", "127": "127", "128": "", "x": ""},
+		"short":   {"32767": "32767", "32768": ""},
+		"int":     {"+7": "7", "2147483647": "2147483647", "2147483648": "", "1.0": ""},
+		"long":    {"-9223372036854775808": "-9223372036854775808", "9223372036854775808": ""},
+		"float":   {"0.33333334": "0.33333334", "1e39": "", "NaN": "", "1e10": "1e+10"},
+		"double":  {"1e308": "1e+308", "1e309": "", "-Infinity": "", ".5": "0.5", "": ""},
+		"decimal": {"+1234.50": "1234.50", "007": "7", ".5": "0.5", "5.": "5", "-0": "-0",
+			"1e5": "1e5", "1E-5": "1E-5", "1e": "", "e5": "", ".": "", "1.2.3": "", "1x": "", "00": "0"},
+		"bigint": {"123400000000000000000000000000": "123400000000000000000000000000", "-007": "-7",
+			"1.0": "", "-": ""},
+		"date": {"2018-10-12": `"2018-10-12"`, "2018-13-12": "", "12:12:12": ""},
+		"time": {"12:12:12": `"12:12:12"`, "25:00:00": ""},
+		"timestamp": {"2018-10-12 12:12:12.0": `"2018-10-12 12:12:12.0"`,
+			"2018-10-12 12:12:12": `"2018-10-12 12:12:12"`, "2018-10-12": ""},
+		"bytes":  {"awML": `"awML"`, "aw": "", "": `""`},
+		"null":   {"anything": "null"},
+		"string": {" x ": `" x "`},
 	} {
 		for text, want := range cases {
 			rows, fault := read(t, readOptions(nil, "a "+typ), text)
 			if want == "" {
 				require.Contains(t, fault, "is no "+typ, text)
-				rows, fault = read(t, readOptions(func(o *csv.DeserializerOptions) { o.IgnoreParseErrors = true }, "a "+typ), text)
+				ignore := func(o *csv.DeserializerOptions) { o.IgnoreParseErrors = true }
+				rows, fault = read(t, readOptions(ignore, "a "+typ), text)
 				require.Empty(t, fault)
 				want = "null"
 			}
@@ -138,7 +148,8 @@ func TestRowsOfOneValueHaveNamesOfTheirOwn(t *testing.T) {
 	d, err := csv.NewDeserializer(csv.NewDeserializerOptions())
 	require.NoError(t, err)
 	var in, out connectors.Batch
-	*in.Append() = connectors.Record{Value: []byte("a\nb\nc"), Ordinal: 5, Position: connectors.Position{Lo: 9}}
+	*in.Append() = connectors.Record{Value: []byte("a\nb\nc"), Ordinal: 5,
+		Position: connectors.Position{Lo: 9}}
 	require.NoError(t, d.Deserialize(t.Context(), &in, &out, &connectors.Faults{}))
 	seed := abi.FunctionSeed("csv")
 	require.Equal(t, 3, out.Len())
@@ -183,22 +194,27 @@ func TestWrite(t *testing.T) {
 		{"object without columns", nil, nil, `{"x":"a","y":1}`, `a,1`, ""},
 		{"object by columns", nil, []string{"y int", "x", "z"}, `{"x":"a","y":1,"more":2}`, `1,a,`, ""},
 		{"array by columns", nil, []string{"y int", "x"}, `[1,"a"]`, `1,a`, ""},
-		{"array of another length", nil, []string{"y int"}, `[1,"a"]`, "", "the array has 2 elements, not 1"},
+		{"array of another length", nil, []string{"y int"}, `[1,"a"]`, "",
+			"the array has 2 elements, not 1"},
 		{"quotes", nil, nil, `["a,b","c\"d","e\nf","a b"]`, "\"a,b\",\"c\"\"d\",\"e\nf\",\"a b\"", ""},
 		{"a long text is quoted", nil, nil, `["xxxxxxxxxxxxxxxxxxxxxxxx","xxxxxxxxxxxxxxxxxxxxxxxxx"]`,
 			`xxxxxxxxxxxxxxxxxxxxxxxx,"xxxxxxxxxxxxxxxxxxxxxxxxx"`, ""},
 		{"the null literal as text", null, nil, `["null",null]`, `"null",null`, ""},
 		{"no quotes, nothing to quote", noQuote, nil, `["a b","\""]`, `a b,"`, ""},
-		{"no quotes, no way", noQuote, nil, `["a,b"]`, "", `field 1: "a,b" cannot be written without quotes or an escape`},
+		{"no quotes, no way", noQuote, nil, `["a,b"]`, "",
+			`field 1: "a,b" cannot be written without quotes or an escape`},
 		{"no quotes, but escapes", escapes, nil, `["a,b\\"]`, `a\,b\\`, ""},
 		{"no JSON", nil, nil, `{`, "", "no JSON at byte 1: want a member name"},
 		{"no row", nil, nil, `"a"`, "", "the value is neither a JSON object nor an array"},
 		{"misfit", nil, []string{"a int"}, `{"a":"x"}`, "", `field 1 (a): "x" is no int`},
-		{"text of digits is no int", nil, []string{"a int"}, `{"a":"1"}`, "", `field 1 (a): "1" is no int`},
+		{"text of digits is no int", nil, []string{"a int"}, `{"a":"1"}`, "",
+			`field 1 (a): "1" is no int`},
 		{"number of a text column", nil, []string{"a"}, `{"a":1.50}`, `1.50`, ""},
 		{"array", nil, []string{"a array<int>"}, `{"a":[1,null,3]}`, `1;;3`, ""},
-		{"no array", nil, []string{"a array<int>"}, `{"a":1}`, "", "field 1 (a): a JSON number is no array"},
-		{"no row inside", nil, []string{"a row<b>"}, `{"a":1}`, "", "field 1 (a): a JSON number is no row"},
+		{"no array", nil, []string{"a array<int>"}, `{"a":1}`, "",
+			"field 1 (a): a JSON number is no array"},
+		{"no row inside", nil, []string{"a row<b>"}, `{"a":1}`, "",
+			"field 1 (a): a JSON number is no row"},
 		{"element with a delimiter", nil, []string{"a array<string>"}, `{"a":["x;y"]}`, "",
 			`field 1 (a): element 1: "x;y" holds the delimiter of elements`},
 		{"element that reads as null", null, []string{"a array<string>"}, `{"a":["null"]}`, "",
@@ -229,21 +245,35 @@ func TestRefusedOptions(t *testing.T) {
 		key    string
 		text   string
 	}{
-		{"delimiter", func(o *csv.SerializerOptions) { o.FieldDelimiter = "ab" }, "field_delimiter", "not one ASCII"},
-		{"no delimiter", func(o *csv.SerializerOptions) { o.FieldDelimiter = "" }, "field_delimiter", "not one ASCII"},
-		{"line end as delimiter", func(o *csv.SerializerOptions) { o.FieldDelimiter = "\n" }, "field_delimiter", "not one ASCII"},
-		{"element delimiter", func(o *csv.SerializerOptions) { o.ArrayElementDelimiter = "" }, "array_element_delimiter", "empty"},
-		{"quote", func(o *csv.SerializerOptions) { o.Quote = "é" }, "quote", "not one ASCII"},
+		{"delimiter", func(o *csv.SerializerOptions) { o.FieldDelimiter = "ab" }, "field_delimiter",
+			"not one ASCII"},
+		{"no delimiter", func(o *csv.SerializerOptions) { o.FieldDelimiter = "" }, "field_delimiter",
+			"not one ASCII"},
+		{"line end as delimiter", func(o *csv.SerializerOptions) { o.FieldDelimiter = "\n" },
+			"field_delimiter", "not one ASCII"},
+		{"element delimiter", func(o *csv.SerializerOptions) { o.ArrayElementDelimiter = "" },
+			"array_element_delimiter", "empty"},
+		{"quote", func(o *csv.SerializerOptions) { o.Quote = "\u00e9" }, "quote", "not one ASCII"},
 		{"escape", func(o *csv.SerializerOptions) { o.Escape = "ab" }, "escape", "not one ASCII"},
-		{"same characters", func(o *csv.SerializerOptions) { o.Escape = `"` }, "field_delimiter", "different characters"},
-		{"line end", func(o *csv.SerializerOptions) { o.LineDelimiter = "|" }, "line_delimiter", "none of"},
-		{"type", func(o *csv.SerializerOptions) { o.Columns = []string{"a number"} }, "columns", `column a: there is no type "number"; there are string`},
-		{"nested type", func(o *csv.SerializerOptions) { o.Columns = []string{"a list<int>"} }, "columns", "there is no type list<>"},
-		{"open type", func(o *csv.SerializerOptions) { o.Columns = []string{"a array<int"} }, "columns", "does not end with >"},
-		{"bare array", func(o *csv.SerializerOptions) { o.Columns = []string{"a array"} }, "columns", `no type "array"`},
-		{"array in array", func(o *csv.SerializerOptions) { o.Columns = []string{"a array<array<int>>"} }, "columns", "one level is all"},
-		{"no name", func(o *csv.SerializerOptions) { o.Columns = []string{" "} }, "columns", "without a name"},
-		{"twice", func(o *csv.SerializerOptions) { o.Columns = []string{"a", "a int"} }, "columns", "stands twice"},
+		{"same characters", func(o *csv.SerializerOptions) { o.Escape = `"` }, "field_delimiter",
+			"different characters"},
+		{"line end", func(o *csv.SerializerOptions) { o.LineDelimiter = "|" }, "line_delimiter",
+			"none of"},
+		{"type", func(o *csv.SerializerOptions) { o.Columns = []string{"a number"} }, "columns",
+			`column a: there is no type "number"; there are string`},
+		{"nested type", func(o *csv.SerializerOptions) { o.Columns = []string{"a list<int>"} },
+			"columns", "there is no type list<>"},
+		{"open type", func(o *csv.SerializerOptions) { o.Columns = []string{"a array<int"} }, "columns",
+			"does not end with >"},
+		{"bare array", func(o *csv.SerializerOptions) { o.Columns = []string{"a array"} }, "columns",
+			`no type "array"`},
+		{"array in array", func(o *csv.SerializerOptions) {
+			o.Columns = []string{"a array<array<int>>"}
+		}, "columns", "one level is all"},
+		{"no name", func(o *csv.SerializerOptions) { o.Columns = []string{" "} }, "columns",
+			"without a name"},
+		{"twice", func(o *csv.SerializerOptions) { o.Columns = []string{"a", "a int"} }, "columns",
+			"stands twice"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			o := csv.NewSerializerOptions()
@@ -322,5 +352,6 @@ func TestNothingAllocates(t *testing.T) {
 		}
 	}))
 	require.Empty(t, faults.List)
-	require.Equal(t, `12,"a, b",1.5;2,"2018-10-12 12:12:12",awML,12.50`, string(again.Records[99].Value))
+	require.Equal(t, `12,"a, b",1.5;2,"2018-10-12 12:12:12",awML,12.50`,
+		string(again.Records[99].Value))
 }

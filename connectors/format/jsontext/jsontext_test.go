@@ -44,8 +44,8 @@ func TestCheck(t *testing.T) {
 }
 
 func TestAppendString(t *testing.T) {
-	require.Equal(t, `"\"\\\n\r\t\u0000\u001fé𝄞`+"\ufffd"+`x"`,
-		string(jsontext.AppendString(nil, []byte("\"\\\n\r\t\x00\x1fé𝄞\xffx"))))
+	require.Equal(t, `"\"\\\n\r\t\u0000\u001f`+"\u00e9\U0001d11e\ufffd"+`x"`,
+		string(jsontext.AppendString(nil, []byte("\"\\\n\r\t\x00\x1f\u00e9\U0001d11e\xffx"))))
 }
 
 func FuzzCheck(f *testing.F) {
@@ -75,7 +75,7 @@ func FuzzAppendString(f *testing.F) {
 }
 
 func BenchmarkCheck(b *testing.B) {
-	text := []byte(`{"user":"alice","path":"/index.html","status":200,"bytes":5123,"ok":true,"tags":["a","b"]}`)
+	text := []byte(`{"user":"alice","path":"/index.html","status":200,"ok":true,"tags":["a","b"]}`)
 	for name, valid := range map[string]func([]byte) bool{
 		"own":      func(b []byte) bool { return jsontext.Check(b) == nil },
 		"standard": json.Valid,

@@ -18,19 +18,29 @@ func TestDeserialize(t *testing.T) {
 		want    []byte
 		fault   string
 	}{
-		{"utf-8", text.DeserializerOptions{Charset: "UTF-8", Invalid: charset.Fail}, []byte("hä"), []byte("hä"), ""},
-		{"ascii", text.DeserializerOptions{Charset: "US-ASCII", Invalid: charset.Fail}, []byte("ha"), []byte("ha"), ""},
+		{"utf-8", text.DeserializerOptions{Charset: "UTF-8", Invalid: charset.Fail}, []byte("h\u00e4"),
+			[]byte("h\u00e4"), ""},
+		{"ascii", text.DeserializerOptions{Charset: "US-ASCII", Invalid: charset.Fail}, []byte("ha"),
+			[]byte("ha"), ""},
 		{"null", text.DeserializerOptions{Charset: "utf-16", Invalid: charset.Fail}, nil, nil, ""},
-		{"empty", text.DeserializerOptions{Charset: "utf-16", Invalid: charset.Fail}, []byte{}, []byte{}, ""},
-		{"latin 1", text.DeserializerOptions{Charset: "ISO-8859-1", Invalid: charset.Fail}, []byte("h\xe4"), []byte("hä"), ""},
-		{"marked", text.DeserializerOptions{Charset: "utf-16", Invalid: charset.Fail}, []byte("\xff\xfeh\x00"), []byte("h"), ""},
-		{"utf-32", text.DeserializerOptions{Charset: "utf-32le", Invalid: charset.Fail}, []byte("h\x00\x00\x00"), []byte("h"), ""},
-		{"invalid", text.DeserializerOptions{Charset: "utf-8", Invalid: charset.Fail}, []byte("h\xe4"), nil,
+		{"empty", text.DeserializerOptions{Charset: "utf-16", Invalid: charset.Fail}, []byte{}, []byte{},
+			""},
+		{"latin 1", text.DeserializerOptions{Charset: "ISO-8859-1", Invalid: charset.Fail},
+			[]byte("h\xe4"), []byte("h\u00e4"), ""},
+		{"marked", text.DeserializerOptions{Charset: "utf-16", Invalid: charset.Fail},
+			[]byte("\xff\xfeh\x00"), []byte("h"), ""},
+		{"utf-32", text.DeserializerOptions{Charset: "utf-32le", Invalid: charset.Fail},
+			[]byte("h\x00\x00\x00"), []byte("h"), ""},
+		{"invalid", text.DeserializerOptions{Charset: "utf-8", Invalid: charset.Fail}, []byte("h\xe4"),
+			nil,
 			"the value is no text in charset utf-8: bytes are not valid in the charset"},
-		{"invalid, replaced", text.DeserializerOptions{Charset: "utf-8", Invalid: charset.Replace}, []byte("h\xe4"), []byte("h\ufffd"), ""},
-		{"invalid in another", text.DeserializerOptions{Charset: "utf-16le", Invalid: charset.Fail}, []byte("h\x00x"), nil,
+		{"invalid, replaced", text.DeserializerOptions{Charset: "utf-8", Invalid: charset.Replace},
+			[]byte("h\xe4"), []byte("h\ufffd"), ""},
+		{"invalid in another", text.DeserializerOptions{Charset: "utf-16le", Invalid: charset.Fail},
+			[]byte("h\x00x"), nil,
 			"the value is no text in charset utf-16le: bytes are not valid in the charset"},
-		{"invalid in another, replaced", text.DeserializerOptions{Charset: "utf-16le", Invalid: charset.Replace}, []byte("h\x00x"), []byte("h\ufffd"), ""},
+		{"invalid in another, replaced", text.DeserializerOptions{Charset: "utf-16le",
+			Invalid: charset.Replace}, []byte("h\x00x"), []byte("h\ufffd"), ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var p connectors.Problems
@@ -58,7 +68,7 @@ func TestSerialize(t *testing.T) {
 	require.NoError(t, err)
 	var in, out connectors.Batch
 	var faults connectors.Faults
-	for _, v := range [][]byte{[]byte("hä"), []byte("日"), nil, {}} {
+	for _, v := range [][]byte{[]byte("h\u00e4"), []byte("\u65e5"), nil, {}} {
 		in.Append().Value = v
 	}
 	require.NoError(t, s.Serialize(t.Context(), &in, &out, &faults))
