@@ -25,7 +25,8 @@ func TestEveryExampleIsRun(t *testing.T) {
 func TestAccessLog(t *testing.T) {
 	r := clone(t)
 	out, _ := r.run("./examples/access-log/run.sh", "build")
-	require.Contains(t, out, "200000 records read = 169447 written + 24299 dropped + 6254 dead letters\n")
+	require.Contains(t, out,
+		"200000 records read = 169447 written + 24299 dropped + 6254 dead letters\n")
 	require.Contains(t, out, "  169447 lines in build/access-log/output:\n")
 
 	lines := r.lines("build/access-log/output")

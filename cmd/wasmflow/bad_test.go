@@ -71,7 +71,8 @@ func TestBadJobFileOrPlugin(t *testing.T) {
 			"DIR/job.toml:7: plugins.prices.path: DIR/plugin.wasm: no such file; build it, or correct " +
 				"the path\n"},
 		{"not WebAssembly", guestJob, []byte("#!/bin/sh\n"), nil,
-			"DIR/job.toml:7: plugins.prices.path: DIR/plugin.wasm: this is not a WebAssembly binary; name a .wasm file\n"},
+			"DIR/job.toml:7: plugins.prices.path: DIR/plugin.wasm: this is not a WebAssembly " +
+				"binary; name a .wasm file\n"},
 		{"no ABI", guestJob, wasmtest.Guest{Without: []string{"wasmflow_abi_v1"}}.Module(), nil,
 			"DIR/job.toml:7: plugins.prices.path: DIR/plugin.wasm: does not export wasmflow_abi_v1: it " +
 				"is not a wasmflow plugin; build the plugin with a wasmflow SDK (wasmflow new plugin NAME " +
@@ -175,8 +176,8 @@ func TestMissingInput(t *testing.T) {
 	dir := folder(t, map[string]string{"job.toml": copyJob})
 	got := do(t, "run", filepath.Join(dir, "job.toml"))
 	require.Equal(t, 3, got.code)
-	require.Equal(t, "DIR/job.toml:6: sources.lines: file source lines: path does not exist: DIR/input; "+
-		"correct the key path\n", strings.ReplaceAll(got.stderr, dir, "DIR"))
+	require.Equal(t, "DIR/job.toml:6: sources.lines: file source lines: path does not exist: "+
+		"DIR/input; correct the key path\n", strings.ReplaceAll(got.stderr, dir, "DIR"))
 	require.NoDirExists(t, filepath.Join(dir, ".wasmflow"), "nothing was claimed")
 }
 
@@ -240,7 +241,8 @@ func TestCorruptedManifest(t *testing.T) {
 	dir, newest := ran(t)
 	data, err := os.ReadFile(newest)
 	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(newest, bytes.Replace(data, []byte("copy"), []byte("cope"), 1), 0o600))
+	data = bytes.Replace(data, []byte("copy"), []byte("cope"), 1)
+	require.NoError(t, os.WriteFile(newest, data, 0o600))
 	for _, args := range [][]string{{"run"}, {"validate", "--connect"}, {"fsck"}, {"status"}} {
 		got := do(t, append(args, filepath.Join(dir, "job.toml"))...)
 		require.Equal(t, 3, got.code, args)
@@ -255,8 +257,8 @@ func TestManifestOfANewerVersion(t *testing.T) {
 	require.NoError(t, os.WriteFile(newest, record, 0o600))
 	got := do(t, "run", filepath.Join(dir, "job.toml"))
 	require.Equal(t, 3, got.code)
-	require.Contains(t, got.stderr, newest+": format is newer than this version of wasmflow: manifest "+
-		"version 99, this version of wasmflow knows up to 1")
+	require.Contains(t, got.stderr, newest+": format is newer than this version of wasmflow: "+
+		"manifest version 99, this version of wasmflow knows up to 1")
 }
 
 func TestStoreOfAnotherJob(t *testing.T) {
@@ -265,7 +267,8 @@ func TestStoreOfAnotherJob(t *testing.T) {
 	require.NoError(t, os.Rename(filepath.Join(dir, ".wasmflow/store/copy"),
 		filepath.Join(dir, ".wasmflow/store/other")))
 	file := filepath.Join(dir, "job.toml")
-	require.NoError(t, os.WriteFile(file, []byte(strings.Replace(copyJob, `"copy"`, `"other"`, 1)), 0o600))
+	other := strings.Replace(copyJob, `"copy"`, `"other"`, 1)
+	require.NoError(t, os.WriteFile(file, []byte(other), 0o600))
 	got := do(t, "run", file)
 	require.Equal(t, 3, got.code)
 	require.Contains(t, got.stderr, `store belongs to another job: it is of job "copy"`)
@@ -285,8 +288,8 @@ func TestBadRecordFailsTheJob(t *testing.T) {
 	copyFile(t, scaffolded(t).wasm, filepath.Join(dir, "plugin.wasm"))
 	got := do(t, "run", filepath.Join(dir, "job.toml"))
 	require.Equal(t, 1, got.code)
-	require.Contains(t, got.stderr, "job.toml:14: transforms.prices: prices refused the record at "+filepath.Join(dir, "input/a.csv")+
-		" position 6: no separator in the line")
+	require.Contains(t, got.stderr, "job.toml:14: transforms.prices: prices refused the record at "+
+		filepath.Join(dir, "input/a.csv")+" position 6: no separator in the line")
 	require.Contains(t, got.stdout, "prices failed")
 	require.Empty(t, published(t, filepath.Join(dir, "output")))
 }

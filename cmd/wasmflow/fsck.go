@@ -127,9 +127,8 @@ func (c checkup) print(p *process) error {
 }
 
 // examine checks the store and, through the sinks, the output of the last epoch.
-func examine(ctx context.Context, p *process, job *config.Job, s *store) (found []checkpoint.Finding,
-	err error,
-) {
+func examine(ctx context.Context, p *process, job *config.Job, s *store,
+) (found []checkpoint.Finding, err error) {
 	last, _, err := s.view.Last(ctx)
 	if err != nil {
 		// Without the last record there is no output to look for; Check tells what is wrong.

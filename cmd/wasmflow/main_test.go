@@ -39,11 +39,13 @@ func TestCommandLine(t *testing.T) {
 		{"flag without value", []string{"run", "job.toml", "--epoch"}, 2, "",
 			"wasmflow: run: flag needs an argument: -epoch; wasmflow help run shows how\n"},
 		{"flag of a wrong type", []string{"run", "job.toml", "--epoch", "x"}, 2, "",
-			"wasmflow: run: invalid value \"x\" for flag -epoch: parse error; wasmflow help run shows how\n"},
+			"wasmflow: run: invalid value \"x\" for flag -epoch: parse error; wasmflow help run " +
+				"shows how\n"},
 		{"no job file", []string{"run"}, 2, "",
 			"wasmflow: run: name a job file; wasmflow help run shows how\n"},
 		{"two job files", []string{"run", "a.toml", "b.toml"}, 2, "",
-			"wasmflow: run: name only a job file, not [\"a.toml\" \"b.toml\"]; wasmflow help run shows how\n"},
+			"wasmflow: run: name only a job file, not [\"a.toml\" \"b.toml\"]; wasmflow help run " +
+				"shows how\n"},
 		{"adopt", []string{"run", "--adopt", "a.toml"}, 2, "",
 			"wasmflow: run: --adopt is for jobs whose commit log is in Kafka, which this version does " +
 				"not have; leave it out; wasmflow help run shows how\n"},

@@ -47,9 +47,11 @@ func languages() []language {
 			"Makefile.tmpl": "Makefile", "job.toml.tmpl": "job.toml", "README.md.tmpl": "README.md",
 			"prices.csv.tmpl": "input/prices.csv", "gitignore.tmpl": ".gitignore",
 		},
-		sdk:       sdk.Go,
-		root:      "wasmflow/sdk",
-		rootFiles: map[string]string{"wasmflow/go.mod": "module " + modulePath + "\n\ngo " + goVersion + "\n"},
+		sdk:  sdk.Go,
+		root: "wasmflow/sdk",
+		rootFiles: map[string]string{
+			"wasmflow/go.mod": "module " + modulePath + "\n\ngo " + goVersion + "\n",
+		},
 	}}
 }
 

@@ -147,8 +147,8 @@ func TestFirstSignalPublishesALastEpoch(t *testing.T) {
 	job.stdout.await("100\n")
 	job.signals <- syscall.SIGTERM
 	require.Zero(t, <-job.code, job.stderr)
-	require.Contains(t, job.stderr.String(), "wasmflow: terminated: publishing a last epoch; a second signal ends the job at "+
-		"once\n")
+	require.Contains(t, job.stderr.String(), "wasmflow: terminated: publishing a last epoch; "+
+		"a second signal ends the job at once\n")
 	shown := job.stdout.String()
 	require.Contains(t, job.stderr.String(), "endless stopped")
 	require.Contains(t, job.stderr.String(), "they need not be equal: numbers is read by 2 stages")

@@ -198,8 +198,9 @@ func printStored(w io.Writer, s jobStatus) error {
 	if s.Store.Finished {
 		text = "all its input is read"
 	}
-	_, err := fmt.Fprintf(w, "%s does not run\n  last epoch  %d, decided %s, %s\n  owner       %s\n  job id      %s\n",
-		s.Job, s.Store.Epoch, s.Store.At.Format(time.RFC3339), text, s.Store.By, s.Store.JobID)
+	_, err := fmt.Fprintf(w, "%s does not run\n"+
+		"  last epoch  %d, decided %s, %s\n  owner       %s\n  job id      %s\n", s.Job,
+		s.Store.Epoch, s.Store.At.Format(time.RFC3339), text, s.Store.By, s.Store.JobID)
 	return err
 }
 
@@ -208,7 +209,8 @@ func printLive(w io.Writer, s *admin.Status) error {
 	fmt.Fprintf(&b, "%s is %s\n", s.Job, s.State)
 	fmt.Fprintf(&b, "  process     pid %d on %s, since %s, claim %d, %d tasks, %d restarts\n",
 		s.PID, s.Host, s.Started.UTC().Format(time.RFC3339), s.Claim, s.Parallelism, s.Restarts)
-	fmt.Fprintf(&b, "  last epoch  %d, decided %.1f s ago\n", s.Checkpoint.Epoch, s.Checkpoint.AgeSeconds)
+	fmt.Fprintf(&b, "  last epoch  %d, decided %.1f s ago\n", s.Checkpoint.Epoch,
+		s.Checkpoint.AgeSeconds)
 	if s.Error != "" {
 		fmt.Fprintf(&b, "  last error  %s\n", clean(s.Error))
 	}

@@ -137,8 +137,9 @@ func TestAdminServer(t *testing.T) {
 	run, err := admin.ParseRunFile(data)
 	require.NoError(t, err)
 	for path, want := range map[string]string{
-		"/healthz": "ok", "/readyz": "running", "/metrics": `wasmflow_stage_records_in_total{stage="out"}`,
-		"/status": `"job": "endless"`,
+		"/healthz": "ok", "/readyz": "running",
+		"/metrics": `wasmflow_stage_records_in_total{stage="out"}`,
+		"/status":  `"job": "endless"`,
 	} {
 		resp, err := http.Get("http://" + run.Address + path)
 		require.NoError(t, err)

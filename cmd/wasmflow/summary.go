@@ -60,7 +60,8 @@ func (t totals) addUp() bool {
 }
 
 // summarize counts a run that ended with err. before is what earlier runs have counted.
-func summarize(job *config.Job, r host.Result, before map[string]checkpoint.Count, err error) summary {
+func summarize(job *config.Job, r host.Result, before map[string]checkpoint.Count, err error,
+) summary {
 	s := summary{
 		Job: job.Name, Outcome: outcomeWord(r.Outcome, err), Epoch: r.Epoch,
 		Incomparable: copies(job),

@@ -56,7 +56,8 @@ Exit code 0 is fine, 2 a refused job file or plugin, 3 a refusal of --connect.
 	}
 }
 
-func validate(ctx context.Context, p *process, file string, connect, production, asJSON bool) error {
+func validate(ctx context.Context, p *process, file string, connect, production, asJSON bool,
+) error {
 	v := verdict{File: file, Problems: []config.Problem{}, Warnings: []config.Problem{}}
 	job, err := loadJob(p, file, production)
 	if err == nil {
