@@ -18,13 +18,22 @@ const (
 	rangesMax = 1024
 )
 
+// listedOnce is the state after the one listing of once mode.
+func listedOnce() checkpoint.Position {
+	return checkpoint.Position{Version: positionVersion, Data: []byte{kindOnce}}
+}
+
 // enumerateOnce lists once. The state only says that this happened.
 func (s *Source) enumerateOnce(
 	ctx context.Context, state checkpoint.Position,
 ) (connectors.Enumeration, error) {
 	out := connectors.Enumeration{State: state, Done: true}
 	if !state.IsZero() {
-		if _, err := decodeSeen(state); err != nil {
+		d, err := newDecoder(state, kindOnce)
+		if err == nil {
+			err = d.finish()
+		}
+		if err != nil {
 			return connectors.Enumeration{}, s.stateError(err)
 		}
 		return out, nil
@@ -36,7 +45,7 @@ func (s *Source) enumerateOnce(
 	for _, f := range files {
 		out.Found = append(out.Found, s.splits(f, "")...)
 	}
-	out.State = newSeen().encode()
+	out.State = listedOnce()
 	s.metrics.found.Add(float64(len(out.Found)))
 	return out, nil
 }
@@ -80,7 +89,7 @@ func versionOf(f filesystem.Info) string {
 }
 
 func (s *Source) stateError(err error) error {
-	return connectors.Permanent(fmt.Errorf("file source %s: reading the list of known files: %w",
+	return connectors.Permanent(fmt.Errorf("file source %s: reading what it has found so far: %w",
 		s.env.Name, err))
 }
 

@@ -47,6 +47,13 @@ func goldenStates() []goldenState {
 		"/logs/app-monday.log": {identity: "803:1f1", headBytes: 3, headSum: 1, moved: true,
 			goneSince: 9},
 	}}
+	once := func(p checkpoint.Position) (any, error) {
+		d, err := newDecoder(p, kindOnce)
+		if err != nil {
+			return nil, err
+		}
+		return nil, d.finish()
+	}
 	ranges := func(p checkpoint.Position) (any, error) { return decodeRange(p) }
 	tails := func(p checkpoint.Position) (any, error) { return decodeTail(p) }
 	seens := func(p checkpoint.Position) (any, error) { return decodeSeen(p) }
@@ -57,6 +64,7 @@ func goldenStates() []goldenState {
 		{"range of an odd file", old, old.encode, ranges},
 		{"tail", tail, tail.encode, tails},
 		{"tail that ended", ended, ended.encode, tails},
+		{"listed once", nil, listedOnce, once},
 		{"seen-set, empty", newSeen(), newSeen().encode, seens},
 		{"seen-set", full, full.encode, seens},
 		{"followed paths", paths, paths.encode, follows},

@@ -22,8 +22,9 @@ var (
 	ErrRecordTooLong = errors.New("record is longer than record_bytes_max")
 	// ErrInvalidText is returned by Poll when invalid = "fail" and bytes do not decode.
 	ErrInvalidText = charset.ErrInvalid
-	// ErrOtherMode is returned by AddSplits for a split that another mode made.
-	ErrOtherMode = errors.New("split was made in another mode")
+	// ErrOtherMode is returned by Enumerate and AddSplits for what another mode left behind.
+	ErrOtherMode = errors.New("it was made in another mode; take the key mode back, or begin " +
+		"anew with run --fresh")
 )
 
 // fault wraps one of the sentinels. No restart mends any of them, so the job ends at once and the

@@ -20,8 +20,9 @@ const pathBytesMax = 16 << 10
 const (
 	kindRange byte = 1 // a range of a file, read once
 	kindTail  byte = 2 // a file that is followed
-	kindSeen  byte = 3 // enumerator state of once and continuous mode
+	kindSeen  byte = 3 // enumerator state of continuous mode
 	kindPaths byte = 4 // enumerator state of tail mode
+	kindOnce  byte = 5 // enumerator state of once mode: the listing was made
 )
 
 // endUnknown is the end of a range whose length is not known: a compressed file.

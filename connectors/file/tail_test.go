@@ -472,12 +472,25 @@ func TestTailRefusesALongLine(t *testing.T) {
 	require.ErrorContains(t, err, log+" at byte 6")
 }
 
-func TestTailRefusesSplitsOfAnotherMode(t *testing.T) {
+func TestStateOfAnotherModeIsRefused(t *testing.T) {
 	path := write(t, filepath.Join(t.TempDir(), "app.log"), "one\n")
-	once := find(t, open(t, config(path)), checkpoint.Position{})
-	x := newTailing(t, path)
-	err := x.reader.AddSplits(context.Background(), once.Found)
-	require.ErrorIs(t, err, ErrOtherMode)
-	_, err = x.source.Enumerate(t.Context(), once.State)
-	require.ErrorIs(t, err, ErrOtherMode)
+	modes := []string{modeOnce, modeContinuous, modeTail}
+	for _, from := range modes {
+		before := find(t, open(t, config(path, func(c *SourceConfig) { c.Mode = from })),
+			checkpoint.Position{})
+		for _, to := range modes {
+			s := open(t, config(path, func(c *SourceConfig) { c.Mode = to }))
+			_, err := s.Enumerate(t.Context(), before.State)
+			if from == to {
+				require.NoError(t, err)
+				continue
+			}
+			require.ErrorIs(t, err, ErrOtherMode, "%s, then %s", from, to)
+			require.Equal(t, connectors.Fatal, connectors.Classify(err))
+			if from == modeTail || to == modeTail {
+				err = reading(t, s, connectors.Limits{}).AddSplits(t.Context(), before.Found)
+				require.ErrorIs(t, err, ErrOtherMode)
+			}
+		}
+	}
 }
