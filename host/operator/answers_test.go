@@ -24,7 +24,8 @@ func TestPartitioner(t *testing.T) {
 	require.Equal(t, []connectors.Fault{
 		{Index: 4, Code: 7, Text: "no partition for bad", Function: "length", Module: plugin.SHA256()},
 		{Index: 5, Text: "partition 7 of 7", Function: "length", Module: plugin.SHA256()},
-		{Index: 6, Text: "trapped: exit with code 3", Function: "length", Module: plugin.SHA256(), Trap: true},
+		{Index: 6, Text: "trapped: exit with code 3", Function: "length",
+			Module: plugin.SHA256(), Trap: true},
 	}, faults.List)
 
 	require.NoError(t, p.Partition(ctx, in, 3, out, &connectors.Faults{}), "another topic")
@@ -42,7 +43,8 @@ func TestBucketAssigner(t *testing.T) {
 
 	var out connectors.Buckets
 	faults := &connectors.Faults{}
-	require.NoError(t, b.Assign(ctx, batch("apple", "bee", "ant", "bad", "", "long", "cat", "bat"), &out, faults))
+	in := batch("apple", "bee", "ant", "bad", "", "long", "cat", "bat")
+	require.NoError(t, b.Assign(ctx, in, &out, faults))
 	require.Equal(t, []string{"letter=a", "letter=b", "letter=c"}, out.Names)
 	none := connectors.NoBucket
 	require.Equal(t, []uint32{0, 1, 0, none, none, none, 2, 1}, out.Index)
@@ -54,7 +56,7 @@ func TestBucketAssigner(t *testing.T) {
 	}, faults.List)
 
 	// Names are one dictionary over all frames of a batch.
-	in := batch(repeat(50_000, "%")...)
+	in = batch(repeat(50_000, "%")...)
 	require.NoError(t, b.Assign(ctx, in, &out, &connectors.Faults{}))
 	require.Len(t, out.Names, 10)
 	require.Len(t, out.Index, in.Len())

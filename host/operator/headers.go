@@ -42,7 +42,9 @@ func (h *headerSlab) drop(n int) {
 
 // take returns the own headers of entry i. Their values are copied into room, whose rest is
 // returned; their keys are few and kept.
-func (h *headerSlab) take(o *abi.Output, i int, room []byte) (headers []connectors.Header, rest []byte) {
+func (h *headerSlab) take(
+	o *abi.Output, i int, room []byte,
+) (headers []connectors.Header, rest []byte) {
 	h.scratch = o.Headers(h.scratch[:0], i)
 	n := len(h.scratch)
 	if n == 0 {

@@ -203,8 +203,8 @@ func (r *runner) overflow() error {
 	if n <= nMax && bytes <= bytesMax {
 		return nil
 	}
-	return fmt.Errorf("taking the output of a batch of %d records: it is above the limit of %d records "+
-		"or %d bytes; make job.batch smaller, or answer less", r.in.Len(), nMax, bytesMax)
+	return fmt.Errorf("taking the output of a batch of %d records: it is above the limit of %d "+
+		"records or %d bytes; make job.batch smaller, or answer less", r.in.Len(), nMax, bytesMax)
 }
 
 // seed keys the guest's randomness for a call that begins with a record of the batch.

@@ -77,7 +77,8 @@ func TestOutputOutlivesTheGuest(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, tr.Transform(context.Background(), in, out, faults))
 	other := &connectors.Batch{}
-	require.NoError(t, tr.Transform(context.Background(), batch(repeat(3_000, "split x%")...), other, faults))
+	next := batch(repeat(3_000, "split x%")...)
+	require.NoError(t, tr.Transform(context.Background(), next, other, faults))
 	require.NoError(t, tr.Close())
 	require.NoError(t, tr.Close(), "Close is idempotent")
 	require.Equal(t, 9_000, out.Len())
@@ -92,8 +93,8 @@ func TestOutputOutlivesTheGuest(t *testing.T) {
 
 func TestFaultsLeaveNeighboursAlone(t *testing.T) {
 	tr := transform(t, config("script"))
-	got := run(t, tr, batch("echo", "fail no luck", "echo", "panic at the disco", "drop", "fly", "echo",
-		"fail \x1b[2J\xff"))
+	got := run(t, tr, batch("echo", "fail no luck", "echo", "panic at the disco", "drop", "fly",
+		"echo", "fail \x1b[2J\xff"))
 	require.Equal(t, []string{"0:echo", "2:echo", "6:echo"}, got.records)
 	require.Len(t, got.faults, 4)
 	require.Equal(t, "1 42 no luck", got.faults[0])
@@ -130,7 +131,8 @@ func TestARecordCannotMakeTooMuch(t *testing.T) {
 	cfg.Limits = operator.Limits{OutputBytes: 8 << 20}
 	got := run(t, transform(t, cfg), batch("echo", "forever", "echo", "fail x", "echo"))
 	require.Equal(t, []string{"0:echo", "2:echo", "4:echo"}, got.records)
-	require.Equal(t, []string{"1 0 makes more than 1048576 records or 8388608 bytes", "3 42 x"}, got.faults)
+	require.Equal(t, []string{"1 0 makes more than 1048576 records or 8388608 bytes", "3 42 x"},
+		got.faults)
 
 	cfg.Limits = operator.Limits{OutputRecords: 40_000}
 	got = run(t, transform(t, cfg), batch("many 100000", "echo"))
@@ -159,14 +161,15 @@ func TestABatchCannotMakeTooMuch(t *testing.T) {
 
 	out, faults := &connectors.Batch{}, &connectors.Faults{}
 	err := tr.Transform(context.Background(), batch(repeat(4, "many 600")...), out, faults)
-	require.ErrorContains(t, err, "taking the output of a batch of 4 records: it is above the limit of "+
-		"2000 records or 536870912 bytes; make job.batch smaller")
+	require.ErrorContains(t, err, "taking the output of a batch of 4 records: it is above the "+
+		"limit of 2000 records or 536870912 bytes; make job.batch smaller")
 	require.Empty(t, faults.List)
 }
 
 func TestRecordsOfEverySize(t *testing.T) {
 	var values []string
-	for _, n := range []int{0, 1, 100, 5_000, 200_000, 300_000, 3_000_000, 1, 255 << 10, 256 << 10, 0} {
+	sizes := []int{0, 1, 100, 5_000, 200_000, 300_000, 3_000_000, 1, 255 << 10, 256 << 10, 0}
+	for _, n := range sizes {
 		values = append(values, strings.Repeat("a", n))
 	}
 	values = append(values, repeat(10_000, "small-%")...)

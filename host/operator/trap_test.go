@@ -25,10 +25,13 @@ func TestTrapsCostTheirRecordOnly(t *testing.T) {
 		records []string
 		faults  []string
 	}{
-		"first":  {[]string{"exit", "echo", "echo"}, []string{"1:echo", "2:echo"}, []string{"0 trap 0 " + exitText}},
-		"middle": {[]string{"echo", "exit", "echo"}, []string{"0:echo", "2:echo"}, []string{"1 trap 0 " + exitText}},
-		"last":   {[]string{"echo", "echo", "exit"}, []string{"0:echo", "1:echo"}, []string{"2 trap 0 " + exitText}},
-		"alone":  {[]string{"exit"}, nil, []string{"0 trap 0 " + exitText}},
+		"first": {[]string{"exit", "echo", "echo"}, []string{"1:echo", "2:echo"},
+			[]string{"0 trap 0 " + exitText}},
+		"middle": {[]string{"echo", "exit", "echo"}, []string{"0:echo", "2:echo"},
+			[]string{"1 trap 0 " + exitText}},
+		"last": {[]string{"echo", "echo", "exit"}, []string{"0:echo", "1:echo"},
+			[]string{"2 trap 0 " + exitText}},
+		"alone": {[]string{"exit"}, nil, []string{"0 trap 0 " + exitText}},
 		"all": {[]string{"exit", "exit", "exit"}, nil,
 			[]string{"0 trap 0 " + exitText, "1 trap 0 " + exitText, "2 trap 0 " + exitText}},
 		"with faults around": {[]string{"fail a", "echo", "exit", "fail b", "echo", "exit", "fail c"},
@@ -201,8 +204,8 @@ func TestHostChecksThePartition(t *testing.T) {
 	})
 	ctx := context.Background()
 	cfg := config("f0")
-	cfg.Module = module(t, Guest{Description: DescriptionOf("partitioner"), Process: I32Const(OutputAt),
-		Data: [][]byte{answer, DataAt(columnAt, column)}}.Module())
+	cfg.Module = module(t, Guest{Description: DescriptionOf("partitioner"),
+		Process: I32Const(OutputAt), Data: [][]byte{answer, DataAt(columnAt, column)}}.Module())
 	p, err := operator.NewPartitioner(ctx, cfg)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, p.Close()) }()
@@ -226,7 +229,8 @@ func TestATrapWithoutACulpritIsAnError(t *testing.T) {
 			cfg := config("f0")
 			cfg.Module = module(t, Guest{Process: process}.Module())
 			tr := transform(t, cfg)
-			err := tr.Transform(context.Background(), batch("a", "b"), &connectors.Batch{}, &connectors.Faults{})
+			err := tr.Transform(context.Background(), batch("a", "b"), &connectors.Batch{},
+				&connectors.Faults{})
 			require.ErrorContains(t, err, "its progress cell names no record")
 			var trap *guest.TrapError
 			require.True(t, errors.As(err, &trap))
@@ -247,7 +251,8 @@ func TestAGuestThatAlwaysTraps(t *testing.T) {
 		Process: Join(Store32(RegionAt+abi.FrameOffProgress, 0), Unreachable())}.Module())
 	faults := &connectors.Faults{}
 	in := batch(repeat(50, "%")...)
-	require.NoError(t, transform(t, cfg).Transform(context.Background(), in, &connectors.Batch{}, faults))
+	tr := transform(t, cfg)
+	require.NoError(t, tr.Transform(context.Background(), in, &connectors.Batch{}, faults))
 	require.Len(t, faults.List, 50)
 }
 

@@ -14,6 +14,12 @@ import (
 	"github.com/wasmflow/wasmflow/sdk/go"
 )
 
+type (
+	context = *wasmflow.Context
+	record  = wasmflow.Record
+	emitter = *wasmflow.Emitter
+)
+
 type config struct {
 	Prefix string
 }
@@ -34,11 +40,11 @@ func init() {
 		return nil
 	})
 	wasmflow.Transform("upper", upper)
-	wasmflow.Transform("prefix", func(_ *wasmflow.Context, r wasmflow.Record, out *wasmflow.Emitter) error {
+	wasmflow.Transform("prefix", func(_ context, r record, out emitter) error {
 		out.Value(append([]byte(settings.Prefix), r.Value()...))
 		return nil
 	})
-	wasmflow.Transform("forward", func(_ *wasmflow.Context, _ wasmflow.Record, out *wasmflow.Emitter) error {
+	wasmflow.Transform("forward", func(_ context, _ record, out emitter) error {
 		out.Forward()
 		return nil
 	}, wasmflow.Reads(wasmflow.Headers, wasmflow.Source))
@@ -46,14 +52,14 @@ func init() {
 		wasmflow.Outputs("even", "odd"))
 	wasmflow.Transform("count", count)
 	wasmflow.Deserializer("lines", lines)
-	wasmflow.Serializer("quote", func(_ *wasmflow.Context, r wasmflow.Record, out *wasmflow.Emitter) error {
+	wasmflow.Serializer("quote", func(_ context, r record, out emitter) error {
 		if r.Value() == nil {
 			return fmt.Errorf("nothing to quote")
 		}
 		out.KeyValue(nil, strconv.AppendQuote(nil, string(r.Value())))
 		return nil
 	})
-	wasmflow.Partitioner("length", func(_ *wasmflow.Context, r wasmflow.Record, n int) (int, error) {
+	wasmflow.Partitioner("length", func(_ context, r record, n int) (int, error) {
 		switch v := string(r.Value()); {
 		case v == "any":
 			return -1, nil
@@ -66,7 +72,7 @@ func init() {
 		}
 		return len(r.Value()) % n, nil
 	})
-	wasmflow.Bucketer("first", func(_ *wasmflow.Context, r wasmflow.Record, dst []byte) ([]byte, error) {
+	wasmflow.Bucketer("first", func(_ context, r record, dst []byte) ([]byte, error) {
 		switch v := string(r.Value()); {
 		case v == "bad":
 			return nil, wasmflow.Fail(7, "no bucket for bad")
@@ -82,7 +88,7 @@ func init() {
 
 func main() {}
 
-func upper(_ *wasmflow.Context, r wasmflow.Record, out *wasmflow.Emitter) error {
+func upper(_ context, r record, out emitter) error {
 	v := r.Value()
 	b := out.Buffer(len(v))[:len(v)]
 	for i, c := range v {
@@ -96,7 +102,7 @@ func upper(_ *wasmflow.Context, r wasmflow.Record, out *wasmflow.Emitter) error 
 }
 
 // script does what the record's value says.
-func script(ctx *wasmflow.Context, r wasmflow.Record, out *wasmflow.Emitter) error {
+func script(ctx context, r record, out emitter) error {
 	seen++
 	verb, rest, _ := strings.Cut(string(r.Value()), " ")
 	switch verb {
@@ -189,14 +195,14 @@ func script(ctx *wasmflow.Context, r wasmflow.Record, out *wasmflow.Emitter) err
 }
 
 // count numbers the records of an instance.
-func count(_ *wasmflow.Context, _ wasmflow.Record, out *wasmflow.Emitter) error {
+func count(_ context, _ record, out emitter) error {
 	seen++
 	out.Value([]byte(strconv.Itoa(seen)))
 	return nil
 }
 
 // lines makes a record of each line and ends the split at a line "END".
-func lines(_ *wasmflow.Context, r wasmflow.Record, out *wasmflow.Emitter) error {
+func lines(_ context, r record, out emitter) error {
 	if bytes.Equal(r.Value(), []byte("END")) {
 		out.EndOfStream()
 		return nil
