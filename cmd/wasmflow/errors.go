@@ -88,6 +88,23 @@ func exitCode(err error) int {
 	return exitFailed
 }
 
+// joined returns the errors that errors.Join made err of, or nil. Other errors with several causes
+// say more than their causes.
+func joined(err error) []error {
+	several, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return nil
+	}
+	var texts []string
+	for _, e := range several.Unwrap() {
+		texts = append(texts, e.Error())
+	}
+	if err.Error() != strings.Join(texts, "\n") {
+		return nil
+	}
+	return several.Unwrap()
+}
+
 // report prints err, once (L3). Problems of a job file stand alone on their lines, as compilers
 // write theirs, so that an editor finds the place.
 func report(w io.Writer, err error) {
@@ -96,12 +113,11 @@ func report(w io.Writer, err error) {
 	}
 	var job *config.Error
 	blamed, inStage := err.(*blamedError)
-	several, joined := err.(interface{ Unwrap() []error })
-	switch {
+	switch parts := joined(err); {
 	case inStage:
 		report(w, blamed.line)
-	case joined:
-		for _, e := range several.Unwrap() {
+	case parts != nil:
+		for _, e := range parts {
 			report(w, e)
 		}
 	case errors.As(err, &job):

@@ -132,6 +132,8 @@ func TestReport(t *testing.T) {
 		{"plain", errors.New("reading x: gone"), "wasmflow: reading x: gone\n"},
 		{"several lines", errors.New("a\nb"), "wasmflow: a\n  b\n"},
 		{"job file", &startError{refused}, "job.toml:3: name: no\njob.toml:9: nor\n"},
+		{"several causes", fmt.Errorf("calling x: %w: %w", errors.New("a"), errors.New("b")),
+			"wasmflow: calling x: a: b\n"},
 		{"both", errors.Join(refused, errors.New("x")),
 			"job.toml:3: name: no\njob.toml:9: nor\nwasmflow: x\n"},
 	} {
