@@ -267,7 +267,7 @@ func (m *Machine) inClaiming(ev Event) {
 	}
 	m.calling = false
 	if done.Err != nil {
-		m.stop(outcomeOf(done.Err), fmt.Errorf("claiming job %q: %w", m.cfg.JobName, done.Err))
+		m.stop(outcomeOf(done.Err), done.Err)
 		return
 	}
 	m.restored, m.owner = done.Manifest, done.Owner

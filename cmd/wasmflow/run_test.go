@@ -179,6 +179,8 @@ func TestTwoProcessesOnOneJob(t *testing.T) {
 	first.stdout.await("10\n")
 	refused := do(t, "run", file)
 	require.Equal(t, 3, refused.code)
+	require.True(t, strings.HasPrefix(lastLine(refused.stderr),
+		"wasmflow: claiming job \"endless\": job is already running: "+dir), refused.stderr)
 	require.Contains(t, refused.stderr, fmt.Sprintf("pid %d", os.Getpid()))
 	require.Contains(t, refused.stderr, "--takeover")
 
@@ -191,6 +193,11 @@ func TestTwoProcessesOnOneJob(t *testing.T) {
 	require.Zero(t, <-second.code, second.stderr)
 	out := published(t, filepath.Join(dir, "output"))
 	require.ElementsMatch(t, numbered(len(out)), out, "nothing is lost or doubled")
+}
+
+func lastLine(s string) string {
+	lines := strings.Split(strings.TrimSpace(s), "\n")
+	return lines[len(lines)-1]
 }
 
 func TestRunFromAnOlderEpoch(t *testing.T) {
