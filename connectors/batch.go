@@ -42,7 +42,7 @@ type Record struct {
 // re-used: Reset keeps its memory. The zero value is ready to use.
 type Batch struct {
 	Records []Record
-	Splits  []string // names that Record.Split points at
+	Splits  []string // IDs of the splits that Record.Split points at
 	Targets []string // names that Record.Target points at
 	// Carriers holds, when its length equals that of Records, what a source lends to a sink of
 	// the same system so that it need not rebuild it (a fetched client record, say).

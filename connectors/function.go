@@ -37,6 +37,13 @@ type Deserializer interface {
 	Close() error
 }
 
+// SplitEnder is the ability of a Deserializer to declare that a split ends before its bytes do.
+type SplitEnder interface {
+	// Ended returns the splits whose end the last Deserialize declared, by ID; valid until the
+	// next. The deserializer itself drops what follows in them.
+	Ended() []string
+}
+
 // Serializer turns each record into the bytes a sink writes. Same rules as Transform.
 type Serializer interface {
 	Serialize(ctx context.Context, in, out *Batch, faults *Faults) error

@@ -145,6 +145,7 @@ func (b *BucketAssigner) Assign(
 var (
 	_ connectors.Transform      = (*Transform)(nil)
 	_ connectors.Deserializer   = (*Deserializer)(nil)
+	_ connectors.SplitEnder     = (*Deserializer)(nil)
 	_ connectors.Serializer     = (*Serializer)(nil)
 	_ connectors.Partitioner    = (*Partitioner)(nil)
 	_ connectors.BucketAssigner = (*BucketAssigner)(nil)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/wasmflow/wasmflow/checkpoint"
@@ -63,6 +64,8 @@ type sourceState struct {
 	raw       connectors.Batch
 	decoded   connectors.Batch
 	faults    connectors.Faults
+	ender     connectors.SplitEnder // the deserializer, if it can end splits
+	over      map[string]bool       // splits that it ended
 }
 
 // New returns the task of cfg.
@@ -73,7 +76,9 @@ func New(cfg Config) *Task {
 		t.sources[i] = sourceState{
 			Source: s, guard: newGuard(s.Name, s.Policy, s.Counters),
 			outputs: newOutputs(s.Edges, s.Named), ended: true, told: true,
+			over: map[string]bool{},
 		}
+		t.sources[i].ender, _ = s.Deserializer.(connectors.SplitEnder)
 	}
 	for _, s := range cfg.Sinks {
 		if l, ok := s.writer.(connectors.TimeListener); ok {
@@ -181,6 +186,11 @@ func (s *sourceState) pushRaw(ctx context.Context) error {
 		}
 		if err := s.guard.check(ctx, &s.raw, &s.faults); err != nil {
 			return err
+		}
+		if s.ender != nil {
+			for _, id := range s.ender.Ended() {
+				s.over[id] = true
+			}
 		}
 		out = &s.decoded
 	}
@@ -295,7 +305,11 @@ func (t *Task) prepare(ctx context.Context, e checkpoint.Epoch) error {
 		if err != nil {
 			return AtStage(s.Name, err, "taking a snapshot of %s for epoch %d", s.Name, e)
 		}
-		r.Splits[s.Name] = splits
+		// A split that the deserializer ended is finished although its reader would go on: it
+		// leaves the manifest, so that nothing behind its end comes after a restart either.
+		r.Splits[s.Name] = slices.DeleteFunc(splits, func(split checkpoint.Split) bool {
+			return s.over[split.ID]
+		})
 	}
 	r.Counts = t.counts()
 	t.report(Report{Kind: ReportPrepared, Prepared: r})

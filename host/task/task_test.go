@@ -280,6 +280,48 @@ func TestTaskAppliesThePolicyToWhatAWriterRefuses(t *testing.T) {
 	require.Equal(t, "1", rec.Position)
 }
 
+// ending declares the end of a split at a record that says so.
+type ending struct{ ended []string }
+
+func (d *ending) Deserialize(_ context.Context, in, out *connectors.Batch, _ *connectors.Faults) error {
+	d.ended = nil
+	out.Splits = append(out.Splits, in.Splits...)
+	for i := range in.Records {
+		if string(in.Records[i].Value) == "end" {
+			d.ended = append(d.ended, in.Splits[in.Records[i].Split])
+			return nil
+		}
+		*out.Append() = in.Records[i]
+	}
+	return nil
+}
+
+func (d *ending) Ended() []string { return d.ended }
+func (d *ending) Close() error    { return nil }
+
+func TestASplitThatTheDeserializerEndsLeavesTheManifest(t *testing.T) {
+	r := newRig(map[string][]string{"f": {"a", "end", "b", "c"}, "g": {"d"}}, Policy{Action: ActionFail})
+	s := &r.task.sources[0]
+	d := &ending{}
+	s.Deserializer, s.ender = d, d
+	ctx := t.Context()
+	require.NoError(t, s.Reader.AddSplits(ctx, splitsOf("f", "g")))
+	_, err := r.task.poll(ctx, 0, s)
+	require.NoError(t, err)
+	require.NoError(t, r.task.prepare(ctx, 9))
+	rep := <-r.reports
+	require.Equal(t, map[string][]checkpoint.Split{"lines": splitsOf("g")}, rep.Prepared.Splits)
+	require.Equal(t, []string{"A"}, r.main.lines)
+}
+
+func splitsOf(ids ...string) []checkpoint.Split {
+	out := make([]checkpoint.Split, len(ids))
+	for i, id := range ids {
+		out[i] = checkpoint.Split{ID: id}
+	}
+	return out
+}
+
 func TestTaskEndsWithItsContext(t *testing.T) {
 	r := newRig(nil, Policy{Action: ActionFail})
 	ctx, cancel := context.WithCancel(t.Context())
