@@ -170,7 +170,7 @@ func (l *Log) record(
 	case l.owned: // only the first claim starts elsewhere
 	case l.opts.Fresh:
 		// What is decided stays so: it is published even if its positions are given up.
-		m.Sources, m.State, m.Modules = nil, nil, nil
+		m.Sources, m.State, m.Modules, m.Counts = nil, nil, nil, nil
 	case l.opts.Restore != 0:
 		restored, err := l.LoadEpoch(ctx, l.opts.Restore)
 		if err != nil {

@@ -48,7 +48,7 @@ type Options struct {
 	Logger     *slog.Logger          // for clean-up that did not work; nil is slog.Default
 
 	// Fresh and Restore change what the first Claim carries; later claims of the same Log go
-	// on from there. Fresh drops positions and state and keeps the job's identity and the
+	// on from there. Fresh drops positions, state and counts and keeps the job's identity and the
 	// output that is decided. Restore carries the decided epoch of that number.
 	Fresh   bool
 	Restore checkpoint.Epoch

@@ -151,12 +151,17 @@ func (s *store) hint(h Hint) {
 
 func TestFreshKeepsIdentityAndDecidedOutput(t *testing.T) {
 	s := newStore(t)
-	s.decide(s.claim(nil), 2)
+	old := s.claim(nil)
+	s.decide(old, 1)
+	counted := manifest(old)
+	counted.Counts = map[string]checkpoint.Count{"in": {In: 5}}
+	require.NoError(t, old.Decide(s.ctx, counted))
 	l := s.open(fresh)
 	m, found, err := l.Claim(s.ctx)
 	require.NoError(t, err)
 	require.True(t, found)
 	require.Empty(t, m.Sources)
+	require.Empty(t, m.Counts, "what is read again is counted again")
 	require.Equal(t, "jobid", m.JobID)
 	require.Equal(t, checkpoint.Epoch(4), m.Epoch)
 	require.Len(t, m.Committables, 1)
