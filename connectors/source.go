@@ -93,3 +93,10 @@ type Assigner interface {
 	// out on demand. The answer depends on its arguments alone.
 	AssignTask(splitID string, parallelism int) (task int, ok bool)
 }
+
+// LagReporter is the ability of a Source to tell how much of its input is not read yet.
+type LagReporter interface {
+	// Lag returns what lies behind the positions of splits, and its unit: "bytes" or "records".
+	// It is for people and may be an estimate. It is called after every epoch, so it is quick.
+	Lag(ctx context.Context, splits []checkpoint.Split) (amount int64, unit string, err error)
+}

@@ -53,6 +53,7 @@ type attempt struct {
 	duration     time.Duration               // of the last published epoch
 	progress     map[string]SourceStatus     // as of the last published epoch
 	nextProgress map[string]SourceStatus     // as of the epoch that is being decided
+	decided      []checkpoint.SourceState    // of the same epoch
 	outcome      checkpoint.Outcome
 	err          error
 	over         bool
@@ -231,7 +232,7 @@ func (a *attempt) do(ctx context.Context, effect checkpoint.Effect) {
 		// A decision is never given up half-way: its outcome would be unknown for nothing.
 		a.deciding = ef.Manifest.Counts
 		keep := context.WithoutCancel(ctx)
-		a.nextProgress = sourceStatusOf(ef.Manifest.Sources)
+		a.decided, a.nextProgress = ef.Manifest.Sources, sourceStatusOf(ef.Manifest.Sources)
 		a.call(func() checkpoint.Event {
 			return checkpoint.DecideDone{Epoch: ef.Manifest.Epoch, Err: a.log.Decide(keep, ef.Manifest)}
 		})

@@ -101,6 +101,7 @@ func (a *attempt) commit(ctx context.Context, c checkpoint.Commit) checkpoint.Ev
 			return done
 		}
 	}
+	a.measureLag(ctx)
 	return done
 }
 

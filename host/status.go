@@ -1,10 +1,12 @@
 package host
 
 import (
+	"context"
 	"maps"
 	"time"
 
 	"github.com/wasmflow/wasmflow/checkpoint"
+	"github.com/wasmflow/wasmflow/connectors"
 )
 
 // Status is what a running job tells of itself.
@@ -38,6 +40,9 @@ type Status struct {
 type SourceStatus struct {
 	Splits   int  `json:"splits"`   // known and not read to their end
 	Finished bool `json:"finished"` // bounded, and read to its end
+	// Lag is what is not read yet, in LagUnit; LagUnit is empty when the source cannot tell.
+	Lag     int64  `json:"lag,omitempty"`
+	LagUnit string `json:"lag_unit,omitempty"`
 }
 
 func sourceStatusOf(states []checkpoint.SourceState) map[string]SourceStatus {
@@ -46,6 +51,29 @@ func sourceStatusOf(states []checkpoint.SourceState) map[string]SourceStatus {
 		out[s.Name] = SourceStatus{Splits: len(s.Splits), Finished: s.Finished}
 	}
 	return out
+}
+
+// measureLag asks the sources that can tell for their lag behind the decided positions. The caller
+// goroutine does it after an epoch is published; nothing waits for it but the next epoch.
+func (a *attempt) measureLag(ctx context.Context) {
+	for _, state := range a.decided {
+		run := a.source(state.Name)
+		if run == nil {
+			continue
+		}
+		r, ok := run.source.(connectors.LagReporter)
+		if !ok {
+			continue
+		}
+		amount, unit, err := r.Lag(ctx, state.Splits)
+		if err != nil {
+			a.e.cfg.Logger.Debug("measuring lag", "source", state.Name, "error", err)
+			continue
+		}
+		s := a.nextProgress[state.Name]
+		s.Lag, s.LagUnit = amount, unit
+		a.nextProgress[state.Name] = s
+	}
 }
 
 // Modules returns the guest code that the job runs.

@@ -67,10 +67,15 @@ func (j *runningJob) Status() admin.Status {
 	}
 	job := j.r.job
 	for _, x := range job.Sources {
-		out.Sources = append(out.Sources, admin.Source{
+		progress := s.Sources[x.Name]
+		source := admin.Source{
 			Stage:  stageOf(s, x.Name, x.Connector),
-			Splits: s.Sources[x.Name].Splits, Finished: s.Sources[x.Name].Finished,
-		})
+			Splits: progress.Splits, Finished: progress.Finished,
+		}
+		if progress.LagUnit != "" {
+			source.Lag = &admin.Lag{Amount: progress.Lag, Unit: progress.LagUnit}
+		}
+		out.Sources = append(out.Sources, source)
 	}
 	for _, x := range job.Transforms {
 		out.Transforms = append(out.Transforms, stageOf(s, x.Name, x.Plugin+"."+x.Function))

@@ -86,6 +86,7 @@ func snapshotOf(s host.Status, r *runner) console.Snapshot {
 	for _, x := range r.job.Sources {
 		c := s.Stages[x.Name]
 		shot.In, shot.InBytes = shot.In+c.In, shot.InBytes+c.InBytes
+		shot = withLag(shot, s.Sources[x.Name])
 	}
 	for _, x := range r.job.Sinks {
 		shot.Out += s.Stages[x.Name].Out
@@ -93,5 +94,18 @@ func snapshotOf(s host.Status, r *runner) console.Snapshot {
 	for _, c := range s.Stages {
 		shot.Skipped, shot.Dead = shot.Skipped+c.Skipped, shot.Dead+c.Dead
 	}
+	return shot
+}
+
+// withLag adds the lag of one source. Sources that count in different units have no sum: the first
+// unit is shown.
+func withLag(shot console.Snapshot, s host.SourceStatus) console.Snapshot {
+	switch {
+	case s.LagUnit == "" || shot.LagUnit != "" && shot.LagUnit != s.LagUnit:
+		return shot
+	case shot.LagUnit == "":
+		shot.Lag, shot.LagUnit = 0, s.LagUnit
+	}
+	shot.Lag += s.Lag
 	return shot
 }
