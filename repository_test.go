@@ -30,7 +30,8 @@ var layers = []layer{
 		"host/admin", "host/config", "host/console", "host/operator", "host/task",
 		"connectors/bucketing",
 		"connectors/collection", "connectors/discard", "connectors/file",
-		"connectors/filesystem/local", "connectors/generator", "connectors/print",
+		"connectors/filesystem/local", "connectors/generator", "connectors/kafka",
+		"connectors/print",
 		"connectors/socket", "connectors/stdin", "checkpoint/storelog",
 	}},
 	{3, []string{"connectors/format", "connectors/ratelimit", "host/guest"}},
@@ -42,6 +43,7 @@ var layers = []layer{
 // soleImporters names libraries that exactly one folder may import.
 var soleImporters = map[string]string{
 	"github.com/tetratelabs/wazero": "host/guest",
+	"github.com/twmb/franz-go":      "connectors/kafka",
 }
 
 type listed struct {

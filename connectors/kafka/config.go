@@ -1,0 +1,99 @@
+package kafka
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/wasmflow/wasmflow/connectors"
+)
+
+const (
+	// connectTimeout bounds the look at a cluster before a job begins: long enough for a broker
+	// that elects a leader, short enough for a person who mistyped an address.
+	connectTimeout = 10 * time.Second
+	// askMetadataAge is how old an answer about topics may be: the client that asks for them does
+	// so on purpose, each time.
+	askMetadataAge = 10 * time.Millisecond
+	// bytesLimit is what a number of bytes may be set to: the protocol counts in 32 bits.
+	bytesLimit = connectors.Size(1 << 30)
+)
+
+// Connection is what sources and sinks have in common.
+type Connection struct {
+	Brokers    []string          `toml:"brokers" doc:"host:port of some brokers of the cluster; the others are found. Required." flink:"bootstrap.servers"`
+	TLS        *TLS              `toml:"tls" doc:"makes the connections TLS ones; {} trusts the certificate authorities of the system" flink:"security.protocol"`
+	SASL       *SASL             `toml:"sasl" doc:"how to log in; without it there is no login" flink:"security.protocol"`
+	Properties map[string]string `toml:"properties" doc:"further settings under the names of Kafka's Java client. Those that have a key of their own here, or no meaning, are refused with the key to use"`
+}
+
+// Spec describes the connector.
+func Spec() connectors.Spec {
+	return connectors.Spec{
+		Name: "kafka",
+		Doc: "Reads topics of a Kafka cluster, each partition at its own position in the " +
+			"checkpoint, and writes to topics. It needs no consumer group.",
+		NewSource: func() connectors.SourceConfig { return newSourceConfig() },
+		NewSink:   func() connectors.SinkConfig { return newSinkConfig() },
+	}
+}
+
+func (c *Connection) validate(p *connectors.Problems, side side) {
+	if len(c.Brokers) == 0 {
+		p.Addf("brokers", "required; write host:port of some brokers, as [\"127.0.0.1:9092\"]")
+	}
+	for i, b := range c.Brokers {
+		host, port, err := net.SplitHostPort(b)
+		n, portErr := strconv.ParseUint(port, 10, 16)
+		if err != nil || portErr != nil || host == "" || n == 0 {
+			p.Addf(fmt.Sprintf("brokers[%d]", i), "%q is not host:port; write one such as "+
+				"\"127.0.0.1:9092\"", b)
+		}
+	}
+	if c.TLS != nil {
+		c.TLS.validate(p)
+	}
+	if c.SASL != nil {
+		c.SASL.validate(p)
+	}
+	validateProperties(p, c.Properties, side)
+}
+
+// options returns the options of every client. id makes the client's id one of its own.
+func (c *Connection) options(
+	ctx context.Context, env connectors.Env, side side, id string,
+) ([]kgo.Opt, error) {
+	opts := []kgo.Opt{
+		kgo.SeedBrokers(c.Brokers...),
+		kgo.ClientID("wasmflow-" + env.Job + "-" + env.Name + "-" + id),
+		kgo.SoftwareNameAndVersion("wasmflow", "1"),
+		// Clients report to the broker otherwise, which nobody asked for.
+		kgo.DisableClientMetrics(),
+	}
+	if env.Logger != nil {
+		opts = append(opts, kgo.WithLogger(clientLogger{env.Logger}))
+	}
+	if c.TLS != nil {
+		config, err := c.TLS.load(ctx, env)
+		if err != nil {
+			return nil, fmt.Errorf("reading the TLS files: %w", err)
+		}
+		opts = append(opts, kgo.DialTLSConfig(config))
+	}
+	if c.SASL != nil {
+		opts = append(opts, kgo.SASL(c.SASL.mechanism()))
+	}
+	more, err := propertyOptions(c.Properties, side)
+	return append(opts, more...), err
+}
+
+// oneOfSizes reports a size outside 1 .. bytesLimit.
+func validateSize(p *connectors.Problems, key string, s connectors.Size) {
+	if s < 1 || s > bytesLimit {
+		p.Addf(key, "%v is not between 1B and %v", s, bytesLimit)
+	}
+}

@@ -1,0 +1,80 @@
+package kafka
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/wasmflow/wasmflow/connectors"
+)
+
+var (
+	// ErrPosition is returned, marked as permanent, for a split or a position that this source
+	// never wrote. One of a later version is checkpoint.ErrNewerFormat.
+	ErrPosition = errors.New("not a position of a Kafka source")
+	// ErrRecreated is returned, marked as permanent, when a topic has another id than when its
+	// positions were written: its offsets name other records now.
+	ErrRecreated = errors.New("the topic was deleted and created again, so the positions of the " +
+		"job mean nothing in it; start with --fresh, or rename the source to begin anew")
+	// ErrNoTopic is returned when a topic does not exist, or a pattern matches none.
+	ErrNoTopic = errors.New("no such topic")
+	// ErrOutOfRange is returned, marked as permanent, when the next offset of a partition is no
+	// longer in its log and out_of_range is "fail".
+	ErrOutOfRange = errors.New("the next offset is not in the log any more")
+	// ErrUnmatched is returned, marked as permanent, for a restored partition whose topic the job
+	// file does not name any more.
+	ErrUnmatched = errors.New("the topic is in the checkpoint and not in the job file; " +
+		"set unmatched_topics to \"keep\" or \"drop\", or name the topic again")
+	// ErrNoGroupOffset is returned, marked as permanent, when no_group_offset is "fail".
+	ErrNoGroupOffset = errors.New("the group has committed no offset")
+)
+
+// hopeless are the errors of a broker that a person has to mend.
+var hopeless = [...]error{
+	kerr.TopicAuthorizationFailed, kerr.GroupAuthorizationFailed, kerr.ClusterAuthorizationFailed,
+	kerr.TransactionalIDAuthorizationFailed, kerr.SaslAuthenticationFailed,
+	kerr.UnsupportedSaslMechanism, kerr.IllegalSaslState, kerr.InvalidTopicException,
+	kerr.UnsupportedVersion, kerr.UnsupportedForMessageFormat, kerr.SecurityDisabled,
+	kerr.InvalidReplicationFactor, kerr.InvalidPartitions, kerr.InvalidConfig,
+	kerr.PolicyViolation, kerr.InvalidGroupID,
+}
+
+// classify marks err with what the engine is to do about it. A nil err stays nil.
+func classify(err error) error {
+	for _, h := range hopeless {
+		if errors.Is(err, h) {
+			return connectors.Permanent(err)
+		}
+	}
+	var network *net.OpError
+	if kerr.IsRetriable(err) || kgo.IsRetryableBrokerErr(err) || errors.As(err, &network) {
+		return connectors.Retryable(err)
+	}
+	return err
+}
+
+// asked names the brokers of an error.
+func asked(brokers []string, err error) error {
+	if err == nil {
+		return nil
+	}
+	hint := ""
+	if errors.Is(err, io.EOF) {
+		// Brokers hang up on a client that speaks TLS to a plain port, or the other way round, and
+		// some of them on a wrong password.
+		hint = "; a broker closed the connection: check tls, sasl and the port"
+	}
+	return classify(fmt.Errorf("asking the Kafka cluster at %s: %w%s",
+		strings.Join(brokers, ", "), err, hint))
+}
+
+// atPartition names where err happened.
+func atPartition(err error, doing, topic string, partition int32, offset int64) error {
+	return fmt.Errorf("%s topic %s, partition %d, offset %d: %w",
+		doing, topic, partition, offset, err)
+}
