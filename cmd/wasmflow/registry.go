@@ -15,6 +15,7 @@ import (
 	"github.com/wasmflow/wasmflow/connectors/filesystem/local"
 	"github.com/wasmflow/wasmflow/connectors/format/builtin"
 	"github.com/wasmflow/wasmflow/connectors/generator"
+	"github.com/wasmflow/wasmflow/connectors/kafka"
 	printsink "github.com/wasmflow/wasmflow/connectors/print"
 	"github.com/wasmflow/wasmflow/connectors/socket"
 	"github.com/wasmflow/wasmflow/connectors/stdin"
@@ -30,6 +31,7 @@ func specs(p *process) []connectors.Spec {
 		discard.Spec(),
 		file.Spec(),
 		generator.Spec(),
+		kafka.Spec(),
 		printsink.SpecTo(p.stdout, p.stderr),
 		socket.Spec(),
 		stdin.SpecFrom(p.stdin),

@@ -128,6 +128,15 @@ func lookupProperty(name string, s side) (property, error) {
 		name, strings.Join(settableProperties(s), ", "))
 }
 
+// option returns what value means to the client.
+func (p property) option(value string) (kgo.Opt, error) {
+	opt, err := p.apply(value)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", p.name, err)
+	}
+	return opt, nil
+}
+
 // settableProperties returns the properties that may be set on a side.
 func settableProperties(s side) []string {
 	var names []string
@@ -144,10 +153,10 @@ func validateProperties(p *connectors.Problems, properties map[string]string, s 
 	for _, name := range slices.Sorted(maps.Keys(properties)) {
 		found, err := lookupProperty(name, s)
 		if err == nil {
-			_, err = found.apply(properties[name])
+			_, err = found.option(properties[name])
 		}
 		if err != nil {
-			p.Addf("properties", "%s: %v", name, err)
+			p.Addf("properties", "%v", err)
 		}
 	}
 }
@@ -160,9 +169,9 @@ func propertyOptions(properties map[string]string, s side) ([]kgo.Opt, error) {
 		if err != nil {
 			return nil, fmt.Errorf("applying properties: %w", err)
 		}
-		opt, err := found.apply(properties[name])
+		opt, err := found.option(properties[name])
 		if err != nil {
-			return nil, fmt.Errorf("applying property %s: %w", name, err)
+			return nil, fmt.Errorf("applying properties: %w", err)
 		}
 		opts = append(opts, opt)
 	}

@@ -27,6 +27,17 @@ type Place struct {
 	Offsets   map[string]int64 // by split, with mode offsets
 }
 
+// String formats p as a job file would.
+func (p Place) String() string {
+	switch p.Mode {
+	case modeTimestamp:
+		return fmt.Sprintf("{ timestamp = %d }", p.Timestamp)
+	case modeOffsets:
+		return fmt.Sprintf("{ offsets = %d partitions }", len(p.Offsets))
+	}
+	return fmt.Sprintf("%q", p.Mode)
+}
+
 // UnmarshalTOML decodes "mode", { timestamp = ... } or { offsets = { "topic-0" = 17 } }.
 func (p *Place) UnmarshalTOML(v any) error {
 	switch v := v.(type) {
