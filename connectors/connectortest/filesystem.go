@@ -31,15 +31,18 @@ type FileSystemHarness struct {
 // racers is how many callers race for one name: more than any machine of ours has cores.
 const racers = 24
 
+// fileSystemTest is one case of the suite.
+type fileSystemTest struct {
+	name string
+	run  func(*fileSystemSuite, *testing.T)
+}
+
 // RunFileSystem checks an implementation of the file-system contract against F1 to F6.
 func RunFileSystem(t *testing.T, h FileSystemHarness) {
 	if h.LargePartBytes == 0 {
 		h.LargePartBytes = 1 << 20
 	}
-	tests := []struct {
-		name string
-		run  func(*fileSystemSuite, *testing.T)
-	}{
+	tests := []fileSystemTest{
 		{"part is invisible before Publish", (*fileSystemSuite).partIsInvisible},
 		{"part is written whole", (*fileSystemSuite).partIsWhole},
 		{"empty part is published", (*fileSystemSuite).emptyPart},
@@ -58,8 +61,6 @@ func RunFileSystem(t *testing.T, h FileSystemHarness) {
 		{"Write after Close is an error", (*fileSystemSuite).writeAfterClose},
 		{"pending name is used once", (*fileSystemSuite).pendingNameOnce},
 		{"strays are found by job", (*fileSystemSuite).strays},
-		{"racing PublishExclusive has one winner", (*fileSystemSuite).exclusiveRace},
-		{"PublishExclusive keeps what stands", (*fileSystemSuite).exclusiveKeeps},
 		{"WriteFile replaces whole files", (*fileSystemSuite).writeFile},
 		{"Remove of nothing is success", (*fileSystemSuite).remove},
 		{"ReadFile is bounded", (*fileSystemSuite).readFile},
@@ -68,10 +69,22 @@ func RunFileSystem(t *testing.T, h FileSystemHarness) {
 		{"List is in path order", (*fileSystemSuite).list},
 		{"missing paths are ErrNotFound", (*fileSystemSuite).missing},
 		{"cancelled context stops work", (*fileSystemSuite).cancelled},
-		{"live file grows before its readers", (*fileSystemSuite).liveGrows},
-		{"live file is shown under a free name", (*fileSystemSuite).liveExclusive},
-		{"live file replaces another", (*fileSystemSuite).liveReplaces},
-		{"live file begins with a copy", (*fileSystemSuite).liveCopy},
+	}
+	// What a system does not offer is not asked for.
+	offered := h.open(t)
+	if offered.Abilities().ExclusivePublish {
+		tests = append(tests, []fileSystemTest{
+			{"racing PublishExclusive has one winner", (*fileSystemSuite).exclusiveRace},
+			{"PublishExclusive keeps what stands", (*fileSystemSuite).exclusiveKeeps},
+		}...)
+	}
+	if _, ok := offered.(filesystem.LiveFiles); ok {
+		tests = append(tests, []fileSystemTest{
+			{"live file grows before its readers", (*fileSystemSuite).liveGrows},
+			{"live file is shown under a free name", (*fileSystemSuite).liveExclusive},
+			{"live file replaces another", (*fileSystemSuite).liveReplaces},
+			{"live file begins with a copy", (*fileSystemSuite).liveCopy},
+		}...)
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -119,9 +119,6 @@ func (s *fileSystemSuite) strays(t *testing.T) {
 }
 
 func (s *fileSystemSuite) exclusiveRace(t *testing.T) {
-	if !s.fs.Abilities().ExclusivePublish {
-		t.Skip("this system cannot publish exclusively")
-	}
 	others := []filesystem.FileSystem{s.fs, s.h.open(t), s.h.open(t)}
 	p := s.root + "/log/epoch-1"
 	content := func(i int) string { return strings.Repeat(fmt.Sprintf("racer %d\n", i), 50) }
@@ -139,9 +136,6 @@ func (s *fileSystemSuite) exclusiveRace(t *testing.T) {
 }
 
 func (s *fileSystemSuite) exclusiveKeeps(t *testing.T) {
-	if !s.fs.Abilities().ExclusivePublish {
-		t.Skip("this system cannot publish exclusively")
-	}
 	p := s.root + "/epoch-1"
 	require.NoError(t, s.fs.PublishExclusive(s.ctx, p, []byte("first")))
 	for _, data := range []string{"second", "first", ""} {

@@ -22,9 +22,8 @@ import (
 func build(t *testing.T, l conformance.Language) string {
 	t.Helper()
 	for _, program := range l.Needs {
-		if _, err := exec.LookPath(program); err != nil {
-			t.Skipf("%s is not installed", program)
-		}
+		_, err := exec.LookPath(program)
+		require.NoError(t, err, "install %s", program)
 	}
 	out := filepath.Join(t.TempDir(), "guest.wasm")
 	command := strings.Split(strings.ReplaceAll(strings.Join(l.Build, "\x00"), "{out}", out), "\x00")

@@ -22,13 +22,9 @@ func engineModules(t testing.TB, visit func(name string, module []byte)) {
 	t.Helper()
 	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}",
 		"github.com/tetratelabs/wazero").Output()
-	if err != nil {
-		t.Skipf("go list does not know the engine's folder: %v", err)
-	}
+	require.NoError(t, err, "finding the engine's folder")
 	dir := filepath.Join(strings.TrimSpace(string(out)), "internal", "integration_test")
-	if _, err := os.Stat(dir); err != nil {
-		t.Skip("the engine's tests are not part of the module cache")
-	}
+	require.DirExists(t, dir, "the engine's module comes with its tests")
 	walk := func(path string, _ fs.DirEntry, err error) error {
 		if err != nil || filepath.Ext(path) != ".wasm" {
 			return err
