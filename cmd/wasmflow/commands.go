@@ -36,6 +36,7 @@ func commands() []command {
 		statusCommand(),
 		stopCommand(),
 		fsckCommand(),
+		devBrokerCommand(),
 		docsCommand(),
 		versionCommand(),
 		helpCommand(),

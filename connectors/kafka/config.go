@@ -75,7 +75,7 @@ func (c *Connection) options(
 		kgo.DisableClientMetrics(),
 	}
 	if env.Logger != nil {
-		opts = append(opts, kgo.WithLogger(clientLogger{env.Logger}))
+		opts = append(opts, kgo.WithLogger(newClientLogger(env.Logger, env.Now)))
 	}
 	if c.TLS != nil {
 		config, err := c.TLS.load(ctx, env)

@@ -31,6 +31,7 @@ type groupCommitter struct {
 	group   string
 	logger  *slog.Logger
 	metrics *sourceMetrics
+	failing bool              // the last commit failed; used by run
 	pending []epochOffsets    // by epoch; used by the task's goroutine
 	next    chan kadm.Offsets // of length 1
 	done    chan struct{}
@@ -87,9 +88,14 @@ func (g *groupCommitter) commit(offsets kadm.Offsets) {
 	defer cancel()
 	if err := g.admin.CommitAllOffsets(ctx, g.group, offsets); err != nil {
 		g.metrics.commitFails.Inc()
-		g.logger.Warn("committing offsets for lag tools", "group", g.group, "error", err)
+		if !g.failing { // once for an outage
+			g.logger.Warn("committing offsets for lag tools; the job goes on without",
+				"group", g.group, "error", err)
+		}
+		g.failing = true
 		return
 	}
+	g.failing = false
 	g.metrics.commits.Inc()
 }
 
