@@ -56,7 +56,7 @@ func (s *Sink) OpenWriter(
 		return nil, fmt.Errorf("opening a Kafka client: %w", err)
 	}
 	w := &writer{sink: s, client: client, faults: wc.Faults}
-	w.promise = w.delivered
+	w.slabs.failed = w.failed
 	return w, nil
 }
 

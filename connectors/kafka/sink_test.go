@@ -303,12 +303,31 @@ func TestFetchedRecordsAreNotCopied(t *testing.T) {
 	b := new(connectors.Batch)
 	require.NoError(t, j.readers[0].Poll(t.Context(), b))
 	require.NotZero(t, b.Len())
-	require.Zero(t, cap(newCopier(b).bytes))
-	out := new(kgo.Record)
-	newCopier(b).fill(out, 0, &b.Records[0])
-	require.Same(t, &b.Records[0].Value[0], &out.Value[0])
+	pool := new(slabs)
+	s := pool.take(b)
+	require.Zero(t, cap(s.bytes))
+	require.Same(t, &b.Records[0].Value[0], &s.fill(b, 0, "out").Value[0])
 	b.Records[0].Value = []byte("changed on the way")
-	require.Equal(t, len("changed on the way"), cap(newCopier(b).bytes))
+	require.Equal(t, len("changed on the way"), cap(pool.take(b).bytes))
+}
+
+// TestSlabsServeAgain: memory comes back when the client has let go of the last record.
+func TestSlabsServeAgain(t *testing.T) {
+	var failures int
+	pool := &slabs{failed: func(*kgo.Record, error) { failures++ }}
+	b := batchOf("a", "b")
+	first := pool.take(b)
+	one, two := first.fill(b, 0, "t"), first.fill(b, 1, "t")
+	first.delivered(one, nil)
+	first.release() // the writer's
+	other := pool.take(b)
+	require.NotSame(t, first, other, "the client still holds a record")
+	require.Equal(t, "b", string(two.Value))
+	first.delivered(two, errors.New("lost"))
+	require.Equal(t, 1, failures)
+	require.Same(t, first, pool.take(b))
+	require.Nil(t, first.records[1].Value)
+	require.Empty(t, first.records[1].Topic)
 }
 
 // TestSecurity logs in, with right and wrong passwords.

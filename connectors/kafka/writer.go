@@ -26,8 +26,8 @@ type writer struct {
 	sink    *Sink
 	client  *kgo.Client
 	faults  func(*connectors.Record, connectors.Fault) error
-	promise func(*kgo.Record, error) // delivered; a value, so that no record allocates one
-	targets []string                 // topics of a batch's targets; "" was not looked at yet
+	slabs   slabs
+	targets []string // topics of a batch's targets; "" was not looked at yet
 	closed  bool
 
 	mu struct {
@@ -37,11 +37,8 @@ type writer struct {
 	}
 }
 
-// delivered hears what became of a record. It runs on the client's goroutine.
-func (w *writer) delivered(r *kgo.Record, err error) {
-	if err == nil {
-		return
-	}
+// failed keeps the first failed send. It runs on the client's goroutine.
+func (w *writer) failed(r *kgo.Record, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.mu.err == nil {
@@ -79,10 +76,8 @@ func (w *writer) Write(ctx context.Context, b *connectors.Batch) error {
 	for range b.Targets {
 		w.targets = append(w.targets, "")
 	}
-	// One allocation a batch for the records and one for the bytes: the client holds them until
-	// they are acknowledged.
-	records := make([]kgo.Record, b.Len())
-	copier := newCopier(b)
+	s := w.slabs.take(b)
+	defer s.release()
 	for i := range b.Records {
 		r := &b.Records[i]
 		topic, err := w.topicOf(ctx, b, r)
@@ -96,10 +91,7 @@ func (w *writer) Write(ctx context.Context, b *connectors.Batch) error {
 			}
 			continue
 		}
-		out := &records[i]
-		out.Topic, out.Partition = topic, r.Partition
-		copier.fill(out, i, r)
-		w.client.Produce(ctx, out, w.promise)
+		w.client.Produce(ctx, s.fill(b, i, topic), s.promise)
 	}
 	return w.failure()
 }
@@ -183,81 +175,6 @@ func (w *writer) Close() error {
 	w.mu.Unlock()
 	w.client.Close()
 	return err
-}
-
-// copier copies what the client is to keep of a batch. Bytes of a fetched record, which nobody
-// changes or re-uses, are not copied (Q6).
-type copier struct {
-	batch    *connectors.Batch
-	carriers bool
-	bytes    []byte
-	headers  []kgo.RecordHeader
-}
-
-func newCopier(b *connectors.Batch) *copier {
-	c := &copier{batch: b, carriers: len(b.Carriers) == b.Len()}
-	size, headers := 0, 0
-	for i := range b.Records {
-		r := &b.Records[i]
-		lent := c.carrier(i)
-		if lent == nil || !aliases(r.Key, lent.Key) {
-			size += len(r.Key)
-		}
-		if lent == nil || !aliases(r.Value, lent.Value) {
-			size += len(r.Value)
-		}
-		for _, h := range r.Headers {
-			size += len(h.Value)
-		}
-		headers += len(r.Headers)
-	}
-	c.bytes = make([]byte, 0, size)
-	c.headers = make([]kgo.RecordHeader, 0, headers)
-	return c
-}
-
-func (c *copier) carrier(i int) *kgo.Record {
-	if !c.carriers {
-		return nil
-	}
-	r, _ := c.batch.Carriers[i].(*kgo.Record)
-	return r
-}
-
-// aliases reports whether a is the very memory of b.
-func aliases(a, b []byte) bool {
-	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
-}
-
-func (c *copier) fill(out *kgo.Record, i int, r *connectors.Record) {
-	lent := c.carrier(i)
-	out.Key, out.Value = r.Key, r.Value
-	if lent == nil || !aliases(r.Key, lent.Key) {
-		out.Key = c.copy(r.Key)
-	}
-	if lent == nil || !aliases(r.Value, lent.Value) {
-		out.Value = c.copy(r.Value)
-	}
-	if r.Timestamp != connectors.NoTimestamp {
-		out.Timestamp = time.UnixMilli(r.Timestamp)
-	}
-	if n := len(r.Headers); n > 0 {
-		from := len(c.headers)
-		for _, h := range r.Headers {
-			c.headers = append(c.headers, kgo.RecordHeader{Key: h.Key, Value: c.copy(h.Value)})
-		}
-		out.Headers = c.headers[from : from+n : from+n]
-	}
-}
-
-// copy returns a copy of p. A nil p stays nil, and an empty one empty (C5).
-func (c *copier) copy(p []byte) []byte {
-	if p == nil {
-		return nil
-	}
-	from := len(c.bytes)
-	c.bytes = append(c.bytes, p...)
-	return c.bytes[from:len(c.bytes):len(c.bytes)]
 }
 
 var _ connectors.SinkWriter = (*writer)(nil)

@@ -1,0 +1,164 @@
+package kafka
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/wasmflow/wasmflow/connectors"
+)
+
+// slabsMax bounds the idle slabs a writer keeps: a few batches are under way at any time, and a
+// burst is not to hold its memory for ever.
+const slabsMax = 64
+
+// slabBytesMax is the largest copy of bytes that an idle slab keeps: one batch of huge records is
+// not to stay in memory for ever, times slabsMax.
+const slabBytesMax = 2 << 20
+
+// slab holds what the client is to keep of one batch: its records, and copies of their bytes. When
+// the client is done with the last record, the slab serves another batch. Bytes of a fetched
+// record, which nobody changes or re-uses, are not copied (Q6).
+type slab struct {
+	records []kgo.Record
+	headers []kgo.RecordHeader
+	bytes   []byte
+	// left counts records the client holds, and one for the writer while it fills the slab.
+	left    atomic.Int64
+	pool    *slabs
+	promise func(*kgo.Record, error) // delivered; a value, so that no record allocates one
+}
+
+// slabs are the idle slabs of a writer.
+type slabs struct {
+	failed func(*kgo.Record, error)
+
+	mu struct {
+		sync.Mutex
+		idle []*slab
+	}
+}
+
+// take returns a slab for b.
+func (p *slabs) take(b *connectors.Batch) *slab {
+	p.mu.Lock()
+	var s *slab
+	if n := len(p.mu.idle); n > 0 {
+		s, p.mu.idle = p.mu.idle[n-1], p.mu.idle[:n-1]
+	}
+	p.mu.Unlock()
+	if s == nil {
+		s = &slab{pool: p}
+		s.promise = s.delivered
+	}
+	s.left.Store(1)
+	s.reserve(b)
+	return s
+}
+
+// reserve makes room for b, so that nothing moves once the client points at it.
+func (s *slab) reserve(b *connectors.Batch) {
+	size, headers := 0, 0
+	for i := range b.Records {
+		r := &b.Records[i]
+		lent := carrierOf(b, i)
+		if lent == nil || !aliases(r.Key, lent.Key) {
+			size += len(r.Key)
+		}
+		if lent == nil || !aliases(r.Value, lent.Value) {
+			size += len(r.Value)
+		}
+		for _, h := range r.Headers {
+			size += len(h.Value)
+		}
+		headers += len(r.Headers)
+	}
+	if cap(s.records) < b.Len() {
+		s.records = make([]kgo.Record, b.Len())
+	}
+	if cap(s.headers) < headers {
+		s.headers = make([]kgo.RecordHeader, 0, headers)
+	}
+	if cap(s.bytes) < size {
+		s.bytes = make([]byte, 0, size)
+	}
+	s.records = s.records[:b.Len()]
+}
+
+// fill makes record i of b and counts it as held by the client.
+func (s *slab) fill(b *connectors.Batch, i int, topic string) *kgo.Record {
+	r, out, lent := &b.Records[i], &s.records[i], carrierOf(b, i)
+	out.Topic, out.Partition, out.Key, out.Value = topic, r.Partition, r.Key, r.Value
+	if lent == nil || !aliases(r.Key, lent.Key) {
+		out.Key = s.copy(r.Key)
+	}
+	if lent == nil || !aliases(r.Value, lent.Value) {
+		out.Value = s.copy(r.Value)
+	}
+	if r.Timestamp != connectors.NoTimestamp {
+		out.Timestamp = time.UnixMilli(r.Timestamp)
+	}
+	if n := len(r.Headers); n > 0 {
+		from := len(s.headers)
+		for _, h := range r.Headers {
+			s.headers = append(s.headers, kgo.RecordHeader{Key: h.Key, Value: s.copy(h.Value)})
+		}
+		out.Headers = s.headers[from : from+n : from+n]
+	}
+	s.left.Add(1)
+	return out
+}
+
+// copy returns a copy of p. A nil p stays nil, and an empty one empty (C5).
+func (s *slab) copy(p []byte) []byte {
+	if p == nil {
+		return nil
+	}
+	from := len(s.bytes)
+	s.bytes = append(s.bytes, p...)
+	return s.bytes[from:len(s.bytes):len(s.bytes)]
+}
+
+// delivered hears what became of a record. It runs on the client's goroutine, which is done with
+// the record.
+func (s *slab) delivered(r *kgo.Record, err error) {
+	if err != nil {
+		s.pool.failed(r, err)
+	}
+	s.release()
+}
+
+// release gives one hold up; with the last one the slab is idle.
+func (s *slab) release() {
+	if s.left.Add(-1) > 0 {
+		return
+	}
+	// Nothing may point at a fetch buffer that everybody else has let go.
+	clear(s.records)
+	clear(s.headers)
+	s.headers, s.bytes = s.headers[:0], s.bytes[:0]
+	if cap(s.bytes) > slabBytesMax {
+		s.bytes = nil
+	}
+	s.pool.mu.Lock()
+	defer s.pool.mu.Unlock()
+	if len(s.pool.mu.idle) < slabsMax {
+		s.pool.mu.idle = append(s.pool.mu.idle, s)
+	}
+}
+
+// carrierOf returns the fetched record that record i of b was made from, or nil.
+func carrierOf(b *connectors.Batch, i int) *kgo.Record {
+	if len(b.Carriers) != b.Len() {
+		return nil
+	}
+	r, _ := b.Carriers[i].(*kgo.Record)
+	return r
+}
+
+// aliases reports whether a is the very memory of b.
+func aliases(a, b []byte) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
+}
