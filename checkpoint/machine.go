@@ -3,6 +3,8 @@ package checkpoint
 import (
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -329,9 +331,8 @@ func (m *Machine) onTick() {
 	case StatePreparing:
 		if m.cfg.Timeout > 0 && m.now >= m.deadline {
 			m.deadline = m.now + m.cfg.Timeout
-			m.countFailure(fmt.Errorf("preparing epoch %d: %w: %d of %d parts missing after %s",
-				m.attempt.epoch, ErrTimeout, m.attempt.missing, m.cfg.Parallelism+1,
-				m.now-m.attempt.startedAt))
+			m.countFailure(fmt.Errorf("preparing epoch %d: %w: nothing from %s after %s",
+				m.attempt.epoch, ErrTimeout, m.attempt.missingParts(), m.now-m.attempt.startedAt))
 		}
 	case StateDecideWait:
 		if m.now >= m.retryAt {
@@ -342,6 +343,21 @@ func (m *Machine) onTick() {
 			m.commit()
 		}
 	}
+}
+
+// missingParts names the tasks that have not answered; a task that hangs in a sink or a guest is
+// one of them.
+func (a *attempt) missingParts() string {
+	var tasks []string
+	for task, r := range a.reports {
+		if r == nil {
+			tasks = append(tasks, strconv.Itoa(task))
+		}
+	}
+	if len(tasks) == 0 {
+		return "the coordinator"
+	}
+	return "task " + strings.Join(tasks, ", ")
 }
 
 // countFailure bears one more failure, or gives up. It reports whether it was borne.

@@ -81,6 +81,7 @@ type memorySink struct {
 	visible  map[string][]string // by token
 	commits  int
 	write    func(value string) error // called for every record; nil accepts
+	refuse   string                   // a value that is a fault
 	commit   func(n int) error        // called for every Commit
 	opened   int
 	recovers int
@@ -176,6 +177,12 @@ func (w *memoryWriter) Write(_ context.Context, b *connectors.Batch) error {
 			if err := w.sink.write(v); err != nil {
 				return err
 			}
+		}
+		if v == w.sink.refuse {
+			if err := w.wc.Faults(&b.Records[i], connectors.Fault{Text: "no good"}); err != nil {
+				return err
+			}
+			continue
 		}
 		w.lines = append(w.lines, v)
 	}
@@ -386,6 +393,16 @@ func TestEngineTellsAFailureOfItsOwnFromOneOfANewerOwner(t *testing.T) {
 	require.ErrorContains(t, err, "the file is gone")
 	require.Equal(t, checkpoint.Fenced, res.Outcome)
 	require.Equal(t, 1, b.sink.recovers)
+}
+
+func TestEngineDoesNotRestartOverARefusedRecord(t *testing.T) {
+	b := newBench(countingJob)
+	b.sink.refuse = "777"
+	e := b.engine(t)
+	res, err := e.Run(t.Context())
+	require.ErrorContains(t, err, "out refused the record")
+	require.Equal(t, checkpoint.Fatal, res.Outcome)
+	require.Zero(t, e.Status().Restarts, "the same record would be refused again")
 }
 
 func TestEngineGivesUpByItsStrategy(t *testing.T) {

@@ -73,9 +73,10 @@ func (g *guard) refuse(ctx context.Context, in *connectors.Batch, r *connectors.
 		g.counters.Dead.Add(1)
 		return g.policy.DeadLetter.add(ctx, in, r, f)
 	default:
-		return &RecordError{
+		// A guest answers the same to the same record, so another attempt would end here again.
+		return connectors.Permanent(&RecordError{
 			Stage: g.stage, Split: splitOf(in, r), Position: PositionString(r.Position), Fault: *f,
-		}
+		})
 	}
 }
 
