@@ -91,7 +91,7 @@ func (c *Connection) options(
 	return append(opts, more...), err
 }
 
-// oneOfSizes reports a size outside 1 .. bytesLimit.
+// validateSize reports a size outside 1 .. bytesLimit.
 func validateSize(p *connectors.Problems, key string, s connectors.Size) {
 	if s < 1 || s > bytesLimit {
 		p.Addf(key, "%v is not between 1B and %v", s, bytesLimit)

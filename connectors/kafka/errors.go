@@ -19,8 +19,9 @@ var (
 	ErrPosition = errors.New("not a position of a Kafka source")
 	// ErrRecreated is returned, marked as permanent, when a topic has another id than when its
 	// positions were written: its offsets name other records now.
-	ErrRecreated = errors.New("the topic was deleted and created again, so the positions of the " +
-		"job mean nothing in it; start with --fresh, or rename the source to begin anew")
+	ErrRecreated = errors.New("this is not the topic that the positions of the job belong to: " +
+		"it was deleted, and perhaps created again; start with --fresh, or rename the source to " +
+		"begin anew")
 	// ErrNoTopic is returned when a topic does not exist, or a pattern matches none.
 	ErrNoTopic = errors.New("no such topic")
 	// ErrOutOfRange is returned, marked as permanent, when the next offset of a partition is no

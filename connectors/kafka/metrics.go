@@ -24,8 +24,10 @@ func newSourceMetrics(reg prometheus.Registerer) (*sourceMetrics, error) {
 	var errs [4]error
 	m := &sourceMetrics{}
 	m.commits, errs[0] = counter("offset_commits_total", "Commits of group offsets that succeeded.")
-	m.commitFails, errs[1] = counter("offset_commit_failures_total", "Commits of group offsets that failed.")
-	m.resets, errs[2] = counter("out_of_range_total", "Times an offset was no longer in the log and reading went on elsewhere.")
+	m.commitFails, errs[1] = counter("offset_commit_failures_total",
+		"Commits of group offsets that failed.")
+	m.resets, errs[2] = counter("out_of_range_total",
+		"Times an offset was no longer in the log and reading went on elsewhere.")
 	m.lag, errs[3] = register(reg, prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Namespace: "wasmflow", Subsystem: "kafka_source", Name: "lag_records",
 		Help: "Offsets between the last epoch's position and the end of the partition.",

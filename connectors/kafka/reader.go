@@ -360,7 +360,8 @@ func (r *reader) outOfRange(ctx context.Context, p *partition, cause error) erro
 	}
 	o, ok := listed.Lookup(p.topic, p.partition)
 	if !ok || o.Err != nil {
-		return classify(atPartition(errors.Join(cause, o.Err), "reading", p.topic, p.partition, p.at.next))
+		return classify(atPartition(errors.Join(cause, o.Err),
+			"reading", p.topic, p.partition, p.at.next))
 	}
 	r.source.metrics.resets.Inc()
 	r.source.env.Logger.Warn("an offset is not in the log any more; reading goes on elsewhere",

@@ -105,7 +105,8 @@ func (c *SourceConfig) validateTopics(p *connectors.Problems) {
 }
 
 func (c *SourceConfig) validatePlaces(p *connectors.Problems) {
-	p.OneOf("start", c.Start.Mode, modeGroupOffsets, modeEarliest, modeLatest, modeTimestamp, modeOffsets)
+	p.OneOf("start", c.Start.Mode,
+		modeGroupOffsets, modeEarliest, modeLatest, modeTimestamp, modeOffsets)
 	p.OneOf("stop", c.Stop.Mode, modeNever, modeLatest, modeTimestamp, modeOffsets)
 	if c.Start.Mode == modeGroupOffsets && c.Group == "" {
 		p.Addf("group", "required with start = \"group-offsets\"; name a group, or set start to "+

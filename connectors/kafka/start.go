@@ -50,7 +50,8 @@ func (p *Place) UnmarshalTOML(v any) error {
 	case map[string]any:
 		return p.fromTable(v)
 	}
-	return fmt.Errorf("want a mode, { timestamp = ... } or { offsets = { \"topic-0\" = 17 } }, not %T", v)
+	return fmt.Errorf("want a mode, { timestamp = ... } or { offsets = { \"topic-0\" = 17 } }, "+
+		"not %T", v)
 }
 
 func (p *Place) fromTable(m map[string]any) error {
