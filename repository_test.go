@@ -34,7 +34,7 @@ var layers = []layer{
 		"connectors/print",
 		"connectors/socket", "connectors/stdin", "checkpoint/storelog",
 	}},
-	{3, []string{"connectors/format", "connectors/ratelimit", "host/guest"}},
+	{3, []string{"connectors/format", "connectors/ratelimit", "connectors/transport", "host/guest"}},
 	{2, []string{"connectors"}},
 	{1, []string{"connectors/filesystem", "checkpoint", "guests"}},
 	{0, []string{"abi", "checkpoint/failpoint", "sdk", "sdk/go"}},

@@ -10,6 +10,7 @@ import (
 
 	"github.com/wasmflow/wasmflow/connectors"
 	"github.com/wasmflow/wasmflow/connectors/format/charset"
+	"github.com/wasmflow/wasmflow/connectors/transport"
 )
 
 const (
@@ -45,7 +46,7 @@ type SinkConfig struct {
 // Connection is what else source and sink have in common.
 type Connection struct {
 	Backoff connectors.Duration `toml:"backoff" doc:"wait before the second attempt of a row; it doubles with every further one up to 30s and is shortened by chance by up to a half"`
-	TLS     *TLS                `toml:"tls" doc:"makes the connection a TLS one; {} trusts the certificate authorities of the system"`
+	TLS     *transport.TLS      `toml:"tls" doc:"makes the connection a TLS one; {} trusts the certificate authorities of the system"`
 }
 
 // Spec describes the connector.
@@ -76,7 +77,7 @@ func (c *Connection) validate(p *connectors.Problems, address string, attempts i
 		p.Addf("backoff", "%v is below %v", c.Backoff, backoffMin)
 	}
 	if c.TLS != nil {
-		c.TLS.validate(p)
+		c.TLS.Validate(p)
 	}
 }
 
@@ -101,7 +102,7 @@ func (c *Connection) dialer(
 ) (*dialer, error) {
 	d := &dialer{address: address}
 	if c.TLS != nil {
-		config, err := c.TLS.load(ctx, env)
+		config, err := c.TLS.Load(ctx, env)
 		if err != nil {
 			return nil, fmt.Errorf("reading the TLS files of %s: %w", address, err)
 		}

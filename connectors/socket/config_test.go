@@ -7,6 +7,7 @@ import (
 
 	"github.com/wasmflow/wasmflow/connectors"
 	"github.com/wasmflow/wasmflow/connectors/socket"
+	"github.com/wasmflow/wasmflow/connectors/transport"
 )
 
 func TestValidate(t *testing.T) {
@@ -33,9 +34,9 @@ func TestValidate(t *testing.T) {
 		{"charset", func(c *socket.SourceConfig) { c.Charset = "klingon" }, "charset", "IANA name"},
 		{"record_bytes_max", func(c *socket.SourceConfig) { c.RecordBytesMax = 0 },
 			"record_bytes_max", "between 1B and 1GiB"},
-		{"cert without key", func(c *socket.SourceConfig) { c.TLS = &socket.TLS{Cert: "/c"} },
+		{"cert without key", func(c *socket.SourceConfig) { c.TLS = &transport.TLS{Cert: "/c"} },
 			"tls.key", "required with cert"},
-		{"key without cert", func(c *socket.SourceConfig) { c.TLS = &socket.TLS{Key: "/k"} },
+		{"key without cert", func(c *socket.SourceConfig) { c.TLS = &transport.TLS{Key: "/k"} },
 			"tls.cert", "required with key"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -79,6 +80,6 @@ func TestCheckConnectDoesNotConnect(t *testing.T) {
 		require.ErrorContains(t, err, "looking up the host of no..such..host:9000")
 	}
 	config := sinkConfig("127.0.0.1:1", 1)
-	config.TLS = &socket.TLS{CA: "/no/such/ca.pem"}
+	config.TLS = &transport.TLS{CA: "/no/such/ca.pem"}
 	require.ErrorContains(t, config.CheckConnect(t.Context(), e), "/no/such/ca.pem")
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/wasmflow/wasmflow/connectors"
 	"github.com/wasmflow/wasmflow/connectors/format/delimited"
 	"github.com/wasmflow/wasmflow/connectors/socket"
+	"github.com/wasmflow/wasmflow/connectors/transport"
 )
 
 func TestRecords(t *testing.T) {
@@ -184,7 +185,7 @@ func TestAHandshakeThatHangs(t *testing.T) {
 	ln := listen(t)
 	serve(t, ln, untilClosed(""))
 	config := sourceConfig(ln.Addr().String(), 1)
-	config.TLS = &socket.TLS{}
+	config.TLS = &transport.TLS{}
 	r := source(t, config, &warnings{})
 	for range 3 {
 		var b connectors.Batch

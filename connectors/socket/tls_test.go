@@ -20,7 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/wasmflow/wasmflow/connectors"
-	"github.com/wasmflow/wasmflow/connectors/socket"
+	"github.com/wasmflow/wasmflow/connectors/transport"
 )
 
 // authority signs certificates and keeps them as files.
@@ -97,7 +97,7 @@ func TestTLSSource(t *testing.T) {
 	ln := a.listenTLS(t, tls.RequireAndVerifyClientCert)
 	serve(t, ln, send("a\nb"))
 	config := sourceConfig(ln.Addr().String(), 1)
-	config.TLS = &socket.TLS{
+	config.TLS = &transport.TLS{
 		CA: a.file("ca.pem"), Cert: a.file("client.pem"), Key: a.file("client.key"),
 		ServerName: "wire.test",
 	}
@@ -118,7 +118,7 @@ func TestTLSSurvivesIdlePolls(t *testing.T) {
 		return send("c\n")(c)
 	})
 	config := sourceConfig(ln.Addr().String(), 1)
-	config.TLS = &socket.TLS{CA: a.file("ca.pem"), ServerName: "wire.test"}
+	config.TLS = &transport.TLS{CA: a.file("ca.pem"), ServerName: "wire.test"}
 	r := source(t, config, &warnings{})
 	require.Equal(t, []string{"a"}, pollN(t, r, 1))
 	var b connectors.Batch
@@ -137,7 +137,7 @@ func TestTLSSink(t *testing.T) {
 	ln, got := a.listenTLS(t, tls.NoClientCert), newLines()
 	serve(t, ln, got.handle)
 	config := sinkConfig(ln.Addr().String(), 1)
-	config.TLS = &socket.TLS{CA: a.file("ca.pem"), ServerName: "wire.test"}
+	config.TLS = &transport.TLS{CA: a.file("ca.pem"), ServerName: "wire.test"}
 	s, err := config.Open(t.Context(), env(&warnings{}))
 	require.NoError(t, err)
 	w, err := s.OpenWriter(t.Context(), connectors.WriterContext{})
@@ -154,16 +154,16 @@ func TestTLSRefusals(t *testing.T) {
 	for _, c := range []struct {
 		name, text string
 		auth       tls.ClientAuthType
-		tls        socket.TLS
+		tls        transport.TLS
 	}{
 		{"authority unknown to us", "certificate signed by unknown authority", tls.NoClientCert,
-			socket.TLS{CA: stranger.file("ca.pem"), ServerName: "wire.test"}},
+			transport.TLS{CA: stranger.file("ca.pem"), ServerName: "wire.test"}},
 		{"another name", "not other.test", tls.NoClientCert,
-			socket.TLS{CA: a.file("ca.pem"), ServerName: "other.test"}},
+			transport.TLS{CA: a.file("ca.pem"), ServerName: "other.test"}},
 		{"no client certificate", "tls: certificate required", tls.RequireAndVerifyClientCert,
-			socket.TLS{CA: a.file("ca.pem"), ServerName: "wire.test"}},
+			transport.TLS{CA: a.file("ca.pem"), ServerName: "wire.test"}},
 		{"client certificate unknown to them", "tls: unknown certificate authority",
-			tls.RequireAndVerifyClientCert, socket.TLS{
+			tls.RequireAndVerifyClientCert, transport.TLS{
 				CA: a.file("ca.pem"), ServerName: "wire.test",
 				Cert: stranger.file("client.pem"), Key: stranger.file("client.key"),
 			}},
@@ -212,13 +212,13 @@ func TestTLSFilesThatAreNoGood(t *testing.T) {
 	require.NoError(t, os.WriteFile(a.file("empty.pem"), nil, 0o600))
 	for _, c := range []struct {
 		name string
-		tls  socket.TLS
+		tls  transport.TLS
 		text string
 	}{
-		{"missing", socket.TLS{CA: a.file("none.pem")}, "none.pem"},
-		{"no certificate", socket.TLS{CA: a.file("empty.pem")},
+		{"missing", transport.TLS{CA: a.file("none.pem")}, "none.pem"},
+		{"no certificate", transport.TLS{CA: a.file("empty.pem")},
 			"tls.ca: " + a.file("empty.pem") + " holds no certificate"},
-		{"key of another certificate", socket.TLS{Cert: a.file("one.pem"), Key: a.file("two.key")},
+		{"key of another certificate", transport.TLS{Cert: a.file("one.pem"), Key: a.file("two.key")},
 			"two.key: tls: private key does not match"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -1,4 +1,4 @@
-package socket
+package transport
 
 import (
 	"context"
@@ -13,15 +13,16 @@ import (
 // pemBytesMax bounds a file of certificates; the bundle of a system has about 200 KiB.
 const pemBytesMax = 4 << 20
 
-// TLS is the table tls of a socket.
+// TLS is the table tls of a connector. The zero value trusts the authorities of the system.
 type TLS struct {
 	CA         string `toml:"ca" path:"file" doc:"PEM file of the certificate authorities to trust; empty trusts those of the system"`
 	Cert       string `toml:"cert" path:"file" doc:"PEM file of the client certificate, with its chain; empty for none"`
 	Key        string `toml:"key" path:"file" doc:"PEM file of the key of cert"`
-	ServerName string `toml:"server_name" doc:"name that the server's certificate must bear; empty for the host of address"`
+	ServerName string `toml:"server_name" doc:"name that the server's certificate must bear; empty for the host of its address"`
 }
 
-func (t *TLS) validate(p *connectors.Problems) {
+// Validate reports problems under the key tls.
+func (t *TLS) Validate(p *connectors.Problems) {
 	if t.Cert != "" && t.Key == "" {
 		p.Addf("tls.key", "required with cert; name the PEM file of its key")
 	}
@@ -30,8 +31,8 @@ func (t *TLS) validate(p *connectors.Problems) {
 	}
 }
 
-// load reads the files.
-func (t *TLS) load(ctx context.Context, env connectors.Env) (*tls.Config, error) {
+// Load reads the files and returns the configuration of a client. Its errors name key and file.
+func (t *TLS) Load(ctx context.Context, env connectors.Env) (*tls.Config, error) {
 	config := &tls.Config{ServerName: t.ServerName, MinVersion: tls.VersionTLS12}
 	if t.CA != "" {
 		pem, err := readPEM(ctx, env, t.CA)
