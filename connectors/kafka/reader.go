@@ -416,6 +416,13 @@ func (r *reader) Close() error {
 	if r.commits != nil {
 		r.commits.close()
 	}
+	// (1) AddSplits asks the client for metadata, (2) Close stops its fetches, (3) the metadata
+	// comes and starts new ones. With nothing left to start, (3) does no harm.
+	all := make(map[string][]int32, len(r.parts))
+	for _, p := range r.order {
+		all[p.topic] = append(all[p.topic], p.partition)
+	}
+	r.client.RemoveConsumePartitions(all)
 	r.client.Close()
 	return nil
 }
