@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,7 +24,6 @@ const statusIntervalDefault = 500 * time.Millisecond
 // runOptions are the flags of run.
 type runOptions struct {
 	start      startOptions
-	epoch      uint64
 	drop       names
 	adopt      bool
 	production bool
@@ -79,7 +79,7 @@ refused, 3 an outside system refused at the start, 4 a newer run took over,
 func setupRun(flags *flag.FlagSet) action {
 	o := &runOptions{}
 	flags.BoolVar(&o.start.fresh, "fresh", false, "begin anew: forget the positions of earlier runs")
-	flags.Uint64Var(&o.epoch, "epoch", 0, "begin from decided epoch `N` instead of the last one")
+	flags.Func("epoch", "begin from decided epoch `N` instead of the last one", o.setEpoch)
 	flags.Var(&o.drop, "drop-source", "forget the positions of source `NAME`, which has left the "+
 		"job file; may be repeated")
 	flags.BoolVar(&o.start.takeover, "takeover", false, "go on although another process holds the "+
@@ -102,14 +102,26 @@ func setupRun(flags *flag.FlagSet) action {
 	}
 }
 
+// setEpoch takes the value of --epoch.
+func (o *runOptions) setEpoch(text string) error {
+	n, err := strconv.ParseUint(text, 10, 64)
+	switch {
+	case err != nil:
+		return errors.New("want the number of an epoch")
+	case n == 0:
+		return errors.New("epochs begin at 1; to begin anew use --fresh")
+	}
+	o.start.epoch = checkpoint.Epoch(n)
+	return nil
+}
+
 // check refuses flags that cannot be obeyed.
 func (o *runOptions) check() error {
-	o.start.epoch = checkpoint.Epoch(o.epoch)
 	switch {
 	case o.adopt:
 		return usagef("run", "--adopt is for jobs whose commit log is in Kafka, which this version "+
 			"does not have; leave it out")
-	case o.start.fresh && o.epoch != 0:
+	case o.start.fresh && o.start.epoch != 0:
 		return usagef("run", "--fresh and --epoch exclude each other; choose where to begin")
 	case o.interval < 0:
 		return usagef("run", "--status-interval %v is negative", o.interval)
@@ -160,7 +172,7 @@ func runJob(ctx context.Context, p *process, file string, o *runOptions) (err er
 	}
 	r := &runner{
 		p: p, job: job, options: o, engine: engine, logger: logger, screen: out,
-		started: time.Now(), before: before.Counts,
+		started: time.Now(), before: before,
 	}
 	return r.serve(ctx, card)
 }
@@ -176,11 +188,16 @@ func announceStart(ctx context.Context, p *process, s *store, o startOptions,
 	if text != "" {
 		fmt.Fprintf(p.stderr, "wasmflow: %s\n", text)
 	}
-	last, _, err := s.view.Last(ctx)
-	if err != nil {
-		return checkpoint.Manifest{}, nil // the claim says what is wrong, and what to do
+	// An error is left to the claim, which meets it again and says what to do.
+	switch {
+	case o.fresh:
+		return checkpoint.Manifest{}, nil
+	case o.epoch != 0:
+		base, _ := s.view.LoadEpoch(ctx, o.epoch)
+		return base, nil
 	}
-	return last, nil
+	base, _, _ := s.view.Last(ctx)
+	return base, nil
 }
 
 // runner is a job while it runs.
@@ -192,7 +209,7 @@ type runner struct {
 	logger  *slog.Logger
 	screen  *screen
 	started time.Time
-	before  map[string]checkpoint.Count // of earlier runs
+	before  checkpoint.Manifest // what the run builds on; zero is nothing
 }
 
 // ended is what Engine.Run returned.
@@ -264,7 +281,8 @@ func (r *runner) conclude(end ended) error {
 	default:
 		err = r.blame(err)
 	}
-	s := summarize(r.job, end.result, r.before, err)
+	s := summarize(r.job, end.result, r.before.Counts, err)
+	s.NothingNew = err == nil && s.Totals.Read == s.Earlier && allRead(r.job, r.before)
 	s.Restarts, s.Seconds = status.Restarts, time.Since(r.started).Seconds()
 	out := r.p.stdout
 	if printsRecords(r.job) {

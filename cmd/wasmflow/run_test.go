@@ -123,6 +123,7 @@ func TestRunEndsWithItsInput(t *testing.T) {
 	require.Equal(t, "finished", s.Outcome)
 	require.Equal(t, totals{Read: 5000, Written: 5000}, s.Totals)
 	require.EqualValues(t, 5000, s.Earlier)
+	require.True(t, s.NothingNew)
 	require.ElementsMatch(t, lines, published(t, filepath.Join(dir, "output")), "nothing comes twice")
 }
 
@@ -205,14 +206,23 @@ func TestRunFromAnOlderEpoch(t *testing.T) {
 	file := filepath.Join(dir, "job.toml")
 	require.Zero(t, do(t, "run", file).code)
 
+	const nothingNew = "all input was read by an earlier run; --fresh reads it again\n"
+	require.Contains(t, do(t, "run", file).stdout, nothingNew)
+
 	fresh := do(t, "run", "--fresh", file)
 	require.Zero(t, fresh.code, fresh.stderr)
+	require.NotContains(t, fresh.stdout, nothingNew)
+	require.NotContains(t, fresh.stdout, "by earlier runs")
 	require.Contains(t, fresh.stderr, "begins anew")
 	require.Len(t, published(t, filepath.Join(dir, "output")), 20)
 
 	unknown := do(t, "run", "--epoch", "77", file)
 	require.Equal(t, 2, unknown.code)
 	require.Contains(t, unknown.stderr, "choose one of them")
+	for _, none := range []string{"0", "-1", "x"} {
+		require.Equal(t, 2, do(t, "run", "--epoch", none, file).code, none)
+	}
+	require.Contains(t, do(t, "run", "--epoch=0", file).stderr, "epochs begin at 1")
 }
 
 func TestRenamedSource(t *testing.T) {
@@ -246,4 +256,10 @@ sinks.out = { connector = "print", from = ["in"] }
 	require.Zero(t, got.code, got.stderr)
 	require.Equal(t, "a\nb\n", got.stdout)
 	require.Contains(t, got.stderr, "pipe finished")
+	require.NotContains(t, got.stderr, "all input was read")
+
+	again := doWith(t, "c\n", "run", filepath.Join(dir, "job.toml"))
+	require.Zero(t, again.code, again.stderr)
+	require.Empty(t, again.stdout, "the source is finished")
+	require.Contains(t, again.stderr, "all input was read by an earlier run; --fresh reads it again\n")
 }

@@ -25,6 +25,8 @@ type summary struct {
 	Totals   totals           `json:"totals"`
 	// Earlier is how many of the records earlier runs have read.
 	Earlier uint64 `json:"read_by_earlier_runs"`
+	// NothingNew tells that earlier runs have read all there is to the end: there was nothing to do.
+	NothingNew bool `json:"all_input_read_by_earlier_run"`
 	// Incomparable says why the totals need not add up; empty when they must.
 	Incomparable string `json:"incomparable,omitempty"`
 	Error        string `json:"error,omitempty"`
@@ -123,6 +125,20 @@ func (s *summary) forgotten(counts map[string]checkpoint.Count) {
 	}
 }
 
+// allRead reports whether every source of job was finished in base already. Such a source is not
+// opened again, whether it reads files, standard input or a socket.
+func allRead(job *config.Job, base checkpoint.Manifest) bool {
+	for _, x := range job.Sources {
+		finished := slices.ContainsFunc(base.Sources, func(s checkpoint.SourceState) bool {
+			return s.Name == x.Name && s.Finished
+		})
+		if !finished {
+			return false
+		}
+	}
+	return true
+}
+
 func outcomeWord(o checkpoint.Outcome, err error) string {
 	switch {
 	case o == checkpoint.Fenced:
@@ -201,6 +217,9 @@ func (s summary) print(w io.Writer) error {
 	b.WriteString("\n" + s.sum() + "\n")
 	if s.Earlier > 0 {
 		fmt.Fprintf(&b, "%d of them were read by earlier runs\n", s.Earlier)
+	}
+	if s.NothingNew {
+		b.WriteString("all input was read by an earlier run; --fresh reads it again\n")
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
