@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/wasmflow/wasmflow/connectors"
+	"github.com/wasmflow/wasmflow/connectors/transport"
 )
 
 const (
@@ -26,7 +27,7 @@ const (
 // Connection is what sources and sinks have in common.
 type Connection struct {
 	Brokers    []string          `toml:"brokers" doc:"host:port of some brokers of the cluster; the others are found. Required." flink:"bootstrap.servers"`
-	TLS        *TLS              `toml:"tls" doc:"makes the connections TLS ones; {} trusts the certificate authorities of the system" flink:"security.protocol"`
+	TLS        *transport.TLS    `toml:"tls" doc:"makes the connections TLS ones; {} trusts the certificate authorities of the system" flink:"security.protocol"`
 	SASL       *SASL             `toml:"sasl" doc:"how to log in; without it there is no login" flink:"security.protocol"`
 	Properties map[string]string `toml:"properties" doc:"further settings under the names of Kafka's Java client. Those that have a key of their own here, or no meaning, are refused with the key to use"`
 }
@@ -55,7 +56,7 @@ func (c *Connection) validate(p *connectors.Problems, side side) {
 		}
 	}
 	if c.TLS != nil {
-		c.TLS.validate(p)
+		c.TLS.Validate(p)
 	}
 	if c.SASL != nil {
 		c.SASL.validate(p)
@@ -78,7 +79,7 @@ func (c *Connection) options(
 		opts = append(opts, kgo.WithLogger(newClientLogger(env.Logger, env.Now)))
 	}
 	if c.TLS != nil {
-		config, err := c.TLS.load(ctx, env)
+		config, err := c.TLS.Load(ctx, env)
 		if err != nil {
 			return nil, fmt.Errorf("reading the TLS files: %w", err)
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/wasmflow/wasmflow/connectors"
+	"github.com/wasmflow/wasmflow/connectors/transport"
 )
 
 func goodSource() *SourceConfig {
@@ -65,7 +66,7 @@ func TestSourceProblems(t *testing.T) {
 		{"an unknown stop", func(c *SourceConfig) { c.Stop.Mode = "soon" }, "stop", "soon"},
 		{"before 1970", func(c *SourceConfig) { c.Stop = Place{Mode: modeTimestamp, Timestamp: -1} }, "stop", "1970"},
 		{"isolation", func(c *SourceConfig) { c.Isolation = "some" }, "isolation", "read-committed"},
-		{"half a certificate", func(c *SourceConfig) { c.TLS = &TLS{Cert: "a"} }, "tls.key", "required"},
+		{"half a certificate", func(c *SourceConfig) { c.TLS = &transport.TLS{Cert: "a"} }, "tls.key", "required"},
 		{"no password", func(c *SourceConfig) { c.SASL = &SASL{Mechanism: "plain", Username: "a"} },
 			"sasl.password", "env"},
 		{"another mechanism", func(c *SourceConfig) {

@@ -18,5 +18,5 @@
 //	    record. A fetched record is the batch's carrier and is never changed.
 //	Q7  An error of an asynchronous send is returned by every later Write and Flush; none is lost.
 //
-// Below: connectors, connectors/filesystem, checkpoint. Above: the command's table of connectors.
+// Below: connectors, connectors/transport, checkpoint. Above: the command's table of connectors.
 package kafka

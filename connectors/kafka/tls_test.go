@@ -21,6 +21,7 @@ import (
 
 	"github.com/wasmflow/wasmflow/connectors/filesystem"
 	"github.com/wasmflow/wasmflow/connectors/filesystem/local"
+	"github.com/wasmflow/wasmflow/connectors/transport"
 )
 
 // certificate makes a certificate that is its own authority, and its PEM files.
@@ -69,16 +70,16 @@ func TestTLS(t *testing.T) {
 	config.Brokers, config.Topics = fake.ListenAddrs(), []string{"t"}
 	for _, tt := range []struct {
 		name string
-		tls  *TLS
+		tls  *transport.TLS
 		want string // what the error says; "" is none
 	}{
-		{"all", &TLS{CA: cert, Cert: cert, Key: key}, ""},
-		{"no client certificate", &TLS{CA: cert}, "certificate required"},
-		{"an authority nobody knows", &TLS{Cert: cert, Key: key}, "unknown authority"},
-		{"another name", &TLS{CA: cert, Cert: cert, Key: key, ServerName: "example.org"},
+		{"all", &transport.TLS{CA: cert, Cert: cert, Key: key}, ""},
+		{"no client certificate", &transport.TLS{CA: cert}, "certificate required"},
+		{"an authority nobody knows", &transport.TLS{Cert: cert, Key: key}, "unknown authority"},
+		{"another name", &transport.TLS{CA: cert, Cert: cert, Key: key, ServerName: "example.org"},
 			"example.org"},
 		{"plain", nil, "check tls"},
-		{"no such file", &TLS{CA: cert + ".missing"}, "cert.pem.missing"},
+		{"no such file", &transport.TLS{CA: cert + ".missing"}, "cert.pem.missing"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			config.TLS = tt.tls
