@@ -66,7 +66,7 @@ func (s *Source) openCursor(ctx context.Context, id string, pos rangePosition) (
 	if err == nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		err = fault(pos.path, pos.next, fmt.Errorf("%w: no record ends here", ErrReplaced))
 	} else {
-		err = fmt.Errorf("reading %s at byte %d: %w", pos.path, c.at, err)
+		err = readError(pos.path, c.at, err)
 	}
 	return nil, errors.Join(err, c.in.Close())
 }
@@ -96,7 +96,7 @@ func (s *Source) head(ctx context.Context, path string, n int) ([]byte, error) {
 		err = nil
 	}
 	if err := errors.Join(err, in.Close()); err != nil {
-		return nil, fmt.Errorf("reading %s: %w", path, err)
+		return nil, readError(path, 0, err)
 	}
 	return head[:n], nil
 }
@@ -116,14 +116,17 @@ func (s *Source) openAt(ctx context.Context, path string, offset int64) (io.Read
 		return in, err
 	}
 	if in, err = decompress(codec, in); err != nil {
-		return nil, fmt.Errorf("decompressing %s: %w", path, err)
+		return nil, readError(path, 0, err)
 	}
 	_, err = io.CopyN(io.Discard, in, offset)
-	if errors.Is(err, io.EOF) {
-		err = ErrShrunk
+	switch {
+	case errors.Is(err, io.EOF):
+		err = fault(path, offset, ErrShrunk)
+	case err != nil:
+		err = readError(path, offset, err)
 	}
 	if err != nil {
-		return nil, errors.Join(fault(path, offset, err), in.Close())
+		return nil, errors.Join(err, in.Close())
 	}
 	return in, nil
 }
@@ -256,7 +259,7 @@ func (c *cursor) fill(s *scanner) (int, error) {
 		}
 		c.ended = true
 	case err != nil:
-		return n, fmt.Errorf("reading %s at byte %d: %w", c.pos.path, c.read, err)
+		return n, readError(c.pos.path, c.read, err)
 	}
 	return n, nil
 }

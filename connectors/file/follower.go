@@ -34,13 +34,15 @@ const (
 type follower struct {
 	cursor // cuts the current generation; pos holds the path only
 	source *Source
-	tail   tailPosition // what is not kept in cursor
-	trail  []byte       // the bytes before at, at most proofBytesMax
-	rest   []byte       // bytes at..read, the beginning of a record
-	where  string       // the path under which in was opened
-	atEnd  bool         // the last read met the end
-	caught bool         // some read of this file met the end
-	moved  bool         // the path leads elsewhere: no one appends to in for long any more
+	tail   tailPosition   // what is not kept in cursor
+	trail  []byte         // the bytes before at, at most proofBytesMax
+	rest   []byte         // bytes at..read, the beginning of a record
+	where  string         // the path under which in was opened
+	atEnd  bool           // the last read met the end
+	caught bool           // some read of this file met the end
+	moved  bool           // the path leads elsewhere: no one appends to in for long any more
+	coming []tailPosition // files that were seen to come after this one, at their beginnings
+	missed bool           // one of them was not there at the last look
 
 	look     time.Time     // when to look at the file again
 	lookWait time.Duration // pause before that look
@@ -113,11 +115,11 @@ func (f *follower) next(ctx context.Context, now time.Time) (bool, error) {
 	info, err := f.source.fs.Stat(ctx, f.tail.path)
 	switch {
 	case errors.Is(err, filesystem.ErrNotFound):
-		return f.drain(ctx, now, false)
+		return f.drain(ctx, now)
 	case err != nil:
 		return false, fmt.Errorf("looking at %s: %w", f.tail.path, err)
 	case info.Identity != f.tail.identity || f.where != f.tail.path:
-		return f.drain(ctx, now, true)
+		return f.drain(ctx, now)
 	}
 	f.moved = false
 	f.tail.modTime = info.ModTime.UnixNano()
@@ -138,8 +140,16 @@ func (f *follower) next(ctx context.Context, now time.Time) (bool, error) {
 }
 
 // drain reads a file that the path does not lead to any more. Its writer may need a while to turn
-// to the new one, so it ends only when a read found nothing for the time of rotate_wait.
-func (f *follower) drain(ctx context.Context, now time.Time, successor bool) (bool, error) {
+// to the new one, so it ends only when a read found nothing for the time of rotate_wait. As long
+// as no other file came after it, it is followed under its new name.
+func (f *follower) drain(ctx context.Context, now time.Time) (bool, error) {
+	next, err := f.successors(ctx, f.position())
+	if err != nil {
+		return false, err
+	}
+	if err := f.expect(ctx, next); err != nil {
+		return false, err
+	}
 	if !f.moved {
 		f.moved, f.grew, f.tried = true, now, now
 		f.atEnd = false
@@ -162,7 +172,7 @@ func (f *follower) drain(ctx context.Context, now time.Time, successor bool) (bo
 	if found {
 		f.tail.modTime = info.ModTime.UnixNano()
 	}
-	if found && !successor {
+	if found && len(next) == 0 {
 		f.tried = now // moved away under another name, and nothing took its place: follow it
 		f.atEnd = false
 		return true, nil
@@ -246,7 +256,7 @@ func (f *follower) noteRead(n int, err error) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("reading %s at byte %d: %w", f.where, f.read, err)
+		return readError(f.where, f.read, err)
 	}
 	return nil
 }

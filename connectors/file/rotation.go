@@ -41,7 +41,8 @@ func (r rotatedName) base(p string, live func(string) bool) (string, bool) {
 	return "", false
 }
 
-// rotated returns the rotated files of a followed path, oldest first.
+// rotated returns the rotated files of a followed path, oldest first. A compressed one counts only
+// when what it was made from is gone: until then it may be half written, with a new time.
 func (s *Source) rotated(ctx context.Context, live string) ([]filesystem.Info, error) {
 	var out []filesystem.Info
 	for info, err := range s.fs.List(ctx, path.Dir(live), false) {
@@ -54,10 +55,22 @@ func (s *Source) rotated(ctx context.Context, live string) ([]filesystem.Info, e
 			out = append(out, info)
 		}
 	}
-	slices.SortFunc(out, func(a, b filesystem.Info) int {
+	plain := map[string]bool{}
+	for _, info := range out {
+		plain[info.Path] = codecOf(info.Path) == ""
+	}
+	out = slices.DeleteFunc(out, func(info filesystem.Info) bool {
+		return plain[strings.TrimSuffix(info.Path, path.Ext(info.Path))] && !plain[info.Path]
+	})
+	sortByAge(out)
+	return out, nil
+}
+
+// sortByAge puts the oldest file first.
+func sortByAge(files []filesystem.Info) {
+	slices.SortFunc(files, func(a, b filesystem.Info) int {
 		return cmp.Or(a.ModTime.Compare(b.ModTime), cmp.Compare(a.Path, b.Path))
 	})
-	return out, nil
 }
 
 // byIdentity looks for a file in the folder of p.
@@ -96,7 +109,7 @@ func (s *Source) openProven(
 	case errors.Is(err, ErrShrunk):
 		return nil, nil, s.unmoved(ctx, info)
 	case err != nil:
-		return nil, nil, err
+		return nil, nil, s.settling(info, err)
 	}
 	proof = make([]byte, proofBytesMax)
 	if pos.offset > 0 {
@@ -115,9 +128,21 @@ func (s *Source) openProven(
 		return in, proof, nil
 	}
 	if err = errors.Join(err, in.Close()); err != nil {
-		return nil, nil, fmt.Errorf("opening %s: %w", info.Path, err)
+		return nil, nil, s.settling(info, readError(info.Path, pos.proofAt(), err))
 	}
 	return nil, nil, nil
+}
+
+// compressingWait is how long after the last write to it a damaged file may still be one that a
+// compressor is making: none pauses for so long.
+const compressingWait = time.Minute
+
+// settling turns the error of a file that is being compressed into errRotating.
+func (s *Source) settling(info filesystem.Info, err error) error {
+	if errors.Is(err, ErrDamaged) && s.env.Now().Sub(info.ModTime) < compressingWait {
+		return errRotating
+	}
+	return err
 }
 
 // unmoved checks that a path still leads to the file of info: (1) info is taken, (2) the path is
@@ -129,6 +154,9 @@ func (s *Source) unmoved(ctx context.Context, info filesystem.Info) error {
 	}
 	if err != nil {
 		return fmt.Errorf("looking at %s: %w", info.Path, err)
+	}
+	if codecOf(info.Path) != "" && !again.ModTime.Equal(info.ModTime) {
+		return errRotating // a compressor is at it, or just gave it the time of the original
 	}
 	return nil
 }
@@ -173,12 +201,9 @@ func (f *follower) locate(ctx context.Context, now time.Time) (bool, error) {
 		}
 	}
 	gone := fault(f.tail.path, f.tail.offset, fmt.Errorf("%w, also under a rotated name", ErrVanished))
-	if f.source.cfg.Vanished == vanishedFail {
-		return false, gone
+	if err := f.lose(gone); err != nil {
+		return false, err
 	}
-	f.source.metrics.skipped.Inc()
-	f.source.env.Logger.Warn("the rest of a followed file is lost",
-		"source", f.source.env.Name, "reason", gone)
 	f.tail.ended = true
 	return f.succeed(ctx, now)
 }
@@ -193,42 +218,6 @@ func (f *follower) live(ctx context.Context) (info filesystem.Info, there bool, 
 		return info, false, fmt.Errorf("looking at %s: %w", f.tail.path, err)
 	}
 	return info, !info.Dir, nil
-}
-
-// succeed opens the next generation: the oldest rotated file that is newer than the last one,
-// when several rotations went by unseen, otherwise what stands under the path now.
-func (f *follower) succeed(ctx context.Context, now time.Time) (bool, error) {
-	last := f.position()
-	rotated, err := f.source.rotated(ctx, last.path)
-	if err != nil {
-		return false, err
-	}
-	for _, info := range rotated {
-		if info.ModTime.UnixNano() <= last.modTime {
-			continue
-		}
-		if last.proofBytes > 0 {
-			copied, err := f.source.proves(ctx, info, last)
-			if err != nil {
-				return false, err
-			}
-			if copied {
-				continue
-			}
-		}
-		return f.open(ctx, info, generationAfter(last, info), now)
-	}
-	live, there, err := f.live(ctx)
-	if !there || err != nil {
-		return false, err
-	}
-	if last.proofBytes > 0 {
-		// The very file came back: go on in it, since it was not read to another end.
-		if opened, err := f.open(ctx, live, last, now); opened || err != nil {
-			return opened, err
-		}
-	}
-	return f.open(ctx, live, generationAfter(last, live), now)
 }
 
 // generationAfter returns the beginning of the generation in info. One of which nothing was read

@@ -18,6 +18,8 @@ var (
 	ErrShrunk = errors.New("file is shorter than when it was found")
 	// ErrReplaced is returned by Poll when another file stands under the path of a begun one.
 	ErrReplaced = errors.New("another file stands under this path")
+	// ErrDamaged is returned by Poll for a compressed file that does not decompress.
+	ErrDamaged = errors.New("file is damaged or not compressed as its name says")
 	// ErrRecordTooLong is returned by Poll for a record above record_bytes_max.
 	ErrRecordTooLong = errors.New("record is longer than record_bytes_max")
 	// ErrInvalidText is returned by Poll when invalid = "fail" and bytes do not decode.
@@ -31,4 +33,12 @@ var (
 // operator reads the path and the place.
 func fault(path string, offset int64, err error) error {
 	return connectors.Permanent(fmt.Errorf("reading %s at byte %d: %w", path, offset, err))
+}
+
+// readError says where reading ended. A restart may mend a disk, but no damaged file.
+func readError(path string, offset int64, err error) error {
+	if errors.Is(err, ErrDamaged) {
+		return fault(path, offset, err)
+	}
+	return fmt.Errorf("reading %s at byte %d: %w", path, offset, err)
 }
