@@ -19,6 +19,8 @@ type command struct {
 	help    string // how to use it, by example
 	// setup declares the flags and returns what runs once they are parsed.
 	setup func(flags *flag.FlagSet) action
+	// ownSignals tells that the action listens to signals; other actions end at the first one.
+	ownSignals bool
 }
 
 // action runs a command with the arguments that are no flags.
@@ -27,7 +29,7 @@ type action func(ctx context.Context, p *process, args []string) error
 // commands is the table of sub-commands, in the order in which a newcomer meets them (L1).
 func commands() []command {
 	return []command{
-		runCommand(),
+		withSignals(runCommand()),
 		validateCommand(),
 		dryRunCommand(),
 		newCommand(),
@@ -36,11 +38,16 @@ func commands() []command {
 		statusCommand(),
 		stopCommand(),
 		fsckCommand(),
-		devBrokerCommand(),
+		withSignals(devBrokerCommand()),
 		docsCommand(),
 		versionCommand(),
 		helpCommand(),
 	}
+}
+
+func withSignals(c command) command {
+	c.ownSignals = true
+	return c
 }
 
 // find returns the command called name, or an error that suggests one.

@@ -19,7 +19,7 @@ const (
 	exitRefused     = 2   // the job file, a plugin or the command line is refused
 	exitOutside     = 3   // an outside system or the checkpoint store refused, at start
 	exitFenced      = 4   // a newer owner has taken the job over
-	exitInterrupted = 130 // a second signal ended the process at once
+	exitInterrupted = 130 // a second signal ended run at once, or the first one another command
 )
 
 // errInterrupted is returned after a second signal: nothing was cleaned up.
@@ -72,7 +72,7 @@ func exitCode(err error) int {
 	switch {
 	case err == nil:
 		return exitDone
-	case errors.Is(err, errInterrupted):
+	case errors.Is(err, errInterrupted), errors.Is(err, errCut):
 		return exitInterrupted
 	case errors.Is(err, checkpoint.ErrFenced):
 		return exitFenced

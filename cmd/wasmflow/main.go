@@ -64,6 +64,9 @@ func dispatch(ctx context.Context, args []string, p *process) error {
 	case err != nil:
 		return usagef(c.name, "%s", explainFlag(flags, err))
 	}
+	if !c.ownSignals {
+		act = interruptible(act)
+	}
 	return act(ctx, p, rest)
 }
 

@@ -70,7 +70,7 @@ print sink of the job has standard output for itself.
 
 Exit codes: 0 done or stopped, 1 the job failed, 2 the job file or a plugin is
 refused, 3 an outside system refused at the start, 4 a newer run took over,
-130 a second signal.
+130 a second signal. A signal before the job has begun ends it at once with 0.
 `,
 		setup: setupRun,
 	}
@@ -160,21 +160,38 @@ func runJob(ctx context.Context, p *process, file string, o *runOptions) (err er
 	}
 	defer func() { err = errors.Join(err, log.Close()) }()
 	card := &announcedLog{Log: log, store: s}
-	engine, err := newEngine(ctx, p, job, card, o.drop, logger)
+	engine, err := untilSignal(p, func() (*host.Engine, error) {
+		return prepare(ctx, p, job, card, before.Epoch == 0, o, logger)
+	})
+	if errors.Is(err, errCut) {
+		fmt.Fprintf(out, "wasmflow: %v; the job had not begun\n", err)
+		return nil
+	}
 	if err != nil {
 		return err
 	}
 	defer closing(ctx, engine.Close, &err)
-	// A wrong path or address is told before anything is claimed. The input of a job that ran
-	// before may have been tidied away, so only a first start looks at it.
-	if err := checkConnectors(ctx, p, job, before.Epoch == 0); err != nil {
-		return err
-	}
 	r := &runner{
 		p: p, job: job, options: o, engine: engine, logger: logger, screen: out,
 		started: time.Now(), before: before,
 	}
 	return r.serve(ctx, card)
+}
+
+// prepare loads the plugins and looks at the outside: a wrong path or address is told before
+// anything is claimed. The input of a job that ran before may have been tidied away, so only its
+// first start looks at that.
+func prepare(ctx context.Context, p *process, job *config.Job, log host.JobLog, first bool,
+	o *runOptions, logger *slog.Logger,
+) (*host.Engine, error) {
+	engine, err := newEngine(ctx, p, job, log, o.drop, logger)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkConnectors(ctx, p, job, first); err != nil {
+		return nil, errors.Join(err, engine.Close(ctx))
+	}
+	return engine, nil
 }
 
 // announceStart tells what an unusual start does to output that is there already. It returns the
