@@ -3,9 +3,9 @@
 //
 // The source owns how files become splits (enumerate.go, list.go, glob.go, seen.go), how bytes
 // become records (scanner.go, charset.go, codec.go), where a reader goes on (cursor.go, split.go)
-// and how a growing path is followed through rotations (tail*.go, follower.go, rotation.go). It
-// never changes, moves or deletes a file, never schedules, and opens file systems
-// through connectors.Env only.
+// and how a growing path is followed through rotations (tail*.go, follower.go, rotation.go,
+// succession.go). It never changes, moves or deletes a file, never schedules, and opens file
+// systems through connectors.Env only.
 //
 // Invariants of the source:
 //
@@ -18,7 +18,8 @@
 //	S4  Lent bytes stay where they are until the next Poll: the scanner moves its buffer only
 //	    while nothing is lent.
 //	S5  A followed path is one split for ever. Its files are read one after the other, each to
-//	    its end, and none is read under two names.
+//	    its end, and none is read under two names. One that the reader saw and that is gone
+//	    before it is read is an error; one that was never seen leaves no trace to report.
 //	S6  Nothing is read twice because it was forgotten: what leaves the seen-set raises its floor
 //	    or was away for longer than the look-back.
 //

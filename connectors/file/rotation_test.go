@@ -88,12 +88,25 @@ func (l *rotatingLog) tick(path string) {
 	age(l.t, path, l.ticks)
 }
 
-const rotatingKeep = 9
+const (
+	rotatingKeep  = 40 // more than go by between a snapshot and the return to it
+	rotatingBurst = 7  // steps between two looks at most
+)
 
-// rotate leaves a begun line in the old file, whole but for its delimiter.
+// rotate makes a new file, or none, so that nothing stands under the path until something is
+// written. A begun line stays in the old file, whole but for its delimiter when there is a new file
+// to tell that none comes any more.
 func (l *rotatingLog) rotate() {
+	if _, err := os.Stat(l.path); err != nil {
+		return
+	}
+	anew := l.rng.IntN(2) == 0
 	if l.written > 0 {
-		appendTo(l.t, l.path, strings.TrimSuffix(l.line()[l.written:], "\n"))
+		rest := l.line()[l.written:]
+		if anew {
+			rest = strings.TrimSuffix(rest, "\n")
+		}
+		appendTo(l.t, l.path, rest)
 		l.lines, l.written = l.lines+1, 0
 		l.tick(l.path)
 	}
@@ -106,8 +119,10 @@ func (l *rotatingLog) rotate() {
 		}
 	}
 	rename(l.t, l.path, l.path+".1")
-	write(l.t, l.path, "")
-	l.tick(l.path)
+	if anew {
+		write(l.t, l.path, "")
+		l.tick(l.path)
+	}
 }
 
 // compress compresses the second newest rotated file, as logrotate does, with its time.
@@ -126,7 +141,7 @@ func (l *rotatingLog) compress() {
 
 // TestTailThroughRandomRotations interleaves a writer that rotates with a job that crashes.
 func TestTailThroughRandomRotations(t *testing.T) {
-	for seed := range uint64(40) {
+	for seed := range uint64(80) {
 		rng := rand.New(rand.NewPCG(seed, 7))
 		dir := t.TempDir()
 		l := &rotatingLog{t: t, rng: rng, path: write(t, filepath.Join(dir, "app.log"), "")}
@@ -150,7 +165,7 @@ func TestTailThroughRandomRotations(t *testing.T) {
 				x.restart(splits)
 				x.state, undecided = state, nil
 			default:
-				if rotations < rotatingKeep-2 {
+				if rotations < rotatingBurst {
 					l.step()
 					rotations++
 				}
