@@ -37,6 +37,9 @@ func goldenStates() []goldenState {
 		modTime: 1_800_000_000_123_456_789, proofBytes: proofBytesMax, proofSum: math.MaxUint64,
 	}
 	ended := tailPosition{path: "/logs/app.log", ended: true}
+	tied := tail
+	tied.earlier = []readFile{{modTime: tail.modTime, offset: 99, proofBytes: 64, proofSum: 3},
+		{modTime: tail.modTime + 1, offset: 1, proofBytes: 1, proofSum: math.MaxUint64}}
 	full := &seen{floor: 12, files: map[string]seenFile{
 		"/logs/2026/a.log": {size: 1, modTime: 13},
 		"/logs/2026/b.log": {size: math.MaxInt64, modTime: math.MaxInt64, goneSince: 1_800_000_000_000},
@@ -68,6 +71,7 @@ func goldenStates() []goldenState {
 		{"seen-set, empty", newSeen(), newSeen().encode, seens},
 		{"seen-set", full, full.encode, seens},
 		{"followed paths", paths, paths.encode, follows},
+		{"tail after files of the same time", tied, tied.encode, tails},
 	}
 }
 

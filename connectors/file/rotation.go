@@ -225,7 +225,7 @@ func (f *follower) live(ctx context.Context) (info filesystem.Info, there bool, 
 func generationAfter(last tailPosition, info filesystem.Info) tailPosition {
 	next := tailPosition{
 		path: last.path, generation: last.generation, identity: info.Identity,
-		modTime: info.ModTime.UnixNano(),
+		modTime: info.ModTime.UnixNano(), earlier: last.earlierThan(info.ModTime.UnixNano()),
 	}
 	if last.offset > 0 {
 		next.generation++

@@ -23,6 +23,8 @@ const (
 	kindSeen  byte = 3 // enumerator state of continuous mode
 	kindPaths byte = 4 // enumerator state of tail mode
 	kindOnce  byte = 5 // enumerator state of once mode: the listing was made
+
+	kindTailEarlier byte = 6 // a file that is followed, with what was read before it
 )
 
 // endUnknown is the end of a range whose length is not known: a compressed file.

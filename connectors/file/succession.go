@@ -44,22 +44,35 @@ func (f *follower) successors(
 	return out, err
 }
 
-// isAfter reports whether a rotated file is one that comes after last, and not last itself or a
-// copy of it.
+// isAfter reports whether a rotated file is one that comes after last: not last itself, nor one
+// that was read before, nor a copy of them.
 func (f *follower) isAfter(
 	ctx context.Context, info filesystem.Info, last tailPosition,
 ) (bool, error) {
-	if info.ModTime.UnixNano() <= last.modTime && f.comingIndex(info.Identity) < 0 {
+	at := info.ModTime.UnixNano()
+	if at < last.modTime && f.comingIndex(info.Identity) < 0 {
 		return false, nil
 	}
-	if f.in != nil && info.Identity == last.identity && info.Identity != "" {
+	own := info.Identity == last.identity && info.Identity != ""
+	if own && (f.in != nil || at == last.modTime) {
 		return false, nil // an open file keeps its inode
 	}
-	if last.proofBytes == 0 {
-		return true, nil
+	if at == last.modTime && info.Size == 0 {
+		return false, nil // else two empty files of the same time would follow each other for ever
 	}
-	copied, err := f.source.proves(ctx, info, last)
-	return !copied, err
+	read := []tailPosition{last}
+	for _, r := range last.earlier {
+		read = append(read, r.asPosition())
+	}
+	for _, pos := range read {
+		if pos.proofBytes == 0 {
+			continue
+		}
+		if same, err := f.source.proves(ctx, info, pos); same || err != nil {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // withRenamed adds the files that were seen to come and have a name by now that shows no rotation.

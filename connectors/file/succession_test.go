@@ -185,6 +185,20 @@ func TestTailMissesAFileThatItSaw(t *testing.T) {
 			require.NoError(t, os.Remove(log))
 			age(t, write(t, log, "three\n"), 3)
 		}, []string{"three"}, false},
+		{"older than the last write to the drained one", func(t *testing.T, log string) {
+			age(t, write(t, log, "two\n"), 2)
+		}, func(t *testing.T, log string) {
+			age(t, log+".1", 5)
+			rename(t, log, log+".2")
+			age(t, write(t, log, "three\n"), 6)
+		}, []string{"two", "three"}, false},
+		{"of the same time", func(t *testing.T, log string) {
+			age(t, write(t, log, "two\n"), 1)
+		}, func(t *testing.T, log string) {
+			rename(t, log, log+".2")
+			age(t, write(t, log+".3", "three\n"), 1)
+			age(t, write(t, log, "four\n"), 1)
+		}, []string{"two", "three", "four"}, false},
 	} {
 		for _, vanished := range []string{vanishedFail, vanishedSkip} {
 			t.Run(c.name+"/"+vanished, func(t *testing.T) {
