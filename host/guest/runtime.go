@@ -57,7 +57,8 @@ type Runtime struct {
 	compiling sync.Mutex
 }
 
-// NewRuntime returns a Runtime. It fails if the cache folder is open to others.
+// NewRuntime returns a Runtime. A cache folder that cannot be made, or kept from others, is told to
+// the logger and not used.
 func NewRuntime(cfg Config) (*Runtime, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -75,7 +76,7 @@ func NewRuntime(cfg Config) (*Runtime, error) {
 	if cfg.CacheDir != "" {
 		cache, err := openDiskCache(cfg.CacheDir)
 		if err != nil {
-			return nil, err
+			cfg.Logger.Warn("compilation cache not used: every start compiles anew", "error", err)
 		}
 		r.cache = cache
 	}
