@@ -73,6 +73,8 @@ func (c *checker) checkRecords(ctx context.Context) {
 		switch {
 		case errors.Is(err, filesystem.ErrNotFound):
 			// Retention of a running owner.
+		case errors.Is(err, checkpoint.ErrNewerFormat):
+			c.problem(c.Path(n), err.Error(), "run the release of wasmflow that wrote it, or a newer one")
 		case err != nil && newest:
 			c.problem(c.Path(n), err.Error(), "the job does not start from it: restore the file "+
 				"from a backup, or move it away and run with --epoch N or --fresh")
