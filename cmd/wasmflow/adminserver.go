@@ -171,7 +171,18 @@ func (l *announcedLog) Claim(ctx context.Context) (checkpoint.Manifest, bool, er
 	if err == nil && l.file != nil {
 		err = l.store.fs.WriteFile(ctx, l.store.adminPath(), l.file)
 	}
+	if err != nil {
+		err = &storeError{err}
+	}
 	return m, found, err
+}
+
+// Decide implements checkpoint.CommitLog.
+func (l *announcedLog) Decide(ctx context.Context, m checkpoint.Manifest) error {
+	if err := l.Log.Decide(ctx, m); err != nil {
+		return &storeError{err}
+	}
+	return nil
 }
 
 // withdraw removes what Claim left, unless a newer run has put its own there.

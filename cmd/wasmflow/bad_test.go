@@ -201,6 +201,8 @@ func TestReadOnlyStore(t *testing.T) {
 	require.Equal(t, 3, got.code, got.stderr)
 	require.Contains(t, got.stderr, filepath.Join(dir, ".wasmflow"))
 	require.Contains(t, got.stderr, "permission denied")
+	require.Contains(t, got.stderr, "checkpoint.store: ")
+	require.Contains(t, got.stderr, "; give the user that runs wasmflow the right to it")
 }
 
 func TestFullDisk(t *testing.T) {
@@ -248,6 +250,9 @@ func TestCorruptedManifest(t *testing.T) {
 		require.Equal(t, 3, got.code, args)
 		require.Contains(t, got.stdout+got.stderr, newest, args)
 		require.Contains(t, got.stdout+got.stderr, checkpoint.ErrCorrupt.Error(), args)
+		if args[0] != "fsck" {
+			require.Contains(t, got.stderr, "; `wasmflow fsck "+dir+"/job.toml` tells what to do\n")
+		}
 	}
 }
 
@@ -259,6 +264,9 @@ func TestManifestOfANewerVersion(t *testing.T) {
 	require.Equal(t, 3, got.code)
 	require.Contains(t, got.stderr, newest+": format is newer than this version of wasmflow: "+
 		"manifest version 99, this version of wasmflow knows up to 1")
+	const remedy = "; run the release of wasmflow that wrote it, or a newer one"
+	require.Contains(t, got.stderr, remedy)
+	require.Contains(t, do(t, "fsck", filepath.Join(dir, "job.toml")).stdout, remedy)
 }
 
 func TestStoreOfAnotherJob(t *testing.T) {

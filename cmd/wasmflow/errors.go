@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -58,6 +59,24 @@ type findingsError struct {
 }
 
 func (e *findingsError) Error() string { return e.text }
+
+// storeError is a failure of the checkpoint store while a job ran.
+type storeError struct{ err error }
+
+func (e *storeError) Error() string { return e.err.Error() }
+func (e *storeError) Unwrap() error { return e.err }
+
+// withStoreRemedy adds to what the store says of a record how to go on. file is the job file; it
+// may be empty.
+func withStoreRemedy(err error, file string) error {
+	switch {
+	case errors.Is(err, checkpoint.ErrNewerFormat):
+		return fmt.Errorf("%w; run the release of wasmflow that wrote it, or a newer one", err)
+	case errors.Is(err, checkpoint.ErrCorrupt):
+		return fmt.Errorf("%w; `wasmflow fsck %s` tells what to do", err, cmp.Or(file, "JOB.toml"))
+	}
+	return err
+}
 
 // exitCode returns what err means to a script.
 func exitCode(err error) int {

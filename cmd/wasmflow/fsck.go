@@ -89,7 +89,7 @@ func fsck(ctx context.Context, p *process, job *config.Job, accept []string, asJ
 		}
 	}
 	out := checkup{Job: job.Name, Store: s.view.Dir(), Findings: []finding{}}
-	if out.Running, err = s.held(); err != nil {
+	if _, out.Running, err = s.holder(); err != nil {
 		return &startError{err}
 	}
 	for _, f := range found {
@@ -129,8 +129,8 @@ func (c checkup) print(p *process) error {
 // examine checks the store and, through the sinks, the output of the last epoch.
 func examine(ctx context.Context, p *process, job *config.Job, s *store,
 ) (found []checkpoint.Finding, err error) {
-	last, _, err := s.view.Last(ctx)
-	if err != nil {
+	last, ran, err := s.view.Last(ctx)
+	if err != nil || !ran {
 		// Without the last record there is no output to look for; Check tells what is wrong.
 		return s.view.Check(ctx, nil)
 	}

@@ -69,13 +69,12 @@ func (s *store) lock() *runlock.Lock {
 
 func (s *store) lockPath() string { return path.Join(s.view.Dir(), storelog.RunName) }
 
-// held reports whether a process on this machine holds the job's lock.
-func (s *store) held() (bool, error) {
+// holder reports whether a process on this machine holds the job's lock, and which.
+func (s *store) holder() (runlock.Card, bool, error) {
 	if s.fs.Scheme() != local.Scheme {
-		return false, nil
+		return runlock.Card{}, false, nil
 	}
-	_, held, err := runlock.Holder(s.lockPath())
-	return held, err
+	return runlock.Holder(s.lockPath())
 }
 
 // startOptions say where a run starts.

@@ -206,6 +206,25 @@ func TestFsck(t *testing.T) {
 	require.Contains(t, got.stderr, "1 problem\n")
 }
 
+func TestFsckWithoutRecords(t *testing.T) {
+	dir := folder(t, map[string]string{"job.toml": copyJob, "input/a.txt": "a\n"})
+	file := filepath.Join(dir, "job.toml")
+	never := do(t, "fsck", file)
+	require.Zero(t, never.code, never.stderr)
+	require.Contains(t, never.stdout, "the job has no records: it never ran here, or they were removed")
+
+	require.Zero(t, do(t, "run", file).code)
+	records, err := filepath.Glob(filepath.Join(dir, ".wasmflow/store/copy/epoch-*"))
+	require.NoError(t, err)
+	require.NotEmpty(t, records)
+	for _, r := range records {
+		require.NoError(t, os.Remove(r))
+	}
+	gone := do(t, "fsck", file)
+	require.Equal(t, 3, gone.code, gone.stdout)
+	require.Contains(t, gone.stdout, "was there before, the highest is 0 now; put the records back")
+}
+
 // TestAcceptedLoss follows a part that is gone before it was published: the process is killed
 // between the decision and the publication, and somebody tidies up.
 func TestAcceptedLoss(t *testing.T) {

@@ -39,7 +39,7 @@ func TestCommandLine(t *testing.T) {
 		{"flag without value", []string{"run", "job.toml", "--epoch"}, 2, "",
 			"wasmflow: run: flag needs an argument: -epoch; wasmflow help run shows how\n"},
 		{"flag of a wrong type", []string{"run", "job.toml", "--epoch", "x"}, 2, "",
-			"wasmflow: run: invalid value \"x\" for flag -epoch: parse error; wasmflow help run " +
+			"wasmflow: run: invalid value \"x\" for flag -epoch: want the number of an epoch; wasmflow help run " +
 				"shows how\n"},
 		{"no job file", []string{"run"}, 2, "",
 			"wasmflow: run: name a job file; wasmflow help run shows how\n"},

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/template"
 
@@ -88,6 +89,19 @@ type pluginNames struct {
 	Go     string // version of the language
 }
 
+// reserved reports whether name is that of a device on Windows, where no file may have it.
+func reserved(name string) bool {
+	switch name {
+	case "con", "prn", "aux", "nul":
+		return true
+	}
+	return len(name) == len("com1") && (name[:3] == "com" || name[:3] == "lpt") &&
+		name[3] >= '0' && name[3] <= '9'
+}
+
+// stagesOfScaffold are names that the job of the scaffold has for its source and sinks.
+func stagesOfScaffold() []string { return []string{"lines", "out", "dead-letter"} }
+
 func namesOf(name string) (pluginNames, error) {
 	bad := func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-'
@@ -97,6 +111,12 @@ func namesOf(name string) (pluginNames, error) {
 		strings.HasSuffix(name, "-") || strings.Contains(name, "--"):
 		return pluginNames{}, usagef("new", "%q is no name for a plugin; write words of lower-case "+
 			"letters and digits with dashes between them, such as access-log", name)
+	case reserved(name):
+		return pluginNames{}, usagef("new", "%q is reserved by Windows, and Go refuses it as a module; "+
+			"choose another name, such as my-%s", name, name)
+	case slices.Contains(stagesOfScaffold(), name):
+		return pluginNames{}, usagef("new", "%q is the name of another part of the job; choose another "+
+			"name, such as my-%s", name, name)
 	case len(name) > pluginNameMax:
 		return pluginNames{}, usagef("new", "the name is longer than %d letters", pluginNameMax)
 	}

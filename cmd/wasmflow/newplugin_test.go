@@ -102,6 +102,11 @@ func TestNewPluginNames(t *testing.T) {
 		{"a--b", pluginNames{}},
 		{"a-", pluginNames{}},
 		{"../x", pluginNames{}},
+		{"con", pluginNames{}},
+		{"lpt1", pluginNames{}},
+		{"lines", pluginNames{}},
+		{"dead-letter", pluginNames{}},
+		{"com", pluginNames{"com", "com", "comLine", goVersion}},
 		{strings.Repeat("x", 41), pluginNames{}},
 	} {
 		got, err := namesOf(c.name)

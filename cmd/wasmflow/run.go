@@ -5,9 +5,11 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/wasmflow/wasmflow/checkpoint"
@@ -150,7 +152,7 @@ func runJob(ctx context.Context, p *process, file string, o *runOptions) (err er
 	if err != nil {
 		return err
 	}
-	before, err := announceStart(ctx, p, s, o.start)
+	before, err := announceStart(ctx, p, s, job.File, o.start)
 	if err != nil {
 		return err
 	}
@@ -196,11 +198,12 @@ func prepare(ctx context.Context, p *process, job *config.Job, log host.JobLog, 
 
 // announceStart tells what an unusual start does to output that is there already. It returns the
 // record that the run will build on; that of a job that never ran is zero.
-func announceStart(ctx context.Context, p *process, s *store, o startOptions,
+func announceStart(ctx context.Context, p *process, s *store, file string, o startOptions,
 ) (checkpoint.Manifest, error) {
 	text, err := s.view.Consequences(ctx, o.fresh, o.epoch)
 	if err != nil {
-		return checkpoint.Manifest{}, &startError{fmt.Errorf("reading the checkpoint store: %w", err)}
+		err = withStoreRemedy(fmt.Errorf("reading the checkpoint store: %w", err), file)
+		return checkpoint.Manifest{}, &startError{err}
 	}
 	if text != "" {
 		fmt.Fprintf(p.stderr, "wasmflow: %s\n", text)
@@ -298,6 +301,9 @@ func (r *runner) conclude(end ended) error {
 	default:
 		err = r.blame(err)
 	}
+	if errors.Is(err, checkpoint.ErrBusy) && !r.options.asJSON {
+		return err // another process runs the job: there is nothing to sum up here
+	}
 	s := summarize(r.job, end.result, r.before.Counts, err)
 	s.NothingNew = err == nil && s.Totals.Read == s.Earlier && allRead(r.job, r.before)
 	s.Restarts, s.Seconds = status.Restarts, time.Since(r.started).Seconds()
@@ -316,11 +322,14 @@ func (r *runner) conclude(end ended) error {
 func (r *runner) blame(err error) error {
 	var stage *task.StageError
 	var record *task.RecordError
+	var store *storeError
 	switch {
 	case errors.As(err, &stage):
 		return &blamedError{err, r.job.Refuse(stageKey(r.job, stage.Stage), withRemedy(err))}
 	case errors.As(err, &record):
 		return &blamedError{err, r.job.Refuse(stageKey(r.job, record.Stage), withRemedy(err))}
+	case errors.As(err, &store) && withRemedy(err) != err.Error():
+		return &blamedError{err, r.job.Refuse("checkpoint.store", withRemedy(err))}
 	}
 	return err
 }
@@ -347,9 +356,10 @@ func stageKey(job *config.Job, name string) string {
 func withRemedy(err error) string {
 	text := err.Error()
 	switch {
-	case errors.Is(err, filesystem.ErrReadOnly):
+	case errors.Is(err, filesystem.ErrReadOnly), errors.Is(err, fs.ErrPermission),
+		errors.Is(err, syscall.EROFS): // the lock of the store does not name the cause otherwise
 		text += "; give the user that runs wasmflow the right to it, or name another path"
-	case errors.Is(err, filesystem.ErrNoSpace):
+	case errors.Is(err, filesystem.ErrNoSpace), errors.Is(err, syscall.ENOSPC):
 		text += "; make room and run the job again, it goes on from the last epoch"
 	}
 	return text

@@ -184,6 +184,8 @@ func TestTwoProcessesOnOneJob(t *testing.T) {
 		"wasmflow: claiming job \"endless\": job is already running: "+dir), refused.stderr)
 	require.Contains(t, refused.stderr, fmt.Sprintf("pid %d", os.Getpid()))
 	require.Contains(t, refused.stderr, "--takeover")
+	require.Empty(t, refused.stdout, "there is nothing to sum up")
+	require.NotContains(t, refused.stderr, "endless failed")
 
 	second := start(t, "run", "--takeover", file)
 	require.Equal(t, 4, <-first.code, "the first run is fenced: %s", first.stderr)

@@ -76,6 +76,7 @@ type target struct {
 	job   string
 	store *store
 	token connectors.Secret // configured in the job file; zero when unknown
+	file  string            // the job file; empty when unknown
 }
 
 // findJob finds the job that a person names: by its file, or by its name and its store.
@@ -86,7 +87,7 @@ func findJob(ctx context.Context, p *process, name, root string) (target, error)
 			return target{}, err
 		}
 		s, err := openStore(ctx, p, job)
-		return target{job.Name, s, job.Admin.Token}, err
+		return target{job.Name, s, job.Admin.Token, job.File}, err
 	}
 	if !strings.Contains(root, ":") {
 		abs, err := filepath.Abs(root)
@@ -108,6 +109,27 @@ func findJob(ctx context.Context, p *process, name, root string) (target, error)
 
 // errNotRunning says that nobody runs the job as far as its store tells.
 var errNotRunning = errors.New("the job does not run")
+
+// answerMax is how long a job may take to answer. Its admin server does nothing but answer, so one
+// that takes longer is stopped or stuck.
+const answerMax = 3 * time.Second
+
+// silent says why a job cannot be asked: its process holds the lock and does not answer, or there
+// is none, which is errNotRunning.
+func (t target) silent() error {
+	card, held, err := t.store.holder()
+	switch {
+	case err != nil:
+		return fmt.Errorf("looking whether %s runs: %w", t.job, err)
+	case !held:
+		return errNotRunning
+	case card.PID == 0:
+		return fmt.Errorf("%s runs but does not answer (or has no admin server); signal its process, "+
+			"or use run --takeover", t.job)
+	}
+	return fmt.Errorf("%s runs as pid %d on %s but does not answer (or has no admin server); signal "+
+		"it, or use run --takeover", t.job, card.PID, card.Host)
+}
 
 // client returns the client for the admin server of the job, or errNotRunning.
 func (t target) client(ctx context.Context) (*admin.Client, admin.RunFile, error) {
@@ -132,15 +154,26 @@ func (t target) client(ctx context.Context) (*admin.Client, admin.RunFile, error
 // live asks the running job. A job that ended without tidying up is errNotRunning.
 func (t target) live(ctx context.Context) (*admin.Status, error) {
 	client, file, err := t.client(ctx)
+	if errors.Is(err, errNotRunning) {
+		return nil, t.silent()
+	}
 	if err != nil {
 		return nil, err
 	}
-	s, err := client.Status(ctx)
+	asking, cancel := context.WithTimeout(ctx, answerMax)
+	defer cancel()
+	s, err := client.Status(asking)
 	hostname, _ := os.Hostname() // only compared
+	silent := errors.Is(err, admin.ErrUnreachable) || errors.Is(err, context.DeadlineExceeded)
+	if silent || err == nil && s.Job != t.job {
+		if held := t.silent(); !errors.Is(held, errNotRunning) {
+			return nil, held
+		}
+	}
 	switch {
-	case errors.Is(err, admin.ErrUnreachable) && file.Host == hostname:
+	case silent && file.Host == hostname:
 		return nil, errNotRunning
-	case errors.Is(err, admin.ErrUnreachable):
+	case silent:
 		return nil, fmt.Errorf("asking job %s on %s: %w; run this command there", t.job, file.Host, err)
 	case err != nil:
 		return nil, fmt.Errorf("asking job %s: %w", t.job, err)
@@ -177,7 +210,7 @@ func status(ctx context.Context, p *process, t target, asJSON bool) error {
 func (t target) stored(ctx context.Context) (*storeStatus, error) {
 	last, found, err := t.store.view.Last(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("reading the checkpoint store: %w", err)
+		return nil, withStoreRemedy(fmt.Errorf("reading the checkpoint store: %w", err), t.file)
 	}
 	if !found {
 		return nil, fmt.Errorf("job %q never ran in %s; name the store with --store, or the job file",

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -125,6 +126,23 @@ func TestStopNow(t *testing.T) {
 	require.Zero(t, <-job.code, job.stderr)
 	out := published(t, filepath.Join(dir, "output"))
 	require.ElementsMatch(t, numbered(len(out)), out)
+}
+
+func TestAJobThatRunsAndDoesNotAnswer(t *testing.T) {
+	dir := folder(t, map[string]string{"job.toml": endlessJob + "admin.address = \"off\"\n"})
+	file := filepath.Join(dir, "job.toml")
+	job := start(t, "run", file)
+	job.stdout.await("10\n")
+	want := fmt.Sprintf("endless runs as pid %d on %s but does not answer (or has no admin server); "+
+		"signal it, or use run --takeover\n", os.Getpid(), hostname(t))
+	for _, command := range []string{"status", "stop"} {
+		got := do(t, command, file)
+		require.Equal(t, 3, got.code, command)
+		require.Contains(t, got.stderr, want)
+	}
+	job.signals <- syscall.SIGTERM
+	require.Zero(t, <-job.code)
+	require.Contains(t, do(t, "status", file).stdout, "endless does not run\n")
 }
 
 func TestAdminServer(t *testing.T) {

@@ -6,6 +6,8 @@ import (
 	"flag"
 	"fmt"
 	"time"
+
+	"github.com/wasmflow/wasmflow/host/admin"
 )
 
 const (
@@ -48,12 +50,12 @@ What --now throws away was not published, so nothing is lost or doubled.
 }
 
 func stop(ctx context.Context, p *process, t target, now bool, timeout time.Duration) error {
-	client, _, err := t.client(ctx)
+	_, err := t.live(ctx) // another program may have the port by now
 	if err == nil {
-		_, err = t.live(ctx) // another program may have the port by now
-	}
-	if err == nil {
-		err = client.Stop(ctx, now)
+		var client *admin.Client
+		if client, _, err = t.client(ctx); err == nil {
+			err = client.Stop(ctx, now)
+		}
 	}
 	if err != nil {
 		return &startError{fmt.Errorf("stopping %s: %w", t.job, err)}

@@ -156,7 +156,7 @@ func checkStore(ctx context.Context, p *process, job *config.Job) error {
 	}
 	last, found, err := s.view.Last(ctx)
 	if err != nil {
-		return &startError{fmt.Errorf("reading the checkpoint store: %w", err)}
+		return &startError{withStoreRemedy(fmt.Errorf("reading the checkpoint store: %w", err), job.File)}
 	}
 	if !found {
 		return nil
