@@ -12,7 +12,7 @@ var errCut = errors.New("interrupted")
 // signalError is errCut with the signal.
 type signalError struct{ signal os.Signal }
 
-func (e *signalError) Error() string { return errCut.Error() + " by the signal: " + e.signal.String() }
+func (e *signalError) Error() string { return "interrupted by the signal: " + e.signal.String() }
 func (e *signalError) Unwrap() error { return errCut }
 
 // untilSignal returns what f returns or, at the first signal, a *signalError. f then runs on, as a
