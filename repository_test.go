@@ -32,7 +32,7 @@ var layers = []layer{
 		"connectors/collection", "connectors/discard", "connectors/file",
 		"connectors/filesystem/local", "connectors/generator", "connectors/kafka",
 		"connectors/print",
-		"connectors/socket", "connectors/stdin", "checkpoint/storelog",
+		"connectors/socket", "connectors/stdin", "checkpoint/storelog", "checkpoint/txlog",
 	}},
 	{3, []string{"connectors/format", "connectors/ratelimit", "connectors/transport", "host/guest"}},
 	{2, []string{"connectors"}},
