@@ -5,8 +5,14 @@ import _ "embed" // for the module
 //go:embed uppercase_c.wasm
 var module string
 
+//go:embed uppercase_c_scalar.wasm
+var scalar string
+
 // Module returns a copy of the guest's bytes.
 func Module() []byte { return []byte(module) }
+
+// Scalar returns a copy of the bytes of the same guest built without vector instructions.
+func Scalar() []byte { return []byte(scalar) }
 
 // Function is the name of the transform in the guest's description.
 const Function = "uppercase"

@@ -18,8 +18,8 @@ import (
 	"github.com/wasmflow/wasmflow/host/operator"
 )
 
-// upperModule is compiled once for all tests.
-var upperModule *guest.Module
+// The modules are compiled once for all tests.
+var upperModule, scalarModule *guest.Module
 
 func TestMain(m *testing.M) { os.Exit(runTests(m)) }
 
@@ -30,11 +30,15 @@ func runTests(m *testing.M) int {
 		upperModule, err = rt.Load(ctx,
 			guest.Source{Path: "uppercase_c.wasm", Bytes: uppercasec.Module()}, guest.Limits{})
 	}
+	if err == nil {
+		scalarModule, err = rt.Load(ctx,
+			guest.Source{Path: "uppercase_c_scalar.wasm", Bytes: uppercasec.Scalar()}, guest.Limits{})
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	defer func() { _ = upperModule.Close(ctx) }()
+	defer func() { _, _ = upperModule.Close(ctx), scalarModule.Close(ctx) }()
 	return m.Run()
 }
 
@@ -142,9 +146,11 @@ func TestValues(t *testing.T) {
 	}
 	for name, values := range tests {
 		t.Run(name, func(t *testing.T) {
-			tr := open(t, operator.Limits{})
-			for range 2 { // the second batch finds the memory of the first one used
-				requireUpper(t, tr, batch(values...))
+			for _, m := range []*guest.Module{upperModule, scalarModule} {
+				tr := openModule(t, m, operator.Limits{})
+				for range 2 { // the second batch finds the memory of the first one used
+					requireUpper(t, tr, batch(values...))
+				}
 			}
 		})
 	}

@@ -4,6 +4,7 @@
 #define WF_FUNCTIONS(F) F(uppercase, "transform", "upper-cases the ASCII letters of the value")
 #include "wasmflow.h"
 
+#ifdef __wasm_simd128__
 #include <wasm_simd128.h>
 
 /* upper works on 16 bytes at a time and goes up to 15 beyond the end on both sides (WF_SLACK). A
@@ -19,6 +20,16 @@ static inline void upper(uint8_t *to, const uint8_t *from, uint32_t n) {
         wasm_v128_store(to + i, wasm_v128_xor(v, wasm_v128_and(lower, bit)));
     }
 }
+#else
+
+/* upper without vectors, for engines and comparisons that have none. */
+static inline void upper(uint8_t *to, const uint8_t *from, uint32_t n) {
+    for (uint32_t i = 0; i < n; i++) {
+        uint8_t c = from[i];
+        to[i] = c ^ (uint8_t)((uint8_t)(c - 'a') < 26 ? 'a' - 'A' : 0);
+    }
+}
+#endif
 
 static wf_verdict uppercase(const wf_record *r) {
     if (!r->value) return wf_forward();
