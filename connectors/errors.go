@@ -47,6 +47,27 @@ func Retryable(err error) error { return mark(err, Retry) }
 // Permanent marks err as one that no restart mends.
 func Permanent(err error) error { return mark(err, Fatal) }
 
+// KeyError is an error that one key of a connector's table is to blame for. The command finds the
+// line of the job file by it.
+type KeyError struct {
+	Key string // dotted path below the table
+	Err error
+}
+
+// Error says what is wrong.
+func (e *KeyError) Error() string { return e.Err.Error() }
+
+// Unwrap returns what is wrong.
+func (e *KeyError) Unwrap() error { return e.Err }
+
+// AtKey blames key for err. A nil err stays nil.
+func AtKey(key string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &KeyError{Key: key, Err: err}
+}
+
 func mark(err error, c Class) error {
 	if err == nil {
 		return nil

@@ -3,6 +3,7 @@ package bucketing
 import (
 	"context"
 	"fmt"
+	"path"
 	"strings"
 	"time"
 
@@ -120,8 +121,15 @@ func (c *Config) BucketerRef() (connectors.FunctionRef, bool) {
 
 // CheckConnect implements connectors.Checker.
 func (c *Config) CheckConnect(ctx context.Context, env connectors.Env) error {
-	_, _, err := c.resolve(ctx, env)
-	return err
+	fs, root, err := c.resolve(ctx, env)
+	if err == nil {
+		// Every part begins in the staging folder, whatever its bucket is.
+		err = filesystem.CheckWrite(ctx, fs, path.Join(root, filesystem.StagingFolder))
+	}
+	if err == nil && c.Bucketer.Pattern == "" && c.Bucketer.Function.IsZero() {
+		err = filesystem.CheckWrite(ctx, fs, root)
+	}
+	return connectors.AtKey("path", err)
 }
 
 // resolve finds the file system of the path and looks whether a base folder can be there.

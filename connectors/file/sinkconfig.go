@@ -3,6 +3,7 @@ package file
 import (
 	"context"
 	"fmt"
+	"path"
 
 	"github.com/wasmflow/wasmflow/connectors"
 	"github.com/wasmflow/wasmflow/connectors/filesystem"
@@ -42,8 +43,12 @@ func (c *SinkConfig) Guarantee() connectors.Guarantee { return connectors.Exactl
 
 // CheckConnect implements connectors.Checker.
 func (c *SinkConfig) CheckConnect(ctx context.Context, env connectors.Env) error {
-	_, _, _, err := c.resolve(ctx, env)
-	return err
+	fs, _, root, err := c.resolve(ctx, env)
+	if err == nil {
+		// The live names of a file, and of a folder of files, lie beside it.
+		err = filesystem.CheckWrite(ctx, fs, path.Dir(root))
+	}
+	return connectors.AtKey("path", err)
 }
 
 // resolve finds the file system of the path and looks whether it can grow files that readers see.

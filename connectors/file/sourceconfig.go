@@ -2,11 +2,13 @@ package file
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/wasmflow/wasmflow/connectors"
+	"github.com/wasmflow/wasmflow/connectors/filesystem"
 	"github.com/wasmflow/wasmflow/connectors/format/charset"
 )
 
@@ -38,6 +40,9 @@ const (
 	lookBackDefault = 24 * time.Hour
 	// seenMaxDefault keeps the seen-set of a manifest in the low megabytes.
 	seenMaxDefault = 100_000
+	// rightsFilesMax bounds the files whose rights are looked at before a job begins: a folder of
+	// millions must not hold up the start, and who may read so many may read the rest.
+	rightsFilesMax = 10_000
 	// rotateWaitDefault is longer than a program takes to turn to its new log file.
 	rotateWaitDefault = 5 * time.Second
 )
@@ -149,10 +154,22 @@ func (c *SourceConfig) CheckConnect(ctx context.Context, env connectors.Env) err
 	if err != nil {
 		return err
 	}
-	if _, err := s.fs.Stat(ctx, s.root); err != nil {
-		return s.rootError(err)
+	return connectors.AtKey("path", errors.Join(s.checkRights(ctx), s.Close()))
+}
+
+// checkRights looks whether the files that are there can be read.
+func (s *Source) checkRights(ctx context.Context) error {
+	files, err := s.list(ctx)
+	if err != nil {
+		return err
 	}
-	return s.Close()
+	for _, f := range files[:min(len(files), rightsFilesMax)] {
+		err := filesystem.CheckRead(ctx, s.fs, f.Path)
+		if err != nil && !errors.Is(err, filesystem.ErrNotFound) {
+			return err // one that vanished meanwhile is a matter of the key vanished
+		}
+	}
+	return nil
 }
 
 var (

@@ -2,9 +2,12 @@ package local
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -160,10 +163,8 @@ func TestTokenNamesOnlyPendingFiles(t *testing.T) {
 }
 
 func TestFullDeviceIsNoSpace(t *testing.T) {
-	if _, err := os.Stat("/dev/full"); err != nil {
-		t.Skip("this system has no /dev/full")
-	}
-	f := New(Options{Disk: fullDisk{OS()}})
+	device := openFullDevice(t)
+	f := New(Options{Disk: fullDisk{OS(), device}})
 	ctx := context.Background()
 	root := t.TempDir()
 	w, err := f.CreatePending(ctx, filesystem.PendingName{
@@ -182,8 +183,33 @@ func TestFullDeviceIsNoSpace(t *testing.T) {
 	require.NoFileExists(t, root+"/name")
 }
 
-// fullDisk opens /dev/full wherever a file is created.
-type fullDisk struct{ Disk }
+// openFullDevice returns how to open a file that takes nothing: the device that systems have for
+// it or, where there is none, a file that answers as that would.
+func openFullDevice(t *testing.T) func() (File, error) {
+	t.Helper()
+	const device = "/dev/full"
+	_, err := os.Stat(device)
+	if errors.Is(err, fs.ErrNotExist) {
+		return func() (File, error) { return fullFile{}, nil }
+	}
+	require.NoError(t, err)
+	return func() (File, error) { return os.OpenFile(device, os.O_WRONLY, 0) }
+}
+
+// fullFile takes no byte.
+type fullFile struct{}
+
+func (fullFile) Write([]byte) (int, error) {
+	return 0, &fs.PathError{Op: "write", Path: "/full", Err: syscall.ENOSPC}
+}
+func (fullFile) Sync() error  { return nil }
+func (fullFile) Close() error { return nil }
+
+// fullDisk gives a full file wherever one is created.
+type fullDisk struct {
+	Disk
+	open func() (File, error)
+}
 
 func (d fullDisk) Create(path string) (File, error) {
 	f, err := d.Disk.Create(path)
@@ -193,7 +219,7 @@ func (d fullDisk) Create(path string) (File, error) {
 	if err := f.Close(); err != nil {
 		return nil, err
 	}
-	return os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	return d.open()
 }
 
 func TestPrivateDiskHidesFromOthers(t *testing.T) {
@@ -204,5 +230,47 @@ func TestPrivateDiskHidesFromOthers(t *testing.T) {
 		info, err := os.Stat(dir + name)
 		require.NoError(t, err)
 		require.Equal(t, want, info.Mode().Perm(), name)
+	}
+}
+
+// noRights is a disk on which this process may do nothing.
+type noRights struct{ Disk }
+
+func (noRights) Access(string, uint32) error { return syscall.EACCES }
+
+// silentDisk knows nothing of rights.
+type silentDisk struct{ Disk }
+
+func TestRights(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(dir+"/file", nil, 0o600))
+	for _, c := range []struct {
+		name        string
+		disk        Disk
+		read, write string // paths below dir
+		want        error  // of both; nil is none
+		path        string // that the errors name
+	}{
+		{"allowed", OS(), "/file", "", nil, ""},
+		{"folder", OS(), "", "", nil, ""},
+		{"missing folders can be made", OS(), "", "/a/b/c", nil, ""},
+		{"forbidden", noRights{OS()}, "/file", "", filesystem.ErrReadOnly, ""},
+		{"forbidden above what is missing", noRights{OS()}, "", "/a/b", filesystem.ErrReadOnly, ""},
+		{"nothing there to read", OS(), "/none", "/file/x", filesystem.ErrNotFound, "/file"},
+		{"nobody can tell", silentDisk{OS()}, "/none", "/file/x", nil, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := New(Options{Disk: c.disk})
+			read := filesystem.CheckRead(t.Context(), f, dir+c.read)
+			write := filesystem.CheckWrite(t.Context(), f, dir+c.write)
+			if c.want == nil {
+				require.NoError(t, errors.Join(read, write))
+				return
+			}
+			require.ErrorIs(t, read, c.want)
+			require.ErrorContains(t, read, dir+c.read)
+			require.ErrorIs(t, write, c.want)
+			require.ErrorContains(t, write, dir+c.path)
+		})
 	}
 }
