@@ -8,7 +8,7 @@ import (
 )
 
 // Sink opens writers. Optional ability of a sink: CommitterOpener. Optional abilities of a
-// writer: checkpoint.Preparer, TimeListener.
+// writer: checkpoint.Preparer, TimeListener, PartitionCounter.
 type Sink interface {
 	// OpenWriter opens the writer of one task, after Recover of the sink's committer.
 	OpenWriter(ctx context.Context, wc WriterContext) (SinkWriter, error)
@@ -31,7 +31,9 @@ type CommitterContext struct {
 type WriterContext struct {
 	Task  int // 0 .. Env.Parallelism-1
 	Owner checkpoint.Owner
-	// Tx is the commit log's open transaction, for sinks that can join it; nil otherwise.
+	// Tx is the commit log's transaction, for sinks that join it; nil otherwise. It is that of the
+	// first epoch when the writer is opened and becomes that of each later epoch when the log
+	// begins it, so the writer keeps it for its whole life.
 	Tx checkpoint.Tx
 	// Bucketer is the guest function that names buckets, or nil.
 	Bucketer BucketAssigner
@@ -50,6 +52,13 @@ type SinkWriter interface {
 	// Close releases the writer. Output that was prepared stays; output that was not prepared
 	// may be thrown away. Close is idempotent.
 	Close() error
+}
+
+// PartitionCounter is the ability of a writer whose records a function of the job may place.
+type PartitionCounter interface {
+	// Partitions returns how many partitions there are to choose from for records of target, ""
+	// being those without one. It is asked for every batch, so it answers from memory.
+	Partitions(ctx context.Context, target string) (int32, error)
 }
 
 // TimeListener is the ability of a writer to act on time between batches: rolling old files,

@@ -64,6 +64,27 @@ type Partitioned interface {
 	HasPartitions() bool
 }
 
+// ModeTaker is the ability of a SinkConfig that keeps the guarantee of the job unless its own table
+// asks for another.
+type ModeTaker interface {
+	// TakeMode tells what the job promises: ExactlyOnce or AtLeastOnce. It comes after decoding and
+	// before Validate.
+	TakeMode(mode Guarantee)
+}
+
+// LogJoiner is the ability of a SinkConfig whose output can be decided in the same transaction as
+// the job's epochs.
+type LogJoiner interface {
+	// Transactional reports whether this configuration writes in transactions at all.
+	Transactional() bool
+	// SameSystem reports whether other writes to the same system as this one, so that one
+	// transaction can hold the output of both.
+	SameSystem(other SinkConfig) bool
+	// Differences names the keys in which other disagrees with this configuration although both
+	// are to share one client; none when they can.
+	Differences(other SinkConfig) []string
+}
+
 // Checker is the ability of a configuration to look at the outside without changing it, for
 // `wasmflow validate --connect`.
 type Checker interface {
