@@ -111,6 +111,7 @@ func (s *Server) routes(c Config) {
 		MaxRequestsInFlight: scrapesMax, Timeout: gatherTimeout,
 	}))
 	s.Handle("POST /stop", stopHandler(c.Job))
+	s.profileRoutes()
 }
 
 // stopRequest is the body of POST /stop; an empty body is {}.
