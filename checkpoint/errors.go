@@ -1,6 +1,9 @@
 package checkpoint
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // Sentinels of commit logs, for callers to branch on.
 var (
@@ -11,6 +14,11 @@ var (
 	// ErrOutcomeUnknown is returned by Decide when the deciding record may or may not have
 	// been written and reading it back did not settle it. Claim again and read.
 	ErrOutcomeUnknown = errors.New("outcome of the commit is unknown")
+
+	// ErrEpochLost is returned by Decide when the epoch is certainly not decided and what it held
+	// is gone with its transaction, so that calling Decide again could decide nothing. Claim
+	// again; the epoch is done anew.
+	ErrEpochLost = errors.New("the epoch's transaction is lost")
 
 	// ErrBusy is returned by Claim when another live process holds the job and no takeover was
 	// asked for. Its wrapping error names the process.
@@ -37,3 +45,16 @@ var (
 	// come in time.
 	ErrTimeout = errors.New("checkpoint timed out")
 )
+
+// UnknownSourceError is returned by Reconcile for a source that the manifest knows and the job file
+// does not: it was renamed or removed. It is ErrRefused.
+type UnknownSourceError struct{ Source string }
+
+// Error names the source and what to do.
+func (e *UnknownSourceError) Error() string {
+	return fmt.Sprintf("source %q is in the last checkpoint but not in the job file; give a source "+
+		"that name again, or give up the rest of its input with --drop-source %s", e.Source, e.Source)
+}
+
+// Unwrap returns ErrRefused.
+func (e *UnknownSourceError) Unwrap() error { return ErrRefused }

@@ -87,7 +87,9 @@ func (s State) String() string {
 // So the same attempt goes on, the timeout is counted as a failure, and when more than the
 // tolerable number have come in a row the machine gives up: it ends with Restart, and the next
 // claim redoes everything since the last decided epoch. A Decide that says "not decided" is
-// counted and repeated with the same manifest for the same reason.
+// counted and repeated with the same manifest for the same reason, unless it says that the epoch
+// was lost with its transaction: then there is nothing to repeat, and the machine ends with
+// Restart as it does for an unknown outcome.
 //
 // Every restart is a new machine with a new claim, also within one process: a fresh claim number
 // makes all names fresh, lets Recover clean what the last attempt left, and reads back an unknown
@@ -429,15 +431,22 @@ func (m *Machine) inDeciding(ev Event) {
 	}
 	err := fmt.Errorf("deciding epoch %d: %w", m.attempt.epoch, done.Err)
 	outcome := outcomeOf(done.Err)
-	if outcome == Restart && !errors.Is(done.Err, ErrOutcomeUnknown) {
+	if outcome == Restart && !settledByClaim(done.Err) {
 		if m.countFailure(err) {
 			m.state = StateDecideWait
 			m.backOff()
 		}
 		return
 	}
-	// I2: the epoch may stand, or another owner does. Only the next claim can tell.
+	// I2: the epoch may stand, or another owner does, or its output went with its transaction.
+	// Only the next claim can tell or make good.
 	m.stop(outcome, err)
+}
+
+// settledByClaim tells the errors of Decide after which the same call cannot succeed: the outcome
+// is unknown, or there is nothing left to decide.
+func settledByClaim(err error) bool {
+	return errors.Is(err, ErrOutcomeUnknown) || errors.Is(err, ErrEpochLost)
 }
 
 func (m *Machine) decided() {

@@ -149,6 +149,7 @@ var pairEvents = []struct {
 	{"DecideDone", 0, DecideDone{Epoch: 8}},
 	{"DecideDone fenced", 0, DecideDone{Epoch: 8, Err: ErrFenced}},
 	{"DecideDone unknown", 0, DecideDone{Epoch: 8, Err: ErrOutcomeUnknown}},
+	{"DecideDone lost", 0, DecideDone{Epoch: 8, Err: ErrEpochLost}},
 	{"DecideDone not decided", 0, DecideDone{Epoch: 8, Err: errStore}},
 	{"CommitDone", 0, CommitDone{Epoch: 8}},
 	{"CommitDone retryable", 0, CommitDone{Epoch: 8, Err: errStore, Retryable: true}},
@@ -196,6 +197,7 @@ var pairs = map[State]map[string]string{
 		"DecideDone":             "committing: Begin(9) Commit(8)",
 		"DecideDone fenced":      "stopping: StopTasks",
 		"DecideDone unknown":     "stopping: StopTasks",
+		"DecideDone lost":        "stopping: StopTasks",
 		"DecideDone not decided": "decide-wait: ",
 		"InputEnded":             "deciding: ", "Stop": "deciding: ",
 		"Failed": "stopping: StopTasks",
@@ -391,6 +393,16 @@ func TestDecideThatSaysNotDecidedIsRepeated(t *testing.T) {
 	require.ErrorIs(t, effects[0].(End).Err, errStore)
 }
 
+func TestDecideThatLostItsEpochIsNotRepeated(t *testing.T) {
+	r := newRig(t, testConfig()).to(StateDeciding)
+	lost := fmt.Errorf("ending the transaction: %w", ErrEpochLost)
+	require.Equal(t, "StopTasks", names(r.step(DecideDone{Epoch: 8, Err: lost})))
+	require.Zero(t, r.m.Failures(), "there is no row of failures to bear")
+	effects := r.step(TasksStopped{})
+	require.Equal(t, "End(restart)", names(effects), "Recover of the next claim discards (I2)")
+	require.ErrorIs(t, effects[0].(End).Err, ErrEpochLost)
+}
+
 func TestCommitIsRepeatedForAsLongAsItTakes(t *testing.T) {
 	r := newRig(t, testConfig()).to(StateCommitWait)
 	var waits []time.Duration
@@ -416,6 +428,7 @@ func TestEndingWaitsForTheCallUnderWay(t *testing.T) {
 			"End(restart)"},
 		{"fenced is worse than failed", DecideDone{Epoch: 8, Err: ErrFenced}, "End(fenced)"},
 		{"unknown outcome", DecideDone{Epoch: 8, Err: ErrOutcomeUnknown}, "End(restart)"},
+		{"lost with its transaction", DecideDone{Epoch: 8, Err: ErrEpochLost}, "End(restart)"},
 	}
 	for _, tt := range tests {
 		for _, answerFirst := range []bool{true, false} {
@@ -528,7 +541,7 @@ func TestOutcomeOf(t *testing.T) {
 	for err, want := range map[error]Outcome{
 		ErrFenced: Fenced, ErrLost: Fatal, ErrCorrupt: Fatal, ErrNewerFormat: Fatal,
 		ErrOtherJob: Fatal, ErrBusy: Fatal, ErrRefused: Fatal,
-		ErrOutcomeUnknown: Restart, ErrTimeout: Restart, errTask: Restart,
+		ErrOutcomeUnknown: Restart, ErrEpochLost: Restart, ErrTimeout: Restart, errTask: Restart,
 	} {
 		require.Equal(t, want, outcomeOf(fmt.Errorf("doing: %w", err)), "%v", err)
 	}
