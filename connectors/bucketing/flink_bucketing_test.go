@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"path"
 	"slices"
 	"strings"
 	"testing"
@@ -271,10 +272,8 @@ func initUnsupported(t *testing.T) {
 	require.ErrorIs(t, c.CheckConnect(t.Context(), env), unknown)
 }
 
-func dateTimeBucketer(t *testing.T) {
-	for pattern, want := range map[string]string{
-		"yyyy-MM-dd-HH": "2018-08-03-23", defaultPattern: "2018-08-03--23",
-	} {
+func dateTimeBucketer(pattern, want string) func(*testing.T) {
+	return func(t *testing.T) {
 		j := newJob(t, func(c *Config) {
 			c.Bucketer = defaultBucketer()
 			c.Bucketer.Pattern, c.Bucketer.Zone = pattern, "America/Los_Angeles"
@@ -291,6 +290,20 @@ func stringWriter(t *testing.T) {
 		for _, content := range j.files() {
 			require.Equal(t, "a@1"+delimiter+"a@2"+delimiter, content)
 		}
+	}
+}
+
+// stringWriterOfEveryBucket has all parts written with the settings of the sink.
+func stringWriterOfEveryBucket(t *testing.T) {
+	j := newJob(t, func(c *Config) { c.Writer.Options.Delimiter = "##" }).start(2)
+	for task := range 2 {
+		j.write(task, "a@1").write(task, "b@1")
+	}
+	j.checkpoint().close()
+	files := j.files()
+	require.Len(t, files, 4)
+	for name, content := range files {
+		require.Equal(t, path.Dir(name)+"@1##", content)
 	}
 }
 

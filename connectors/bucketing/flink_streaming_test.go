@@ -3,14 +3,12 @@ package bucketing
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/wasmflow/wasmflow/checkpoint"
 	"github.com/wasmflow/wasmflow/connectors"
-	"github.com/wasmflow/wasmflow/connectors/filesystem"
 	"github.com/wasmflow/wasmflow/connectors/filesystem/local"
 )
 
@@ -137,6 +135,28 @@ func defaultRollingPolicy(t *testing.T) {
 	require.Len(t, j.values(), 8)
 }
 
+// customRollingPolicy rolls above 9 bytes, after 10 ms without a record, and with every epoch.
+func customRollingPolicy(t *testing.T) {
+	j := newJob(t, size(9), inactivity(10*millisecond), func(c *Config) {
+		c.InactiveCheck = connectors.Duration(millisecond)
+	}).start(1)
+	j.clock = 2
+	j.write(0, "test1").write(0, "test1")
+	require.Equal(t, counts{1, 0, 0}, j.counts())
+	j.write(0, "test1")
+	require.Equal(t, counts{1, 1, 0}, j.counts(), "rolled by size")
+	first := j.snapshot()
+	require.Equal(t, counts{0, 2, 0}, j.counts(), "rolled by the epoch")
+	j.clock = 5
+	j.write(0, "test1")
+	j.at(12)
+	require.Equal(t, counts{1, 2, 0}, j.counts())
+	j.at(16)
+	require.Equal(t, counts{0, 3, 0}, j.counts(), "rolled by idleness")
+	j.notify(first).checkpoint().close()
+	require.Equal(t, []string{"test1", "test1", "test1", "test1"}, j.values())
+}
+
 func rollOnCheckpoint(t *testing.T) {
 	j := newJob(t).start(1)
 	j.write(0, "test1@1").write(0, "test1@2").write(0, "test1@3")
@@ -253,77 +273,8 @@ func nullTimestamp(t *testing.T) {
 	require.Contains(t, j.faults[0], "r0: bucketing: the record has no timestamp")
 }
 
-func emptyEpoch(t *testing.T) {
-	j := newJob(t).start(2)
-	j.snapshot()
-	require.Empty(t, j.decided[j.epoch])
-	j.notify(j.epoch).close()
-	require.Empty(t, j.files())
-}
-
-func committableRoundTrip(t *testing.T) {
-	j := newJob(t).start(1)
-	j.write(0, "a", "b", "a@2").snapshot()
-	cs := j.decided[j.epoch]
-	require.Len(t, cs, 2)
-	var records uint64
-	for _, c := range cs {
-		got, err := decode(c)
-		require.NoError(t, err)
-		require.Equal(t, c.Data, got.encode())
-		records += got.records
-	}
-	require.Equal(t, uint64(3), records)
-}
-
 func assembleBucketPath(t *testing.T) {
 	j := newJob(t).start(1)
 	j.write(0, "@in the base path", "a/b@below").checkpoint()
 	require.Equal(t, []string{".: @in the base path", "a/b: a/b@below"}, j.rows())
-}
-
-func (j *job) part(name string) filesystem.PendingName {
-	return filesystem.PendingName{
-		Root: testRoot, Job: testJob, Part: name, Target: testRoot + "/" + name, Claim: 1,
-	}
-}
-
-func commitAfterClose(t *testing.T) {
-	fs := newJob(t).fileSystem()
-	w, err := fs.CreatePending(t.Context(), (&job{}).part("p"))
-	require.NoError(t, err)
-	_, err = w.Write([]byte("THIS IS A TEST 1.\n"))
-	require.NoError(t, err)
-	token, err := w.Close(t.Context())
-	require.NoError(t, err)
-	require.NoError(t, fs.Publish(t.Context(), token))
-	require.Equal(t, "THIS IS A TEST 1.\n", readAll(t, fs, testRoot+"/p"))
-}
-
-func writeAfterClose(t *testing.T) {
-	fs := newJob(t).fileSystem()
-	w, err := fs.CreatePending(t.Context(), (&job{}).part("p"))
-	require.NoError(t, err)
-	token, err := w.Close(t.Context())
-	require.NoError(t, err)
-	_, err = w.Write([]byte("late"))
-	require.Error(t, err)
-	require.NoError(t, fs.Publish(t.Context(), token))
-	require.Empty(t, readAll(t, fs, testRoot+"/p"))
-}
-
-// damagedPart: something outside wrote to a part between its epoch and the next claim.
-func damagedPart(t *testing.T) {
-	j := newJob(t).start(1)
-	j.write(0, "test1@1").snapshot()
-	name := strays(j)[0]
-	f, err := j.disk.Append(testRoot + "/.wasmflow/" + testJob + "/" + name + ".1.pending")
-	require.NoError(t, err)
-	_, err = f.Write([]byte("junk"))
-	require.NoError(t, err)
-	err = j.tryStart(1)
-	require.ErrorIs(t, err, filesystem.ErrDamaged)
-	require.Equal(t, connectors.Fatal, connectors.Classify(err))
-	require.True(t, strings.Contains(err.Error(), name), "%v names no part", err)
-	require.Empty(t, j.files())
 }

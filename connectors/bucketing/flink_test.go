@@ -19,8 +19,6 @@ type upstream struct {
 const (
 	closesAtEpoch = "an epoch closes every part (B1), so parts that Flink keeps open over a " +
 		"checkpoint are published with it"
-	neverResumes = "nothing is ever appended to after a restart: a part ends with its epoch, so " +
-		"there is no length to cut to and no state of an open file"
 	byFormat = "is a matter of the format, which a local file of text does not have"
 	oldState = "is about the binary state of old Flink versions"
 	isHadoop = "is about Hadoop's client, which a local disk does not use"
@@ -30,19 +28,16 @@ const (
 // file system goes, with what a reader sees as the measure: which rows, each once, in files that
 // never change. Where counts of files are asserted they are those of Flink unless a note says why
 // not.
-func TestUpstream(t *testing.T) { connectortest.RunUpstream(t, upstreamFiles()) }
-
-// TestUpstreamTable holds docs/flink-bucketing.md to the table below.
-func TestUpstreamTable(t *testing.T) {
-	connectortest.CheckUpstreamPage(t, connectortest.UpstreamPage{
-		Path:    "../../docs/flink-bucketing.md",
-		Package: "connectors/bucketing",
-		Title:   "Flink's file sinks, test by test",
+func TestUpstream(t *testing.T) {
+	connectortest.UpstreamPage{
+		Page: "flink-bucketing.md", Package: "connectors/bucketing",
+		Title: "Flink's file sinks, test by test",
 		Intro: "What becomes of the tests of BucketingSink and StreamingFileSink in the sink " +
 			"`bucketing`. A test that runs is found under its own name below `TestUpstream` in " +
 			"connectors/bucketing and checks what a reader sees: which rows, each once, in files " +
 			"that never change.",
-	}, upstreamFiles(), *update)
+		Files: upstreamFiles(),
+	}.Run(t, *update)
 }
 
 // upstreamFiles is the table.
@@ -53,16 +48,24 @@ func upstreamFiles() []connectortest.UpstreamFile {
 		rows []upstream
 	}{
 		{"BucketingSinkTest", bucketingSinkTests()},
-		{"BucketingSink, other tests", bucketingOtherTests()},
+		{"BucketingSinkFaultToleranceITCase", []upstream{{"runCheckpointedProgram", faultTolerance,
+			"no valid-length files: a visible file holds nothing that must not be read"}}},
+		{"BucketingSinkFsInitTest", fsInitTests()},
+		{"BucketingSinkMigrationTest", []upstream{{"testRestore", nil, oldState}}},
+		{"DateTimeBucketerTest", dateTimeTests()},
+		{"StringWriterTest", stringWriterTests()},
+		{"SequenceFileWriterTest", []upstream{{"testDuplicate", nil, "SequenceFile " + byFormat}}},
+		{"AvroKeyValueSinkWriterTest", []upstream{{"testDuplicate", nil, "Avro " + byFormat}}},
 		{"LocalStreamingFileSinkTest", streamingSinkTests()},
 		{"RollingPolicyTest", rollingPolicyTests()},
 		{"BulkWriterTest", bulkWriterTests()},
 		{"BucketsTest", bucketsTests()},
 		{"BucketTest", bucketTests()},
 		{"BucketStateSerializerTest", bucketStateTests()},
-		{"DateTimeBucketAssignerTest, BucketAssignerITCases", assignerTests()},
+		{"DateTimeBucketAssignerTest", dateTimeTests()},
+		{"BucketAssignerITCases", []upstream{{"testAssembleBucketPath", assembleBucketPath, ""}}},
 		{"AbstractRecoverableWriterTest", recoverableTests()},
-		{"HadoopRecoverableWriterTest", hadoopTests()},
+		{"HadoopRecoverableWriterOldHadoopWithNoTruncateSupportTest", hadoopTests()},
 	} {
 		f := connectortest.UpstreamFile{Name: file.name}
 		for _, u := range file.rows {
@@ -110,19 +113,28 @@ func bucketingSinkTests() []upstream {
 	}
 }
 
-func bucketingOtherTests() []upstream {
+func fsInitTests() []upstream {
 	return []upstream{
-		{"BucketingSinkFaultToleranceITCase", faultTolerance,
-			"no valid-length files: a visible file holds nothing that must not be read"},
-		{"BucketingSinkFsInitTest.testInitForLocalFileSystem", initLocal, ""},
-		{"BucketingSinkFsInitTest.testInitForHadoopFileSystem", nil, isHadoop},
-		{"BucketingSinkFsInitTest.testInitForUnsupportedFileSystem", initUnsupported, ""},
-		{"BucketingSinkMigrationTest", nil, oldState},
-		{"DateTimeBucketerTest", dateTimeBucketer, ""},
-		{"StringWriterTest", stringWriter,
-			"duplicate() does not exist: writers of text have no state between records"},
-		{"SequenceFileWriterTest", nil, "SequenceFile " + byFormat},
-		{"AvroKeyValueSinkWriterTest", nil, "Avro " + byFormat},
+		{"testInitForLocalFileSystem", initLocal, ""},
+		{"testInitForHadoopFileSystem", nil, isHadoop},
+		{"testInitForUnsupportedFileSystem", initUnsupported, ""},
+	}
+}
+
+func dateTimeTests() []upstream {
+	return []upstream{
+		{"testGetBucketPathWithSpecifiedTimezone", dateTimeBucketer(defaultPattern, "2018-08-03--23"),
+			""},
+		{"testGetBucketPathWithSpecifiedFormatString",
+			dateTimeBucketer("yyyy-MM-dd-HH", "2018-08-03-23"), ""},
+	}
+}
+
+func stringWriterTests() []upstream {
+	return []upstream{
+		{"testDuplicate", stringWriterOfEveryBucket,
+			"the writer of text is made from the settings for every part, not copied"},
+		{"testMultiRowdelimiters", stringWriter, ""},
 	}
 }
 
@@ -150,7 +162,8 @@ func rollingPolicyTests() []upstream {
 		{"testDefaultRollingPolicy", defaultRollingPolicy, closesAtEpoch + "; " + fixed},
 		{"testDefaultRollingPolicyDeprecatedCreate", defaultRollingPolicy, closesAtEpoch},
 		{"testRollOnCheckpointPolicy", rollOnCheckpoint, ""},
-		{"testCustomRollingPolicy", nil, "rolling is set by keys; code that decides is not offered"},
+		{"testCustomRollingPolicy", customRollingPolicy,
+			"rolling is set by keys; code that decides is not offered"},
 	}
 }
 
@@ -178,13 +191,15 @@ func bucketsTests() []upstream {
 }
 
 func bucketTests() []upstream {
-	const cleanup = "resumable state of a part does not exist"
+	const restored = "an epoch closes the part (B1), so restoring it is publishing it"
 	return []upstream{
-		{"shouldNotCleanupResumablesThatArePartOfTheAckedCheckpoint", nil, cleanup},
-		{"shouldCleanupOutdatedResumablesOnCheckpointAck", nil, cleanup},
-		{"shouldNotCallCleanupWithoutInProgressPartFiles", nil, cleanup},
-		{"inProgressFileShouldBeCommittedIfWriterDoesNotSupportResume", snapshotAndRestore, ""},
-		{"inProgressFileShouldBeRestoredIfWriterSupportsResume", nil, neverResumes},
+		{"shouldNotCleanupResumablesThatArePartOfTheAckedCheckpoint", commitKeepsLaterParts, ""},
+		{"shouldCleanupOutdatedResumablesOnCheckpointAck", strayIsCleaned,
+			"what no epoch names goes with the next claim, not with the next checkpoint"},
+		{"shouldCleanupResumableAfterRestoring", restoringLeavesNothing, ""},
+		{"shouldNotCallCleanupWithoutInProgressPartFiles", emptyEpochsTouchNothing, ""},
+		{"inProgressFileShouldBeCommittedIfWriterDoesNotSupportResume", recoverAfter("", "test"), ""},
+		{"inProgressFileShouldBeRestoredIfWriterSupportsResume", recoverAfter("", "test"), restored},
 		{"pendingFilesShouldBeRestored", snapshotAndRestore, ""},
 	}
 }
@@ -192,33 +207,27 @@ func bucketTests() []upstream {
 func bucketStateTests() []upstream {
 	return []upstream{
 		{"testSerializationEmpty", emptyEpoch, "an epoch without parts has no committables"},
-		{"testSerializationOnlyInProgress", nil, neverResumes},
+		{"testSerializationOnlyInProgress", openPartTravels, "the open part of an epoch is a closed one"},
 		{"testSerializationFull", committableRoundTrip, "each part is a committable of its own"},
 		{"testSerializationNullInProgress", committableRoundTrip, ""},
 	}
 }
 
-func assignerTests() []upstream {
-	return []upstream{
-		{"testGetBucketPathWithSpecifiedTimezone", dateTimeBucketer, ""},
-		{"testGetBucketPathWithSpecifiedFormatString", dateTimeBucketer, ""},
-		{"testAssembleBucketPath", assembleBucketPath, ""},
-	}
-}
-
 func recoverableTests() []upstream {
+	const otherFiles = "what comes after a restart is in parts of its own: a part is never appended " +
+		"to again, so there is no length to cut to"
 	return []upstream{
-		{"testCloseWithNoData", nil, "a part without records is not published; an empty file " +
-			"through the file-system contract is (connectortest, \"empty part is published\")"},
+		{"testCloseWithNoData", closeWithNoData, ""},
 		{"testCommitAfterNormalClose", commitAfterClose, ""},
-		{"testCommitAfterPersist", nil, neverResumes},
-		{"testRecoverWithEmptyState", nil, neverResumes},
-		{"testRecoverWithState", nil, neverResumes},
-		{"testRecoverFromIntermWithoutAdditionalState", nil, neverResumes},
-		{"testRecoverAfterMultiplePersistsState", nil, neverResumes},
-		{"testCommitAfterRecovery", snapshotAndRestore, ""},
+		{"testCommitAfterPersist", commitAfterPersist, ""},
+		{"testRecoverWithEmptyState", recoverAfter("test1", ""), otherFiles},
+		{"testRecoverWithState", recoverAfter("test2", "test1"), otherFiles},
+		{"testRecoverFromIntermWithoutAdditionalState", recoverAfter("test2", "test1", ""), otherFiles},
+		{"testRecoverAfterMultiplePersistsState", recoverAfter("", "test1", "test2"), otherFiles},
+		{"testCommitAfterRecovery", recoverAfter("", "test1", "", "test2"), otherFiles},
 		{"testExceptionWritingAfterCloseForCommit", writeAfterClose, ""},
-		{"testResumeAfterCommit", nil, neverResumes},
+		{"testResumeAfterCommit", resumeAfterCommit,
+			"committing again is no error and changes nothing; writing again is one"},
 		{"testResumeWithWrongOffset", damagedPart,
 			"a pending part of another length than it was closed with is an error"},
 	}
@@ -226,6 +235,8 @@ func recoverableTests() []upstream {
 
 func hadoopTests() []upstream {
 	return []upstream{
-		{"HadoopRecoverableWriterOldHadoopWithNoTruncateSupportTest", nil, isHadoop},
+		{"testWriteAndCommitWorks", nil, isHadoop},
+		{"testRecoveryAfterClosingForCommitWorks", nil, isHadoop},
+		{"testExceptionThrownWhenRecoveringWithInProgressFile", nil, isHadoop},
 	}
 }

@@ -2,7 +2,6 @@ package collection_test
 
 import (
 	"errors"
-	"fmt"
 	"testing"
 	"time"
 
@@ -96,44 +95,6 @@ func TestRecordsAreReadAsWritten(t *testing.T) {
 	require.Equal(t, []string{"records"}, b.Splits)
 	_, more := poll(t, r)
 	require.False(t, more)
-}
-
-// The name is that of Flink's test whose claim it makes: stopped in the middle and restored there
-// is no gap and no repeat.
-func TestUpstream(t *testing.T) {
-	t.Run("FromElementsFunctionTest/testCheckpointAndRestore", func(t *testing.T) {
-		text := "records = ["
-		var want []string
-		for i := range 100 {
-			text += fmt.Sprintf("%q,", fmt.Sprint(i))
-			want = append(want, fmt.Sprint(i))
-		}
-		c := parse(t, text+"]")
-		small := connectors.Limits{Records: 7, Bytes: 1 << 20}
-		for polls := range 15 {
-			s, r := open(t, c, small)
-			add(t, s, r)
-			var got []string
-			for range polls {
-				values, more := poll(t, r)
-				require.True(t, more)
-				got = append(got, values...)
-			}
-			state, err := r.Snapshot(t.Context(), 1)
-			require.NoError(t, err)
-			poll(t, r) // lost with the task
-
-			_, restored := open(t, c, small)
-			require.NoError(t, restored.AddSplits(t.Context(), state))
-			for values, more := poll(t, restored); more; values, more = poll(t, restored) {
-				got = append(got, values...)
-			}
-			require.Equal(t, want, got)
-			state, err = restored.Snapshot(t.Context(), 2)
-			require.NoError(t, err)
-			require.Empty(t, state, "a finished split is left out")
-		}
-	})
 }
 
 func TestReaderWithoutTheSplitIsAtItsEnd(t *testing.T) {

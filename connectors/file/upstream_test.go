@@ -15,17 +15,16 @@ import (
 )
 
 // TestUpstream runs Flink's tests of its file source with what a reader sees as the measure.
-func TestUpstream(t *testing.T) { connectortest.RunUpstream(t, upstreamFiles()) }
-
-func TestUpstreamTable(t *testing.T) {
-	connectortest.CheckUpstreamPage(t, connectortest.UpstreamPage{
-		Path: "../../docs/flink-file-source.md", Package: "connectors/file",
+func TestUpstream(t *testing.T) {
+	connectortest.UpstreamPage{
+		Page: "flink-file-source.md", Package: "connectors/file",
 		Title: "Flink's file source, test by test",
 		Intro: "What becomes of the tests of ContinuousFileMonitoringFunction, " +
 			"ContinuousFileReaderOperator and GlobFilePathFilter in the source `file`. A test that " +
 			"runs is found under its own name below `TestUpstream` in connectors/file and checks what " +
 			"a reader sees: which lines, each once, in which order.",
-	}, upstreamFiles(), *update)
+		Files: upstreamFiles(),
+	}.Run(t, *update)
 }
 
 func upstreamFiles() []connectortest.UpstreamFile {
@@ -57,7 +56,7 @@ func upstreamFiles() []connectortest.UpstreamFile {
 			{Name: "testReaderScalingUp", Run: rescale(1, 2)},
 		}},
 		{Name: "ContinuousFileProcessingMigrationTest", Tests: []connectortest.Upstream{
-			{Name: "testReaderSnapshotRestore", Note: "is about the binary state of old Flink versions"},
+			{Name: "testReaderRestore", Note: "is about the binary state of old Flink versions"},
 			{Name: "testMonitoringSourceRestore", Note: "is about the binary state of old Flink versions"},
 		}},
 		globTests(),
@@ -336,7 +335,7 @@ func spread(t *testing.T, s *Source, n int,
 }
 
 func globTests() connectortest.UpstreamFile {
-	const noNull = "a list that is not given is empty; there is no null"
+	const noNull = "a list that is not given is an empty one, where Flink throws"
 	return connectortest.UpstreamFile{Name: "GlobFilePathFilterTest", Tests: []connectortest.Upstream{
 		{Name: "testDefaultConstructorCreateMatchAllFilter", Run: filters(nil, nil, "dir/file.txt")},
 		{Name: "testMatchAllFilesByDefault", Run: filters([]string{}, []string{}, "dir/file.txt")},
@@ -359,10 +358,26 @@ func globTests() connectortest.UpstreamFile {
 			Run: filters([]string{"**"}, []string{`\*`}, "!*", "**", "other.txt")},
 		{Name: "testSingleStarPattern", Run: filters([]string{"*"}, nil, "a", "!a/b", "!a/b/c")},
 		{Name: "testDoubleStarPattern", Run: filters([]string{"**"}, nil, "a", "a/b", "a/b/c")},
-		{Name: "testIncludePatternIsNull", Note: noNull},
-		{Name: "testExcludePatternIsNull", Note: noNull},
-		{Name: "testGlobFilterSerializable", Note: "filters are made from the job file in every process"},
+		{Name: "testIncludePatternIsNull", Note: noNull,
+			Run: filters(nil, []string{"b"}, "a", "!b", "dir/c")},
+		{Name: "testExcludePatternIsNull", Note: noNull, Run: filters([]string{"a"}, nil, "a", "!b")},
+		{Name: "testGlobFilterSerializable", Run: filterTravels,
+			Note: "a filter travels as the patterns of the job file, not as an object"},
 	}}
+}
+
+// filterTravels has two processes make their filters of the same job file.
+func filterTravels(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"file1.txt", "file2.txt", "file3.txt"} {
+		write(t, filepath.Join(dir, name), name+"\n")
+	}
+	c := config(dir, func(c *SourceConfig) {
+		c.Include, c.Exclude = []string{"**"}, []string{"file2.txt"}
+	})
+	want := []string{"file1.txt", "file3.txt"}
+	require.Equal(t, want, values(readAll(t, c)))
+	require.Equal(t, want, values(readAll(t, c)))
 }
 
 // filters checks names below the root "/"; those with a "!" must be left out.

@@ -3,6 +3,7 @@ package generator_test
 import (
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/wasmflow/wasmflow/checkpoint"
 	"github.com/wasmflow/wasmflow/connectors"
+	"github.com/wasmflow/wasmflow/connectors/connectortest"
 	"github.com/wasmflow/wasmflow/connectors/generator"
 )
 
@@ -166,16 +168,32 @@ func assign(
 	return out
 }
 
-// The name is that of Flink's test whose claim it makes: values 0 to 100, parallel readers stopped
-// part-way, their states given to a restored run, every value exactly once.
+var update = flag.Bool("update", false, "write docs/flink-generator.md")
+
+// TestUpstream runs Flink's test of its sequence.
 func TestUpstream(t *testing.T) {
-	t.Run("StatefulSequenceSourceTest/testCheckpointRestore", func(t *testing.T) {
-		for _, c := range []struct{ before, after int }{{2, 1}, {2, 2}, {1, 3}, {3, 100}, {4, 2}} {
-			t.Run(fmt.Sprintf("%d to %d tasks", c.before, c.after), func(t *testing.T) {
-				testCheckpointRestore(t, c.before, c.after)
-			})
-		}
-	})
+	connectortest.UpstreamPage{
+		Page: "flink-generator.md", Package: "connectors/generator",
+		Title: "Flink's sequence, test by test",
+		Intro: "What becomes of the tests of StatefulSequenceSource in the source `generator`. A test " +
+			"that runs is found under its own name below `TestUpstream` in connectors/generator.",
+		Files: []connectortest.UpstreamFile{
+			{Name: "StatefulSequenceSourceTest", Tests: []connectortest.Upstream{
+				{Name: "testCheckpointRestore", Run: upstreamRestore,
+					Note: "a state is the next number of each of 64 splits, not a list of all that is left"},
+			}},
+		},
+	}.Run(t, *update)
+}
+
+// upstreamRestore makes 0 to 100 with readers that are stopped part-way; their states go to a
+// restored run with another number of readers.
+func upstreamRestore(t *testing.T) {
+	for _, c := range []struct{ before, after int }{{2, 1}, {2, 2}, {1, 3}, {3, 100}, {4, 2}} {
+		t.Run(fmt.Sprintf("%d to %d tasks", c.before, c.after), func(t *testing.T) {
+			testCheckpointRestore(t, c.before, c.after)
+		})
+	}
 }
 
 func testCheckpointRestore(t *testing.T, before, after int) {

@@ -18,16 +18,15 @@ import (
 )
 
 // TestUpstream runs Flink's tests of its Kafka connector.
-func TestUpstream(t *testing.T) { connectortest.RunUpstream(t, upstreamFiles()) }
-
-func TestUpstreamTable(t *testing.T) {
-	connectortest.CheckUpstreamPage(t, connectortest.UpstreamPage{
-		Path: "../../docs/flink-kafka.md", Package: "connectors/kafka",
+func TestUpstream(t *testing.T) {
+	connectortest.UpstreamPage{
+		Page: "flink-kafka.md", Package: "connectors/kafka",
 		Title: "Flink's Kafka connector, test by test",
 		Intro: "What becomes of the tests of FlinkKafkaConsumer in the connector `kafka`. A test " +
 			"that runs is found under its own name below `TestUpstream` in connectors/kafka and " +
 			"checks what a reader sees, against a broker in the same process.",
-	}, upstreamFiles(), *update)
+		Files: upstreamFiles(),
+	}.Run(t, *update)
 }
 
 func upstreamFiles() []connectortest.UpstreamFile {

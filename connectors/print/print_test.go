@@ -3,6 +3,7 @@ package printsink_test
 import (
 	"bytes"
 	"errors"
+	"flag"
 	"fmt"
 	"strings"
 	"sync"
@@ -11,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/wasmflow/wasmflow/connectors"
+	"github.com/wasmflow/wasmflow/connectors/connectortest"
 	printsink "github.com/wasmflow/wasmflow/connectors/print"
 )
 
@@ -40,53 +42,43 @@ func batch(values ...string) *connectors.Batch {
 	return b
 }
 
-// The rows are those of Flink's test of that name.
-func TestUpstream(t *testing.T) {
-	t.Run("PrintSinkFunctionTest", testPrintSinkFunction)
-}
+var update = flag.Bool("update", false, "write docs/flink-print.md")
 
-func testPrintSinkFunction(t *testing.T) {
-	for _, c := range []struct {
-		name              string
-		config            printsink.Config
-		task, parallelism int
-		out, err          string
-	}{
-		{
-			name: "testPrintSinkStdOut", parallelism: 1,
-			out: "hello world!\n",
-		},
-		{
-			name: "testPrintSinkStdErr", parallelism: 1,
-			config: printsink.Config{Stream: "stderr"},
-			err:    "hello world!\n",
-		},
-		{
-			name: "testPrintSinkWithPrefix", task: 1, parallelism: 2,
-			out: "2> hello world!\n",
-		},
-		{
-			name: "testPrintSinkWithIdentifierButNoPrefix", parallelism: 1,
-			config: printsink.Config{ID: "mySink"},
-			out:    "mySink> hello world!\n",
-		},
-		{
-			name: "testPrintSinkWithIdentifierAndPrefix", task: 1, parallelism: 2,
-			config: printsink.Config{ID: "mySink"},
-			out:    "mySink:2> hello world!\n",
-		},
-	} {
-		t.Run(c.name, func(t *testing.T) {
+// TestUpstream runs Flink's tests of its print sink.
+func TestUpstream(t *testing.T) {
+	prints := func(c printsink.Config, task, parallelism int, out, err string) func(*testing.T) {
+		return func(t *testing.T) {
 			var stdout, stderr bytes.Buffer
-			s := setup(t, printsink.SpecTo(&stdout, &stderr), c.config, c.parallelism)
-			w, err := s.OpenWriter(t.Context(), connectors.WriterContext{Task: c.task})
-			require.NoError(t, err)
+			s := setup(t, printsink.SpecTo(&stdout, &stderr), c, parallelism)
+			w, openErr := s.OpenWriter(t.Context(), connectors.WriterContext{Task: task})
+			require.NoError(t, openErr)
 			require.NoError(t, w.Write(t.Context(), batch("hello world!")))
 			require.NoError(t, w.Close())
-			require.Equal(t, c.out, stdout.String())
-			require.Equal(t, c.err, stderr.String())
-		})
+			require.Equal(t, out, stdout.String())
+			require.Equal(t, err, stderr.String())
+		}
 	}
+	named := printsink.Config{ID: "mySink"}
+	connectortest.UpstreamPage{
+		Page: "flink-print.md", Package: "connectors/print",
+		Title: "Flink's print sink, test by test",
+		Intro: "What becomes of the tests of PrintSinkFunction in the sink `print`. A test that runs " +
+			"is found under its own name below `TestUpstream` in connectors/print.",
+		Files: []connectortest.UpstreamFile{
+			{Name: "PrintSinkFunctionTest", Tests: []connectortest.Upstream{
+				{Name: "testPrintSinkStdOut",
+					Run: prints(printsink.Config{}, 0, 1, "hello world!\n", "")},
+				{Name: "testPrintSinkStdErr",
+					Run: prints(printsink.Config{Stream: "stderr"}, 0, 1, "", "hello world!\n")},
+				{Name: "testPrintSinkWithPrefix",
+					Run: prints(printsink.Config{}, 1, 2, "2> hello world!\n", "")},
+				{Name: "testPrintSinkWithIdentifierAndPrefix",
+					Run: prints(named, 1, 2, "mySink:2> hello world!\n", "")},
+				{Name: "testPrintSinkWithIdentifierButNoPrefix",
+					Run: prints(named, 0, 1, "mySink> hello world!\n", "")},
+			}},
+		},
+	}.Run(t, *update)
 }
 
 // countingWriter notes every Write.

@@ -19,16 +19,15 @@ import (
 var update = flag.Bool("update", false, "write docs/flink-socket.md")
 
 // TestUpstream runs Flink's tests of its socket source and sink.
-func TestUpstream(t *testing.T) { connectortest.RunUpstream(t, upstreamFiles()) }
-
-func TestUpstreamTable(t *testing.T) {
-	connectortest.CheckUpstreamPage(t, connectortest.UpstreamPage{
-		Path: "../../docs/flink-socket.md", Package: "connectors/socket",
+func TestUpstream(t *testing.T) {
+	connectortest.UpstreamPage{
+		Page: "flink-socket.md", Package: "connectors/socket",
 		Title: "Flink's socket source and sink, test by test",
 		Intro: "What becomes of the tests of SocketTextStreamFunction and SocketClientSink in the " +
 			"source and the sink `socket`. A test that runs is found under its own name below " +
 			"`TestUpstream` in connectors/socket.",
-	}, upstreamFiles(), *update)
+		Files: upstreamFiles(),
+	}.Run(t, *update)
 }
 
 func upstreamFiles() []connectortest.UpstreamFile {

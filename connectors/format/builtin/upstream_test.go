@@ -19,16 +19,15 @@ import (
 var update = flag.Bool("update", false, "write the generated table")
 
 // TestUpstream runs Flink's tests of the schemas that are built in.
-func TestUpstream(t *testing.T) { connectortest.RunUpstream(t, upstreamFiles()) }
-
-func TestUpstreamTable(t *testing.T) {
-	connectortest.CheckUpstreamPage(t, connectortest.UpstreamPage{
-		Path: "../../../docs/flink-formats.md", Package: "connectors/format/builtin",
+func TestUpstream(t *testing.T) {
+	connectortest.UpstreamPage{
+		Page: "flink-formats.md", Package: "connectors/format/builtin",
 		Title: "Flink's schemas, test by test",
 		Intro: "What becomes of the tests of Flink's schemas in the built-in functions `csv`, `json` " +
 			"and `string` and in the CSV files of sinks. A test that runs is found under its own name " +
 			"below `TestUpstream` in connectors/format/builtin. A row is a JSON object here.",
-	}, upstreamFiles(), *update)
+		Files: upstreamFiles(),
+	}.Run(t, *update)
 }
 
 func upstreamFiles() []connectortest.UpstreamFile {
