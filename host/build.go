@@ -145,6 +145,9 @@ func (b *taskBuilder) sink(ctx context.Context, run *sinkRun) error {
 	}
 	b.opened = append(b.opened, writer)
 	stage.SetWriter(writer)
+	if err := b.partitioner(ctx, s, stage); err != nil {
+		return err
+	}
 	b.stages[s.Name] = stage
 	b.cfg.Stages = append(b.cfg.Stages, stage)
 	b.cfg.Sinks = append(b.cfg.Sinks, stage)
@@ -152,6 +155,19 @@ func (b *taskBuilder) sink(ctx context.Context, run *sinkRun) error {
 		b.dead = task.NewDeadLetter(stage)
 	}
 	return nil
+}
+
+// partitioner has a function of the job place the records of a sink, if the sink names one.
+func (b *taskBuilder) partitioner(ctx context.Context, s *config.Sink, to *task.SinkStage) error {
+	if s.Partitioner.IsZero() {
+		return nil
+	}
+	p, err := b.functions().Partitioner(ctx, s.Name, s.Partitioner, b.a.guests)
+	if err != nil {
+		return err
+	}
+	b.opened = append(b.opened, p)
+	return to.SetPartitioner(p)
 }
 
 // serializer opens the serializer of a sink, or returns nil when values are written as they are.

@@ -177,5 +177,8 @@ func (w *previewWriter) Write(_ context.Context, b *connectors.Batch) error {
 	return nil
 }
 
+// Partitions lets functions that place records run: no sink is asked, so there is one place.
+func (w *previewWriter) Partitions(context.Context, string) (int32, error) { return 1, nil }
+
 func (w *previewWriter) Flush(context.Context) error { return nil }
 func (w *previewWriter) Close() error                { return nil }

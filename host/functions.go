@@ -72,3 +72,10 @@ func (p *plugins) Bucketer(ctx context.Context, step string, ref connectors.Func
 ) (connectors.BucketAssigner, error) {
 	return operator.NewBucketAssigner(ctx, p.operatorConfig(step, ref, m))
 }
+
+// Partitioner opens the partitioner of a sink.
+func (p *plugins) Partitioner(ctx context.Context, step string, ref connectors.FunctionRef,
+	m *guestMetrics,
+) (connectors.Partitioner, error) {
+	return operator.NewPartitioner(ctx, p.operatorConfig(step, ref, m))
+}

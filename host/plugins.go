@@ -104,7 +104,8 @@ func (p *plugins) checkFunctions() error {
 	}
 	for i := range p.cfg.Job.Sinks {
 		s := &p.cfg.Job.Sinks[i]
-		errs = append(errs, check("sinks."+s.Name+".serializer", s.Serializer, abi.RoleSerializer))
+		errs = append(errs, check("sinks."+s.Name+".serializer", s.Serializer, abi.RoleSerializer),
+			check("sinks."+s.Name+".partitioner", s.Partitioner, abi.RolePartitioner))
 		if b, ok := s.Config.(connectors.Bucketed); ok {
 			if ref, guest := b.BucketerRef(); guest {
 				errs = append(errs, check("sinks."+s.Name+".bucketer", ref, abi.RoleBucketer))

@@ -45,9 +45,12 @@ func newGuard(stage string, p Policy, c *Counters) *guard {
 	return &guard{stage: stage, policy: p, counters: c}
 }
 
+// see notes records that the stage was given, for its share of refused ones.
+func (g *guard) see(records int) { g.seen += uint64(records) }
+
 // check applies the policy to the faults of one call over in.
 func (g *guard) check(ctx context.Context, in *connectors.Batch, faults *connectors.Faults) error {
-	g.seen += uint64(in.Len())
+	g.see(in.Len())
 	for i := range faults.List {
 		f := &faults.List[i]
 		if err := g.refuse(ctx, in, &in.Records[f.Index], f); err != nil {

@@ -35,6 +35,10 @@ type Counters struct {
 	Out     atomic.Uint64 // records that left
 	Skipped atomic.Uint64 // refused and skipped
 	Dead    atomic.Uint64 // refused and sent to the dead letters
+
+	// Inside tells that a call of the stage's reader, function or writer is under way. It says
+	// where a task is that does not answer.
+	Inside atomic.Bool
 }
 
 // Load reads c. The values are of nearly the same moment, exactly so at a batch boundary.
@@ -114,7 +118,10 @@ func (s *TransformStage) push(ctx context.Context, b *connectors.Batch) error {
 	s.counters.In.Add(uint64(b.Len()))
 	s.out.Reset()
 	s.faults.Reset()
-	if err := s.transform.Transform(ctx, b, &s.out, &s.faults); err != nil {
+	s.counters.Inside.Store(true)
+	err := s.transform.Transform(ctx, b, &s.out, &s.faults)
+	s.counters.Inside.Store(false)
+	if err != nil {
 		return AtStage(s.name, err, "transforming a batch in %s", s.name)
 	}
 	if err := s.guard.check(ctx, b, &s.faults); err != nil {
@@ -142,11 +149,12 @@ type SinkStage struct {
 	counters   *Counters
 	out        connectors.Batch
 	faults     connectors.Faults
-	refusals   []refusal // reported by the writer during the running Write
+	placement  *placement // nil leaves partitions as they are
+	refusals   []refusal  // reported by the partitioner or, during the running Write, the writer
 	owned      []io.Closer
 }
 
-// refusal is a record that the writer itself refused.
+// refusal is a record that the writer itself or the partitioner refused.
 type refusal struct {
 	record connectors.Record
 	fault  connectors.Fault
@@ -184,9 +192,18 @@ func (s *SinkStage) push(ctx context.Context, b *connectors.Batch) error {
 			return err
 		}
 		in = &s.out
+	} else {
+		s.guard.see(b.Len())
 	}
 	s.refusals = s.refusals[:0]
-	if err := s.writer.Write(ctx, in); err != nil {
+	out := in
+	if s.placement != nil {
+		var err error
+		if out, err = s.placement.place(ctx, in, s.Fault); err != nil {
+			return AtStage(s.name, err, "choosing partitions for %s", s.name)
+		}
+	}
+	if err := s.writer.Write(ctx, out); err != nil {
 		return AtStage(s.name, err, "writing to %s", s.name)
 	}
 	for i := range s.refusals {
@@ -198,6 +215,26 @@ func (s *SinkStage) push(ctx context.Context, b *connectors.Batch) error {
 	s.counters.Out.Add(uint64(in.Len() - len(s.refusals)))
 	s.counters.InBytes.Add(payloadBytes(in))
 	return nil
+}
+
+// prepare makes what was written durable and, where the writer can, invisible until the epoch is
+// decided (T2).
+func (s *SinkStage) prepare(ctx context.Context, e checkpoint.Epoch,
+) ([]checkpoint.Committable, error) {
+	s.counters.Inside.Store(true)
+	defer s.counters.Inside.Store(false)
+	if err := s.writer.Flush(ctx); err != nil {
+		return nil, AtStage(s.name, err, "flushing %s for epoch %d", s.name, e)
+	}
+	p, ok := s.writer.(checkpoint.Preparer)
+	if !ok {
+		return nil, nil
+	}
+	cs, err := p.Prepare(ctx, e)
+	if err != nil {
+		return nil, AtStage(s.name, err, "preparing %s for epoch %d", s.name, e)
+	}
+	return cs, nil
 }
 
 func (s *SinkStage) count() (string, checkpoint.Count) { return s.name, s.counters.Load() }
