@@ -132,7 +132,7 @@ func TestCheck(t *testing.T) {
 		{
 			name: "hint ahead, mark damaged",
 			change: func(s *store, l *Log) {
-				s.hint(Hint{JobID: "jobid", JobName: testJob, Log: Name, LastEpoch: 9})
+				s.hint(checkpoint.Hint{JobID: "jobid", JobName: testJob, Log: Name, LastEpoch: 9})
 				s.damage(l.appliedPath(4))
 			},
 			want: []string{

@@ -25,7 +25,7 @@ func (l *Log) Claim(ctx context.Context) (checkpoint.Manifest, bool, error) {
 		return checkpoint.Manifest{}, false, fmt.Errorf("claiming job %q: %w",
 			l.job, checkpoint.ErrFenced)
 	}
-	if err := l.lock(ctx); err != nil {
+	if err := l.store.Lock(ctx, l.opts.Takeover); err != nil {
 		return checkpoint.Manifest{}, false, err
 	}
 	l.last = 0 // nothing can be done under the old claim any more
@@ -54,22 +54,11 @@ func (l *Log) Claim(ctx context.Context) (checkpoint.Manifest, bool, error) {
 		"next record %d times", l.job, checkpoint.ErrOutcomeUnknown, claimAttemptsMax)
 }
 
-func (l *Log) lock(ctx context.Context) error {
-	if l.opts.Lock == nil || l.locked {
-		return nil
-	}
-	if err := l.opts.Lock.Lock(ctx, l.opts.Takeover); err != nil {
-		return fmt.Errorf("claiming job %q: %w", l.job, err)
-	}
-	l.locked = true
-	return nil
-}
-
 // base is what a claim builds on.
 type base struct {
 	last  checkpoint.Manifest // the last record
 	found bool                // false for a job that never ran
-	hint  Hint
+	hint  checkpoint.Hint
 	// marked is the highest number that an applied mark or the hint remembers. It exceeds that
 	// of the last record only when records were lost.
 	marked checkpoint.Epoch
@@ -126,8 +115,8 @@ func (l *Log) checkLast(b base) error {
 		return fmt.Errorf("claiming job %q: %w: its log moved from the store to %q; set "+
 			"checkpoint.log to that", l.job, checkpoint.ErrRefused, b.last.Log)
 	case l.opts.JobID != "" && b.last.JobID != l.opts.JobID:
-		return fmt.Errorf("claiming job %q: %w: its records are of job id %s, the job file pins %s",
-			l.job, checkpoint.ErrOtherJob, b.last.JobID, l.opts.JobID)
+		return fmt.Errorf("claiming job %q: %w", l.job,
+			&PinnedError{Dir: l.dir, Pinned: l.opts.JobID, Stands: b.last.JobID})
 	}
 	return nil
 }
@@ -165,37 +154,24 @@ func (l *Log) checkHint(b base) error {
 func (l *Log) record(
 	ctx context.Context, b base, nonce string,
 ) (checkpoint.Manifest, error) {
-	m := b.last
-	switch {
-	case l.owned: // only the first claim starts elsewhere
-	case l.opts.Fresh:
-		// What is decided stays so: it is published even if its positions are given up.
-		m.Sources, m.State, m.Modules, m.Counts = nil, nil, nil, nil
-	case l.opts.Restore != 0:
+	s := checkpoint.Succession{
+		Last: b.last, Found: b.found, Kind: checkpoint.KindClaim, Log: Name, JobName: l.job,
+		JobID:      cmp.Or(l.opts.JobID, b.hint.JobID, l.opts.NewID()),
+		Owner:      checkpoint.Owner{Nonce: nonce, Host: l.opts.Host, PID: l.opts.PID},
+		EpochAbove: b.marked, ClaimAbove: b.hint.Claim, CreatedMillis: l.opts.Now().UnixMilli(),
+	}
+	if l.owned { // only the first claim starts elsewhere
+		return s.Record(), nil
+	}
+	s.Fresh = l.opts.Fresh
+	if l.opts.Restore != 0 {
 		restored, err := l.LoadEpoch(ctx, l.opts.Restore)
 		if err != nil {
 			return checkpoint.Manifest{}, err
 		}
-		m = restored
+		s.Restored = &restored
 	}
-	if !b.found {
-		m.JobID = cmp.Or(l.opts.JobID, b.hint.JobID, l.opts.NewID())
-	}
-	m.Kind, m.Log, m.JobName = checkpoint.KindClaim, Name, l.job
-	// I4: also numbers of records that were lost are not used again, as far as anything here
-	// remembers them. An applied mark would speak for the wrong epoch.
-	m.Epoch = max(b.last.Epoch, b.marked) + 1
-	m.Previous = b.last.Previous
-	if b.last.Kind == checkpoint.KindEpoch {
-		m.Previous = b.last.Epoch
-	}
-	m.Owner = checkpoint.Owner{
-		Number: max(b.last.Owner.Number, b.hint.Claim) + 1,
-		Nonce:  nonce, Host: l.opts.Host, PID: l.opts.PID,
-	}
-	m.CreatedMillis = 0
-	l.stamp(&m)
-	return m, nil
+	return s.Record(), nil
 }
 
 // publishClaim publishes the claim record. It returns false when the number went to somebody
@@ -239,7 +215,6 @@ func (l *Log) settle(ctx context.Context, m checkpoint.Manifest) error {
 	l.owned, l.jobID = true, m.JobID
 	l.last, l.previous = m.Epoch, m.Previous
 	l.claimed, l.kept, l.damaged = keptOf(m), nil, 0
-	l.stored = map[string]struct{}{}
 	chain, err := l.Chain(ctx)
 	var damage *DamagedError
 	switch {
@@ -252,11 +227,11 @@ func (l *Log) settle(ctx context.Context, m checkpoint.Manifest) error {
 	for _, decided := range slices.Backward(chain) {
 		l.kept = append(l.kept, keptOf(decided))
 	}
-	if err := l.writeHint(ctx); err != nil {
+	if err := l.store.Remember(ctx, l.hint()); err != nil {
 		return fmt.Errorf("claiming job %q: %w", l.job, err)
 	}
 	_ = failpoint.Hit("storelog/claimed")
-	if err := errors.Join(l.retain(ctx), l.removeLeftovers(ctx)); err != nil {
+	if err := errors.Join(l.retain(ctx), l.store.RemoveLeftovers(ctx, l.opts.Now())); err != nil {
 		// What is left over costs space only; the next epoch tries again.
 		l.opts.Logger.Warn("cleaning up the checkpoint store", "job", l.job, "error", err)
 	}

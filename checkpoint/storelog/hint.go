@@ -24,16 +24,6 @@ const (
 // smallBytesMax bounds the small records; the longest holds one path.
 const smallBytesMax = 64 << 10
 
-// Hint is what the file "job" remembers, for refusing to start on the wrong or a shortened log.
-// It may lag behind the records and never overrules them.
-type Hint struct {
-	JobID     string           `json:"job_id"`
-	JobName   string           `json:"job_name"`
-	Log       string           `json:"log"`
-	LastEpoch checkpoint.Epoch `json:"last_epoch"`
-	Claim     uint64           `json:"claim"`
-}
-
 // applied is the content of an applied mark.
 type applied struct {
 	Epoch checkpoint.Epoch `json:"epoch"`

@@ -25,8 +25,8 @@ func small() []struct {
 		empty   func() any
 	}{
 		{hintKind, hintVersion,
-			&Hint{JobID: "k3x9", JobName: "orders", Log: "store", LastEpoch: 42, Claim: 7},
-			func() any { return &Hint{} }},
+			&checkpoint.Hint{JobID: "k3x9", JobName: "orders", Log: "store", LastEpoch: 42, Claim: 7},
+			func() any { return &checkpoint.Hint{} }},
 		{appliedKind, appliedVersion, &applied{Epoch: 42, Claim: 7}, func() any { return &applied{} }},
 		{acceptedKind, acceptedVersion,
 			&accepted{Path: "/out/part-1", By: "ann", CreatedMillis: 1_700_000_000_123},
@@ -66,7 +66,7 @@ func TestDecodeSmallRefuses(t *testing.T) {
 		"unknown key": {checkpoint.EncodeRecord(hintKind, 1, []byte(`{"a":1}`)), checkpoint.ErrCorrupt},
 	} {
 		t.Run(name, func(t *testing.T) {
-			require.ErrorIs(t, decodeSmall(hintKind, hintVersion, tt.data, &Hint{}), tt.is)
+			require.ErrorIs(t, decodeSmall(hintKind, hintVersion, tt.data, &checkpoint.Hint{}), tt.is)
 		})
 	}
 }

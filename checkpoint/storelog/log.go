@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"path"
 	"strings"
 	"time"
 
@@ -23,16 +22,6 @@ const Name = "store"
 // DefaultRetain is how many decided epochs are kept when the job file says nothing: a few to go
 // back to by hand; running needs one.
 const DefaultRetain = 3
-
-// Locker keeps a second process off the job as a courtesy. Correctness never rests on it: a
-// store without locks has none.
-type Locker interface {
-	// Lock takes the lock or returns an error that wraps checkpoint.ErrBusy and names the
-	// holder. With takeover it always takes it.
-	Lock(ctx context.Context, takeover bool) error
-	// Unlock gives the lock back. Unlocking what is not locked does nothing.
-	Unlock() error
-}
 
 // Options say whose log it is and how to start.
 type Options struct {
@@ -62,22 +51,20 @@ type Options struct {
 // failed attempt. It is used by one goroutine at a time.
 type Log struct {
 	View
+	store *JobStore
 	opts  Options
 	owner checkpoint.Owner
 	// mine holds the nonce of every claim this Log ever tried to publish: a claim whose reply
 	// was lost may stand.
 	mine     map[string]struct{}
-	owned    bool // a claim succeeded before
-	fenced   bool // I6
-	locked   bool
-	jobID    string              // since the claim
-	last     checkpoint.Epoch    // number of the last record of mine; 0 without a claim
-	previous checkpoint.Epoch    // the last decided epoch
-	claimed  keptEpoch           // the claim record
-	kept     []keptEpoch         // decided epochs, rising, cut by retention
-	damaged  checkpoint.Epoch    // the highest unreadable record of the chain; 0 is none
-	stored   map[string]struct{} // modules stored under this claim
-	hinted   checkpoint.Epoch    // last epoch in the hint
+	owned    bool             // a claim succeeded before
+	fenced   bool             // I6
+	jobID    string           // since the claim
+	last     checkpoint.Epoch // number of the last record of mine; 0 without a claim
+	previous checkpoint.Epoch // the last decided epoch
+	claimed  keptEpoch        // the claim record
+	kept     []keptEpoch      // decided epochs, rising, cut by retention
+	damaged  checkpoint.Epoch // the highest unreadable record of the chain; 0 is none
 }
 
 // keptEpoch is what retention needs to know of a record.
@@ -102,14 +89,9 @@ func (k keptEpoch) addTo(names map[string]struct{}) {
 
 // New returns a log that has not claimed. It touches nothing.
 func New(o Options) (*Log, error) {
-	view, err := NewView(o.FileSystem, o.Root, o.Job)
+	store, err := NewJobStore(o.FileSystem, o.Root, o.Job, o.Lock)
 	if err != nil {
 		return nil, err
-	}
-	if !o.FileSystem.Abilities().ExclusivePublish {
-		return nil, fmt.Errorf("store %s: a %s file system cannot publish a name exclusively, so it "+
-			"cannot keep two owners apart: %w; choose another store",
-			o.Root, o.FileSystem.Scheme(), checkpoint.ErrRefused)
 	}
 	if o.Fresh && o.Restore != 0 {
 		return nil, fmt.Errorf("job %q: %w: a fresh start and the start from epoch %d exclude "+
@@ -130,7 +112,7 @@ func New(o Options) (*Log, error) {
 	if o.NewID == nil {
 		o.NewID = randomID
 	}
-	return &Log{View: *view, opts: o, mine: map[string]struct{}{}}, nil
+	return &Log{View: store.View, store: store, opts: o, mine: map[string]struct{}{}}, nil
 }
 
 func randomNonce() string {
@@ -199,7 +181,7 @@ func (l *Log) Decide(ctx context.Context, m checkpoint.Manifest) error {
 			m.Epoch, m.Owner, l.owner, l.last+1)
 	}
 	for _, module := range m.Modules {
-		if _, ok := l.stored[module.SHA256]; !ok { // S6
+		if !l.store.HasModule(l.owner.Number, module.SHA256) { // S6
 			return fmt.Errorf("deciding epoch %d: module %s of plugin %q is not in the store",
 				m.Epoch, module.SHA256, module.Plugin)
 		}
@@ -236,6 +218,15 @@ func (l *Log) Decide(ctx context.Context, m checkpoint.Manifest) error {
 	l.adopt(m)
 	_ = failpoint.Hit("storelog/decided")
 	return nil
+}
+
+// StoreModule keeps the bytes of a module and returns their digest, for Module.SHA256. It must
+// have returned before an epoch that names the module is decided, anew after each claim (S6).
+func (l *Log) StoreModule(ctx context.Context, module []byte) (string, error) {
+	if err := l.check("storing a module for", l.last+1); err != nil {
+		return "", err
+	}
+	return l.store.StoreModule(ctx, l.owner.Number, module)
 }
 
 // adopt makes a decided epoch of mine the last record.
@@ -345,33 +336,18 @@ func (l *Log) Applied(ctx context.Context, e checkpoint.Epoch) error {
 	if err := failpoint.Hit("storelog/before-applied"); err != nil {
 		return fmt.Errorf("marking epoch %d: %w", e, err)
 	}
-	mark := applied{Epoch: e, Claim: l.owner.Number}
-	if err := writeSmall(ctx, l.fs, l.appliedPath(e), appliedKind, appliedVersion, mark); err != nil {
-		return fmt.Errorf("marking epoch %d: %w", e, err)
+	if err := l.store.MarkApplied(ctx, e, l.owner.Number); err != nil {
+		return err
 	}
 	_ = failpoint.Hit("storelog/after-applied")
-	return errors.Join(l.retain(ctx), l.renewHint(ctx))
+	return errors.Join(l.retain(ctx), l.store.Renew(ctx, l.hint()))
 }
 
-// hintLagMax is how many epochs the hint may lag behind: it serves to notice lost records, which
-// come in greater numbers than that or make the chain end visibly.
-const hintLagMax = 64
-
-func (l *Log) renewHint(ctx context.Context) error {
-	if l.last < l.hinted+hintLagMax {
-		return nil
+// hint is what the folder should remember now.
+func (l *Log) hint() checkpoint.Hint {
+	return checkpoint.Hint{
+		JobID: l.jobID, JobName: l.job, Log: Name, LastEpoch: l.last, Claim: l.owner.Number,
 	}
-	return l.writeHint(ctx)
-}
-
-func (l *Log) writeHint(ctx context.Context) error {
-	h := Hint{JobID: l.jobID, JobName: l.job, Log: Name, LastEpoch: l.last, Claim: l.owner.Number}
-	p := path.Join(l.dir, hintName)
-	if err := writeSmall(ctx, l.fs, p, hintKind, hintVersion, h); err != nil {
-		return fmt.Errorf("writing %s: %w", p, err)
-	}
-	l.hinted = l.last
-	return nil
 }
 
 // CheckOwner returns an error that wraps checkpoint.ErrFenced when a newer owner stands in the
@@ -392,12 +368,6 @@ func (l *Log) CheckOwner(ctx context.Context) error {
 }
 
 // Close implements checkpoint.CommitLog. It gives the lock back.
-func (l *Log) Close() error {
-	if l.opts.Lock == nil || !l.locked {
-		return nil
-	}
-	l.locked = false
-	return l.opts.Lock.Unlock()
-}
+func (l *Log) Close() error { return l.store.Unlock() }
 
 var _ checkpoint.CommitLog = (*Log)(nil)

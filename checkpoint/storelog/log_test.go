@@ -30,7 +30,7 @@ func TestFirstClaim(t *testing.T) {
 	hint, found, err := l.Hint(s.ctx)
 	require.NoError(t, err)
 	require.True(t, found)
-	require.Equal(t, Hint{JobID: "jobid", JobName: testJob, Log: Name, LastEpoch: 1, Claim: 1}, hint)
+	require.Equal(t, checkpoint.Hint{JobID: "jobid", JobName: testJob, Log: Name, LastEpoch: 1, Claim: 1}, hint)
 }
 
 func TestClaimCarriesTheLastEpoch(t *testing.T) {

@@ -45,7 +45,7 @@ func TestClaimRefusesAStoreThatDoesNotFit(t *testing.T) {
 		{
 			name: "hint of another job",
 			change: func(s *store) {
-				s.hint(Hint{JobID: "other", JobName: testJob, Log: Name, LastEpoch: 1})
+				s.hint(checkpoint.Hint{JobID: "other", JobName: testJob, Log: Name, LastEpoch: 1})
 			},
 			is: checkpoint.ErrOtherJob, want: `says "other"`,
 		},
@@ -62,14 +62,14 @@ func TestClaimRefusesAStoreThatDoesNotFit(t *testing.T) {
 		{
 			name: "log is elsewhere",
 			change: func(s *store) {
-				s.hint(Hint{JobID: "jobid", JobName: testJob, Log: "kafka:out", LastEpoch: 1})
+				s.hint(checkpoint.Hint{JobID: "jobid", JobName: testJob, Log: "kafka:out", LastEpoch: 1})
 			},
 			is: checkpoint.ErrRefused, want: `its log is "kafka:out"; set checkpoint.log`,
 		},
 		{
 			name: "last record lost",
 			change: func(s *store) {
-				s.hint(Hint{JobID: "jobid", JobName: testJob, Log: Name, LastEpoch: 6})
+				s.hint(checkpoint.Hint{JobID: "jobid", JobName: testJob, Log: Name, LastEpoch: 6})
 				s.remove(testDir + "/epoch-000000000006")
 			},
 			is: checkpoint.ErrRefused, want: "ends at record 5, but record 6 was there before",
@@ -143,7 +143,7 @@ func TestClaimRefusesAStoreThatDoesNotFit(t *testing.T) {
 	}
 }
 
-func (s *store) hint(h Hint) {
+func (s *store) hint(h checkpoint.Hint) {
 	s.t.Helper()
 	require.NoError(s.t, writeSmall(s.ctx, s.fs(), path.Join(testDir, hintName), hintKind,
 		hintVersion, h))
@@ -207,7 +207,7 @@ func TestRestoreGoesOnAboveTheHighestNumber(t *testing.T) {
 func TestRestorePassesADamagedLastRecordThatWasMovedAway(t *testing.T) {
 	s := newStore(t)
 	s.decide(s.claim(nil), 4)
-	s.hint(Hint{JobID: "jobid", JobName: testJob, Log: Name, LastEpoch: 5, Claim: 1})
+	s.hint(checkpoint.Hint{JobID: "jobid", JobName: testJob, Log: Name, LastEpoch: 5, Claim: 1})
 	s.remove(testDir + "/epoch-000000000005")
 	m, _, err := s.open(from(4)).Claim(s.ctx)
 	require.NoError(t, err)

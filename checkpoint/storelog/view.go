@@ -238,11 +238,13 @@ func (v *View) LoadEpoch(ctx context.Context, n checkpoint.Epoch) (checkpoint.Ma
 }
 
 // Hint reads the file "job"; false is that it is not there.
-func (v *View) Hint(ctx context.Context) (Hint, bool, error) {
-	var h Hint
-	found, err := readSmall(ctx, v.fs, path.Join(v.dir, hintName), hintKind, hintVersion, &h)
+func (v *View) Hint(ctx context.Context) (checkpoint.Hint, bool, error) {
+	var h checkpoint.Hint
+	found, err := readSmall(ctx, v.fs, v.hintPath(), hintKind, hintVersion, &h)
 	return h, found, err
 }
+
+func (v *View) hintPath() string { return path.Join(v.dir, hintName) }
 
 // Retained returns what clean-up must leave alone in the view of the owner with that claim
 // number: whatever any record names that can still be read.

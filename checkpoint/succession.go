@@ -1,0 +1,73 @@
+package checkpoint
+
+import "context"
+
+// Hint is what the job's folder in the checkpoint store remembers of the commit log in use, for
+// refusing to start on a wrong or a shortened one. It may lag behind the log and never overrules
+// it.
+type Hint struct {
+	JobID     string `json:"job_id"`
+	JobName   string `json:"job_name"`
+	Log       string `json:"log"` // the log in use: "store" or "kafka:<sink>"
+	LastEpoch Epoch  `json:"last_epoch"`
+	Claim     uint64 `json:"claim"`
+}
+
+// Sealer is the ability of a commit log to end, so that the job can go on in another log.
+type Sealer interface {
+	// Seal fences every owner of this log, publishes a record of KindSeal that holds the last
+	// manifest and names the new log, and returns it. Sealing again for the same log returns the
+	// record that stands. A log that is sealed for another one is ErrRefused.
+	Seal(ctx context.Context, newLog string) (Manifest, error)
+}
+
+// Succession is what the record of a claim is made of: the record it follows, where it starts and
+// who makes it. Every commit log builds its claims and seals from one.
+type Succession struct {
+	Last  Manifest // the last record; zero when the job never ran
+	Found bool     // there is a last record
+
+	// Restored is the decided epoch to go back to, instead of what Last holds; nil is none.
+	Restored *Manifest
+	// Fresh drops positions, state, modules and counts. What is decided stays so: it is published
+	// even if its positions are given up.
+	Fresh bool
+
+	Kind    Kind
+	JobID   string // of a job that never ran
+	JobName string
+	Log     string // the log in use; of a seal the new one
+	// Owner makes the claim. Its number comes from here.
+	Owner Owner
+	// EpochAbove and ClaimAbove are the highest numbers that anything beside the log remembers.
+	// They exceed those of Last only when records were lost (I4).
+	EpochAbove    Epoch
+	ClaimAbove    uint64
+	CreatedMillis int64
+}
+
+// Record returns the record of the claim: what the last one held, under the new owner.
+func (s Succession) Record() Manifest {
+	m := s.Last
+	if s.Restored != nil {
+		m = *s.Restored
+	}
+	if s.Fresh {
+		m.Sources, m.State, m.Modules, m.Counts = nil, nil, nil, nil
+	}
+	if !s.Found {
+		m.JobID = s.JobID
+	}
+	m.Kind, m.Log, m.JobName = s.Kind, s.Log, s.JobName
+	// I4: also numbers of records that were lost are not used again, as far as anything remembers
+	// them. An applied mark would speak for the wrong epoch.
+	m.Epoch = max(s.Last.Epoch, s.EpochAbove) + 1
+	m.Previous = s.Last.Previous
+	if s.Last.Kind == KindEpoch {
+		m.Previous = s.Last.Epoch
+	}
+	m.Owner = s.Owner
+	m.Owner.Number = max(s.Last.Owner.Number, s.ClaimAbove) + 1
+	m.CreatedMillis = s.CreatedMillis
+	return m
+}
