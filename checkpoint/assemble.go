@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 )
 
 // Report is the part of one task in an epoch.
@@ -133,6 +135,33 @@ func duplicateID(splits []Split) (string, bool) {
 	return "", false
 }
 
+// Missing returns the tasks that have not answered the Prepare that is under way: one that hangs in
+// a sink or a guest is among them.
+func (m *Machine) Missing() []int {
+	if m.state != StatePreparing {
+		return nil
+	}
+	var tasks []int
+	for task, r := range m.attempt.reports {
+		if r == nil {
+			tasks = append(tasks, task)
+		}
+	}
+	return tasks
+}
+
+// missingParts words Missing.
+func (m *Machine) missingParts() string {
+	var tasks []string
+	for _, task := range m.Missing() {
+		tasks = append(tasks, strconv.Itoa(task))
+	}
+	if len(tasks) == 0 {
+		return "the coordinator"
+	}
+	return "task " + strings.Join(tasks, ", ")
+}
+
 // Finished reports whether m ends a bounded job: all input is read.
 func (m *Manifest) Finished() bool {
 	for _, s := range m.Sources {
@@ -144,8 +173,8 @@ func (m *Manifest) Finished() bool {
 }
 
 // Reconcile compares the sources of a manifest with those of the job file and returns the states
-// to go on with. A source that is in the manifest only is refused with ErrRefused unless drop
-// names it: the rest of its input would be skipped without a word. A source that is in the job
+// to go on with. A source that is in the manifest only is an *UnknownSourceError unless drop names
+// it: the rest of its input would be skipped without a word. A source that is in the job
 // file only begins at its start mode.
 func Reconcile(states []SourceState, jobFile, drop []string) ([]SourceState, error) {
 	kept := make([]SourceState, 0, len(states))
@@ -155,9 +184,7 @@ func Reconcile(states []SourceState, jobFile, drop []string) ([]SourceState, err
 		case slices.Contains(jobFile, s.Name):
 			kept = append(kept, s)
 		case !slices.Contains(drop, s.Name):
-			problems = append(problems, fmt.Errorf("%w: source %q is in the last checkpoint but not "+
-				"in the job file; put it back, or give up the rest of its input with "+
-				"--drop-source %s", ErrRefused, s.Name, s.Name))
+			problems = append(problems, &UnknownSourceError{s.Name})
 		}
 	}
 	if err := errors.Join(problems...); err != nil {

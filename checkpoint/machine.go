@@ -3,8 +3,6 @@ package checkpoint
 import (
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 )
 
@@ -334,7 +332,7 @@ func (m *Machine) onTick() {
 		if m.cfg.Timeout > 0 && m.now >= m.deadline {
 			m.deadline = m.now + m.cfg.Timeout
 			m.countFailure(fmt.Errorf("preparing epoch %d: %w: nothing from %s after %s",
-				m.attempt.epoch, ErrTimeout, m.attempt.missingParts(), m.now-m.attempt.startedAt))
+				m.attempt.epoch, ErrTimeout, m.missingParts(), m.now-m.attempt.startedAt))
 		}
 	case StateDecideWait:
 		if m.now >= m.retryAt {
@@ -345,21 +343,6 @@ func (m *Machine) onTick() {
 			m.commit()
 		}
 	}
-}
-
-// missingParts names the tasks that have not answered; a task that hangs in a sink or a guest is
-// one of them.
-func (a *attempt) missingParts() string {
-	var tasks []string
-	for task, r := range a.reports {
-		if r == nil {
-			tasks = append(tasks, strconv.Itoa(task))
-		}
-	}
-	if len(tasks) == 0 {
-		return "the coordinator"
-	}
-	return "task " + strings.Join(tasks, ", ")
 }
 
 // countFailure bears one more failure, or gives up. It reports whether it was borne.

@@ -54,6 +54,7 @@ type attempt struct {
 	progress     map[string]SourceStatus     // as of the last published epoch
 	nextProgress map[string]SourceStatus     // as of the epoch that is being decided
 	decided      []checkpoint.SourceState    // of the same epoch
+	waits        []Wait                      // as of the last tick
 	outcome      checkpoint.Outcome
 	err          error
 	over         bool
@@ -143,6 +144,7 @@ func (a *attempt) run(ctx context.Context) (checkpoint.Outcome, error) {
 		case ev := <-a.events:
 			a.handle(ctx, ev)
 		case <-timer.C:
+			a.waits = a.e.Waits() // when an epoch times out its tasks are cancelled, and are elsewhere
 			a.step(ctx, checkpoint.Tick{})
 		case <-stop:
 			stop = nil
@@ -250,7 +252,7 @@ func (a *attempt) do(ctx context.Context, effect checkpoint.Effect) {
 	case checkpoint.Abort:
 		a.call(func() checkpoint.Event { return a.abort(ctx, ef.Committables) })
 	case checkpoint.End:
-		a.outcome, a.err, a.over = ef.Outcome, ef.Err, true
+		a.outcome, a.err, a.over = ef.Outcome, blameTimeout(ef.Err, a.waits), true
 	default:
 		panic(fmt.Sprintf("host: unknown effect %T", effect))
 	}

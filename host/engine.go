@@ -57,6 +57,8 @@ type Engine struct {
 		ran    bool                        // an attempt started its tasks
 		counts map[string]checkpoint.Count // of the decided epochs of earlier attempts and processes
 		live   []map[string]*task.Counters // of the running attempt's tasks
+		// missing are the tasks that the epoch under way waits for.
+		missing []int
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/wasmflow/wasmflow/connectors"
 	"github.com/wasmflow/wasmflow/connectors/generator"
 	"github.com/wasmflow/wasmflow/host/config"
+	"github.com/wasmflow/wasmflow/host/task"
 )
 
 // memoryLog keeps its records in memory and outlives the attempts that open it.
@@ -413,4 +414,30 @@ func TestEngineGivesUpByItsStrategy(t *testing.T) {
 	require.ErrorContains(t, err, "writing to out: disk on fire")
 	require.Equal(t, checkpoint.Restart, res.Outcome)
 	require.Equal(t, 2, e.Status().Restarts)
+}
+
+func TestEngineNamesTheStageThatHangs(t *testing.T) {
+	b := newBench(strings.Replace(countingJob, `interval = "10ms"`,
+		"interval = \"10ms\"\ntimeout = \"10ms\"\ntolerable_failures = 0", 1))
+	b.job = strings.Replace(b.job, "fixed-delay", "none", 1)
+	b.job = strings.Replace(b.job, "attempts = 20\ndelay = \"1ms\"\n", "", 1)
+	release := make(chan struct{})
+	b.sink.write = func(string) error { <-release; return nil }
+	e := b.engine(t)
+	done := make(chan error, 1)
+	go func() { // ends when the sink is released
+		_, err := e.Run(t.Context())
+		done <- err
+	}()
+	require.Eventually(t, func() bool {
+		return e.Status().State == checkpoint.StateStopping.String()
+	}, time.Minute, time.Millisecond)
+	close(release)
+	err := <-done
+	var stage *task.StageError
+	require.ErrorAs(t, err, &stage)
+	require.Equal(t, "out", stage.Stage)
+	require.ErrorIs(t, err, checkpoint.ErrTimeout)
+	require.Regexp(t, `^waiting for out in task [012]: preparing epoch \d+: checkpoint timed out: `+
+		`nothing from task 0, 1, 2 after `, err.Error())
 }

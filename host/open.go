@@ -53,9 +53,9 @@ func (a *attempt) refuseOrphans(m checkpoint.Manifest, r checkpoint.Retained) er
 	for _, c := range slices.Concat(m.Committables, m.Held) {
 		known := slices.ContainsFunc(a.sinks, func(s *sinkRun) bool { return s.name == c.Sink })
 		if !known && c.Epoch > r.Applied {
-			return fmt.Errorf("%w: sink %q has decided output of epoch %d that is not published yet, "+
-				"but is not in the job file; put it back for one start", checkpoint.ErrRefused,
-				c.Sink, c.Epoch)
+			err := fmt.Errorf("%w: it has decided output of epoch %d that is not published yet, but is "+
+				"not in the job file; put it back for one start", checkpoint.ErrRefused, c.Epoch)
+			return task.AtStage(c.Sink, err, "recovering sink %s", c.Sink)
 		}
 	}
 	return nil

@@ -2,11 +2,14 @@ package host
 
 import (
 	"context"
+	"errors"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/wasmflow/wasmflow/checkpoint"
 	"github.com/wasmflow/wasmflow/connectors"
+	"github.com/wasmflow/wasmflow/host/task"
 )
 
 // Status is what a running job tells of itself.
@@ -101,6 +104,48 @@ func (e *Engine) Status() Status {
 	return s
 }
 
+// Wait is where a task is that has not answered the epoch under way.
+type Wait struct {
+	Task  int
+	Stage string // source, transform or sink; empty for a task that is between two of them
+}
+
+// Waits returns the tasks that the epoch under way waits for, for any goroutine. Most of the time
+// there are none, or only for a moment.
+func (e *Engine) Waits() []Wait {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return waitsOf(e.mu.missing, e.mu.live)
+}
+
+// waitsOf tells where the missing tasks are, by the counters of all tasks.
+func waitsOf(missing []int, live []map[string]*task.Counters) []Wait {
+	var waits []Wait
+	for _, i := range missing {
+		w := Wait{Task: i}
+		for _, stage := range slices.Sorted(maps.Keys(live[i])) {
+			if live[i][stage].Inside.Load() {
+				w.Stage = stage
+			}
+		}
+		waits = append(waits, w)
+	}
+	return waits
+}
+
+// blameTimeout names the stage that the first missing task was in when err, the timeout of an
+// epoch, came up.
+func blameTimeout(err error, waits []Wait) error {
+	if errors.Is(err, checkpoint.ErrTimeout) {
+		for _, w := range waits {
+			if w.Stage != "" {
+				return task.AtStage(w.Stage, err, "waiting for %s in task %d", w.Stage, w.Task)
+			}
+		}
+	}
+	return err
+}
+
 // publish brings the status up to date with the attempt. The coordinator calls it.
 func (e *Engine) publish(a *attempt) {
 	e.mu.Lock()
@@ -124,13 +169,16 @@ func (e *Engine) publish(a *attempt) {
 			e.mu.live = append(e.mu.live, t.counters)
 		}
 	}
+	if e.mu.missing = nil; len(e.mu.live) > 0 {
+		e.mu.missing = a.machine.Missing()
+	}
 }
 
 // ended replaces the live counters of an attempt by what it decided: the rest will be read again.
 func (e *Engine) ended(a *attempt, o checkpoint.Outcome, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.mu.live = nil
+	e.mu.live, e.mu.missing = nil, nil
 	if a.counts != nil {
 		e.mu.counts = a.counts
 	}

@@ -1,5 +1,7 @@
 package config
 
+import "strings"
+
 // Job is a job file that passed every check. It is not changed after Parse returned.
 type Job struct {
 	File string // as it was named to Load or Parse
@@ -30,6 +32,17 @@ const DeadLetterName = "dead_letter"
 // file that is not there. key is the dotted path of the setting to blame.
 func (j *Job) Refuse(key, text string) error {
 	return &Error{Problems: []Problem{{File: j.File, Line: j.root.lineOf(key), Key: key, Text: text}}}
+}
+
+// Sets reports whether the job file itself says what key, a dotted path, is.
+func (j *Job) Sets(key string) bool {
+	n := j.root
+	for part := range strings.SplitSeq(key, ".") {
+		if n = n.table[part]; n == nil {
+			return false
+		}
+	}
+	return true
 }
 
 // Plugin returns the plugin called name, or nil.

@@ -20,3 +20,18 @@ func (e *StageError) Unwrap() error { return e.Err }
 func AtStage(stage string, err error, doing string, args ...any) error {
 	return &StageError{Stage: stage, Doing: fmt.Sprintf(doing, args...), Err: err}
 }
+
+// ShareError is the failure of a task whose stage refused a larger share of records than its
+// share_max allows.
+type ShareError struct {
+	Stage         string
+	Refused, Seen uint64
+	ShareMax      float64
+}
+
+// Error names the stage, the share and what to do.
+func (e *ShareError) Error() string {
+	return fmt.Sprintf("%s refused %d of %d records, a share of %.4f above share_max %.4f; mend the "+
+		"input or the function, or raise share_max", e.Stage, e.Refused, e.Seen,
+		float64(e.Refused)/float64(e.Seen), e.ShareMax)
+}

@@ -88,13 +88,12 @@ func (g *guard) checkShare() error {
 	if g.policy.ShareMax == 0 || g.refused == 0 {
 		return nil
 	}
-	share := float64(g.refused) / float64(g.seen)
-	if share <= g.policy.ShareMax {
+	if float64(g.refused)/float64(g.seen) <= g.policy.ShareMax {
 		return nil
 	}
-	return connectors.Permanent(fmt.Errorf(
-		"checking %s: %d of %d records were refused, a share of %.4f above share_max %.4f",
-		g.stage, g.refused, g.seen, share, g.policy.ShareMax))
+	return connectors.Permanent(&ShareError{
+		Stage: g.stage, Refused: g.refused, Seen: g.seen, ShareMax: g.policy.ShareMax,
+	})
 }
 
 // RecordError is the failure of a task on one record.

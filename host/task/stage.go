@@ -203,8 +203,8 @@ func (s *SinkStage) push(ctx context.Context, b *connectors.Batch) error {
 			return AtStage(s.name, err, "choosing partitions for %s", s.name)
 		}
 	}
-	if err := s.writer.Write(ctx, out); err != nil {
-		return AtStage(s.name, err, "writing to %s", s.name)
+	if err := s.write(ctx, out); err != nil {
+		return err
 	}
 	for i := range s.refusals {
 		r := &s.refusals[i]
@@ -235,6 +235,16 @@ func (s *SinkStage) prepare(ctx context.Context, e checkpoint.Epoch,
 		return nil, AtStage(s.name, err, "preparing %s for epoch %d", s.name, e)
 	}
 	return cs, nil
+}
+
+// write hands a batch to the writer.
+func (s *SinkStage) write(ctx context.Context, b *connectors.Batch) error {
+	s.counters.Inside.Store(true)
+	defer s.counters.Inside.Store(false)
+	if err := s.writer.Write(ctx, b); err != nil {
+		return AtStage(s.name, err, "writing to %s", s.name)
+	}
+	return nil
 }
 
 func (s *SinkStage) count() (string, checkpoint.Count) { return s.name, s.counters.Load() }

@@ -148,7 +148,9 @@ func (t *Task) step(ctx context.Context) (worked bool, wait time.Duration, err e
 // poll reads one batch of source i and pushes it through the chain.
 func (t *Task) poll(ctx context.Context, i int, s *sourceState) (int, error) {
 	s.raw.Reset()
+	s.Counters.Inside.Store(true)
 	err := s.Reader.Poll(ctx, &s.raw)
+	s.Counters.Inside.Store(false)
 	n := s.raw.Len()
 	switch {
 	case errors.Is(err, connectors.ErrEndOfInput):
@@ -286,16 +288,9 @@ func (t *Task) prepare(ctx context.Context, e checkpoint.Epoch) error {
 		Task: t.cfg.Index, Epoch: e, Splits: make(map[string][]checkpoint.Split, len(t.sources)),
 	}
 	for _, s := range t.cfg.Sinks {
-		if err := s.writer.Flush(ctx); err != nil {
-			return AtStage(s.name, err, "flushing %s for epoch %d", s.name, e)
-		}
-		p, ok := s.writer.(checkpoint.Preparer)
-		if !ok {
-			continue
-		}
-		cs, err := p.Prepare(ctx, e)
+		cs, err := s.prepare(ctx, e)
 		if err != nil {
-			return AtStage(s.name, err, "preparing %s for epoch %d", s.name, e)
+			return err
 		}
 		r.Committables = append(r.Committables, cs...)
 	}

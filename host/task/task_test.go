@@ -236,7 +236,7 @@ func TestTaskPolicies(t *testing.T) {
 		{"dead letters keep the input", Policy{Action: ActionDeadLetter},
 			[]string{"A", "B"}, []string{"bad 1", "bad 2"}, ""},
 		{"share above the limit fails", Policy{Action: ActionSkip, ShareMax: 0.4}, []string{"A", "B"},
-			nil, "2 of 4 records were refused, a share of 0.5000 above share_max 0.4000"},
+			nil, "refused 2 of 4 records, a share of 0.5000 above share_max 0.4000"},
 		{"share at the limit passes", Policy{Action: ActionSkip, ShareMax: 0.5},
 			[]string{"A", "B"}, nil, ""},
 	}
