@@ -32,7 +32,8 @@ type Spec struct {
 // UnmarshalTOML(any) error. The latter see string, int64, float64, bool, time.Time, []any and
 // map[string]any, with ${NAME} already replaced; { env = } and { file = } work for fields of
 // type Secret only. No key may be one that host/config reads from every source or sink:
-// connector, deserializer, serializer, from, on_error, rate_limit, timestamp, partitioner.
+// connector, deserializer, key_deserializer, serializer, key_serializer, from, on_error,
+// rate_limit, timestamp, partitioner.
 type SourceConfig interface {
 	// Validate reports every problem, without touching the outside.
 	Validate(p *Problems)
@@ -96,6 +97,37 @@ type Checker interface {
 type FunctionOptions interface {
 	// Validate reports every problem.
 	Validate(p *Problems)
+}
+
+// FunctionContext says for whom a built-in function is opened.
+type FunctionContext struct {
+	Env Env // of the source or the sink
+	// Topic is where records go that name no target, for functions of a sink; "" when the sink
+	// has no such place. See TopicNamer.
+	Topic string
+	// Key is set for a function that works on keys. It finds them where it looks for values.
+	Key bool
+	// Place names the partition behind a split, for functions of a source; it is nil when the
+	// source's splits are none. See Placer.
+	Place func(split string) (topic string, partition int32, ok bool)
+}
+
+// FileChecker is the ability of FunctionOptions to look at the files they name: schemas.
+type FileChecker interface {
+	// CheckFiles reads the files, changes nothing and reports every problem.
+	CheckFiles(ctx context.Context, env Env, p *Problems)
+}
+
+// TopicNamer is the ability of a SinkConfig to say where records go that name no target.
+type TopicNamer interface {
+	// DefaultTopic returns the place, or "" when every record has to name its own.
+	DefaultTopic() string
+}
+
+// Placer is the ability of a SourceConfig whose splits are partitions of topics.
+type Placer interface {
+	// Place returns what the ID of a split stands for, or false for an ID that is no partition.
+	Place(split string) (topic string, partition int32, ok bool)
 }
 
 // FunctionRef names a function: a built-in one, or one of a plugin.

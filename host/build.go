@@ -3,11 +3,13 @@ package host
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 
 	"github.com/wasmflow/wasmflow/connectors"
 	"github.com/wasmflow/wasmflow/connectors/format/envelope"
+	"github.com/wasmflow/wasmflow/connectors/format/keyed"
 	"github.com/wasmflow/wasmflow/host/config"
 	"github.com/wasmflow/wasmflow/host/task"
 )
@@ -173,13 +175,28 @@ func (b *taskBuilder) partitioner(ctx context.Context, s *config.Sink, to *task.
 // serializer opens the serializer of a sink, or returns nil when values are written as they are.
 // Dead letters without one are written whole: their headers say what is wrong with them.
 func (b *taskBuilder) serializer(ctx context.Context, s *config.Sink) (connectors.Serializer, error) {
+	fc := b.a.e.sinkContext(b.a.jobID, s)
+	var value connectors.Serializer
+	var err error
 	switch {
 	case !s.Serializer.IsZero():
-		return b.functions().Serializer(ctx, s.Name, s.Serializer, b.a.guests)
+		value, err = b.functions().Serializer(ctx, fc, s.Serializer, b.a.guests)
 	case s == b.a.e.plan.dead:
-		return envelope.New(), nil
+		value = envelope.New()
 	}
-	return nil, nil
+	if err != nil || s.KeySerializer.IsZero() {
+		return value, err
+	}
+	fc.Key = true
+	key, err := b.functions().Serializer(ctx, fc, s.KeySerializer, b.a.guests)
+	if err != nil {
+		err = fmt.Errorf("opening its key_serializer: %w", err)
+		if value != nil {
+			err = errors.Join(err, value.Close())
+		}
+		return nil, err
+	}
+	return keyed.NewSerializer(key, value), nil
 }
 
 func (b *taskBuilder) transform(ctx context.Context, t *config.Transform) (task.Stage, error) {
@@ -209,13 +226,36 @@ func (b *taskBuilder) source(ctx context.Context, s *config.Source) error {
 	}
 	named := b.functions().Outputs(s.Deserializer)
 	src.Named, src.Edges = len(named), b.a.e.plan.edges(s.Name, named, b.stages)
-	if !s.Deserializer.IsZero() {
-		if src.Deserializer, err = b.functions().Deserializer(ctx, s.Name, s.Deserializer,
-			b.a.guests); err != nil {
-			return err
-		}
+	if src.Deserializer, err = b.deserializer(ctx, s); err != nil {
+		return err
+	}
+	if src.Deserializer != nil {
 		b.opened = append(b.opened, src.Deserializer)
 	}
 	b.cfg.Sources = append(b.cfg.Sources, src)
 	return nil
+}
+
+// deserializer opens the deserializer of a source, or returns nil when records are taken as read.
+func (b *taskBuilder) deserializer(ctx context.Context, s *config.Source,
+) (connectors.Deserializer, error) {
+	fc := b.a.e.sourceContext(b.a.jobID, s)
+	var value connectors.Deserializer
+	var err error
+	if !s.Deserializer.IsZero() {
+		value, err = b.functions().Deserializer(ctx, fc, s.Deserializer, b.a.guests)
+	}
+	if err != nil || s.KeyDeserializer.IsZero() {
+		return value, err
+	}
+	fc.Key = true
+	key, err := b.functions().Deserializer(ctx, fc, s.KeyDeserializer, b.a.guests)
+	if err != nil {
+		err = fmt.Errorf("opening its key_deserializer: %w", err)
+		if value != nil {
+			err = errors.Join(err, value.Close())
+		}
+		return nil, err
+	}
+	return keyed.NewDeserializer(key, value), nil
 }

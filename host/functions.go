@@ -10,11 +10,15 @@ import (
 	"github.com/wasmflow/wasmflow/host/operator"
 )
 
-// Builtins are the functions that job files name without a plugin. Every call makes a new one; nil
-// options are the defaults.
+// Opener opens a built-in function of role T for one task; nil options are the defaults.
+type Opener[T any] func(
+	ctx context.Context, fc connectors.FunctionContext, o connectors.FunctionOptions,
+) (T, error)
+
+// Builtins are the functions that job files name without a plugin.
 type Builtins struct {
-	Deserializers map[string]func(connectors.FunctionOptions) (connectors.Deserializer, error)
-	Serializers   map[string]func(connectors.FunctionOptions) (connectors.Serializer, error)
+	Deserializers map[string]Opener[connectors.Deserializer]
+	Serializers   map[string]Opener[connectors.Serializer]
 }
 
 // operatorConfig is how a guest function of step, a stage of the job, is run. metrics takes what
@@ -39,31 +43,31 @@ func (p *plugins) Transform(ctx context.Context, step string, ref connectors.Fun
 }
 
 // Deserializer opens the deserializer of a stage.
-func (p *plugins) Deserializer(ctx context.Context, step string, ref connectors.FunctionRef,
-	m *guestMetrics,
+func (p *plugins) Deserializer(ctx context.Context, fc connectors.FunctionContext,
+	ref connectors.FunctionRef, m *guestMetrics,
 ) (connectors.Deserializer, error) {
 	if ref.Plugin != "" {
-		return operator.NewDeserializer(ctx, p.operatorConfig(step, ref, m))
+		return operator.NewDeserializer(ctx, p.operatorConfig(fc.Env.Name, ref, m))
 	}
 	open, ok := p.cfg.Builtins.Deserializers[ref.Builtin]
 	if !ok {
 		return nil, fmt.Errorf("deserializer %q is in the table of names, but not built in", ref.Builtin)
 	}
-	return open(ref.Options)
+	return open(ctx, fc, ref.Options)
 }
 
 // Serializer opens the serializer of a stage.
-func (p *plugins) Serializer(ctx context.Context, step string, ref connectors.FunctionRef,
-	m *guestMetrics,
+func (p *plugins) Serializer(ctx context.Context, fc connectors.FunctionContext,
+	ref connectors.FunctionRef, m *guestMetrics,
 ) (connectors.Serializer, error) {
 	if ref.Plugin != "" {
-		return operator.NewSerializer(ctx, p.operatorConfig(step, ref, m))
+		return operator.NewSerializer(ctx, p.operatorConfig(fc.Env.Name, ref, m))
 	}
 	open, ok := p.cfg.Builtins.Serializers[ref.Builtin]
 	if !ok {
 		return nil, fmt.Errorf("serializer %q is in the table of names, but not built in", ref.Builtin)
 	}
-	return open(ref.Options)
+	return open(ctx, fc, ref.Options)
 }
 
 // Bucketer opens the bucketer of a sink.

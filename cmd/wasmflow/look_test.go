@@ -302,12 +302,12 @@ func TestRegistry(t *testing.T) {
 	}
 	b := builtins()
 	for name, open := range b.Serializers {
-		s, err := open(nil)
+		s, err := open(t.Context(), connectors.FunctionContext{}, nil)
 		require.NoError(t, err, name)
 		require.NoError(t, s.Close())
 	}
 	for name, open := range b.Deserializers {
-		d, err := open(nil)
+		d, err := open(t.Context(), connectors.FunctionContext{}, nil)
 		require.NoError(t, err, name)
 		require.NoError(t, d.Close())
 	}

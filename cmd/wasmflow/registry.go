@@ -127,17 +127,17 @@ func builtins() host.Builtins {
 func documented[T any](table []builtin.Function[T]) []config.Builtin {
 	var out []config.Builtin
 	for _, f := range table {
-		out = append(out, config.Builtin{Name: f.Name, Doc: f.Doc, NewOptions: f.NewOptions})
+		out = append(out, config.Builtin{
+			Name: f.Name, Doc: f.Doc, NewOptions: f.NewOptions, Keys: f.Keys,
+		})
 	}
 	return out
 }
 
-func openers[T any](
-	table []builtin.Function[T],
-) map[string]func(connectors.FunctionOptions) (T, error) {
-	out := make(map[string]func(connectors.FunctionOptions) (T, error), len(table))
+func openers[T any](table []builtin.Function[T]) map[string]host.Opener[T] {
+	out := make(map[string]host.Opener[T], len(table))
 	for _, f := range table {
-		out[f.Name] = f.Open
+		out[f.Name] = host.Opener[T](f.Open)
 	}
 	return out
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -134,6 +135,11 @@ func checkConnectors(ctx context.Context, p *process, job *config.Job, sources b
 	for _, s := range job.Sources {
 		if sources {
 			look("sources."+s.Name, s.Name, s.Config)
+		}
+	}
+	for _, f := range job.Formats() {
+		if sources || !strings.HasPrefix(f.Key, "sources.") {
+			look(f.Key, f.Name, f.Ref.Options)
 		}
 	}
 	for _, s := range job.Sinks {

@@ -30,6 +30,8 @@ type Builtin struct {
 	Name, Doc string
 	// NewOptions returns the defaults of its options; nil where it has none.
 	NewOptions func() connectors.FunctionOptions
+	// Keys tells that it makes one value of each, so that it can work on keys, too.
+	Keys bool
 }
 
 // Options are what Parse needs from the outside. The zero value asks the process.
@@ -209,6 +211,7 @@ func (l *loader) source(name string, n *node) {
 	l.checkName(name, key, n)
 	l.function(s.Deserializer, join(key, "deserializer"), l.reg.Deserializers)
 	l.options(&s.Deserializer, n.table["deserializer"], join(key, "deserializer"), l.reg.Deserializers)
+	l.keyFunction(&s.KeyDeserializer, n, key, "key_deserializer", l.reg.Deserializers)
 	l.timestamp(s.Timestamp, join(key, "timestamp"))
 	l.policy(s.OnError, join(key, "on_error"))
 	l.job.Sources = append(l.job.Sources, s)
@@ -255,6 +258,7 @@ func (l *loader) sink(name, key string, n *node) {
 	}
 	l.function(s.Serializer, join(key, "serializer"), l.reg.Serializers)
 	l.options(&s.Serializer, n.table["serializer"], join(key, "serializer"), l.reg.Serializers)
+	l.keyFunction(&s.KeySerializer, n, key, "key_serializer", l.reg.Serializers)
 	if dead {
 		l.job.DeadLetter = &s
 		return
@@ -396,10 +400,26 @@ func (l *loader) function(ref connectors.FunctionRef, key string, builtins []Bui
 	}
 }
 
+// keyFunction checks a function that works on the keys of source or sink n: a built-in one that
+// makes one key of each.
+func (l *loader) keyFunction(ref *connectors.FunctionRef, n *node, key, name string,
+	builtins []Builtin,
+) {
+	path := join(key, name)
+	if ref.Plugin != "" {
+		l.addf(l.root.lineOf(path), path, "a plugin cannot work on keys alone; "+
+			"its other functions see and set the key of a record")
+		return
+	}
+	builtins = slices.DeleteFunc(slices.Clone(builtins), func(b Builtin) bool { return !b.Keys })
+	l.function(*ref, path, builtins)
+	l.options(ref, n.table[name], path, builtins)
+}
+
 // options decodes what stands beside the name in { format = "name", ... } into ref. n is nil where
-// the key is not set.
+// the key is not set. A name alone stands for the defaults, which not every function can do with.
 func (l *loader) options(ref *connectors.FunctionRef, n *node, key string, builtins []Builtin) {
-	if n == nil || n.table["format"] == nil {
+	if n == nil || ref.Builtin == "" {
 		return
 	}
 	var named struct {
@@ -408,8 +428,11 @@ func (l *loader) options(ref *connectors.FunctionRef, n *node, key string, built
 	for _, b := range builtins {
 		switch {
 		case b.Name != ref.Builtin:
+		case b.NewOptions == nil && n.table == nil:
 		case b.NewOptions == nil:
 			l.table(n, key, &named)
+		case n.table == nil:
+			l.validate(n, key, b.NewOptions().Validate)
 		default:
 			ref.Options = b.NewOptions()
 			l.table(n, key, &named, ref.Options)

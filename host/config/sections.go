@@ -182,8 +182,10 @@ type Source struct {
 	Connector string `toml:"connector" doc:"Name of the connector. Required."`
 	// Deserializer is zero when records are taken as the connector reads them.
 	Deserializer connectors.FunctionRef `toml:"deserializer" doc:"Makes records out of the bytes that were read. By default a record is what the connector reads."`
-	OnError      OnError                `toml:"on_error" form:"name or table" doc:"What happens to a record that the deserializer refuses: fail, skip, dead-letter, or { policy = \"skip\", share_max = 0.05 }, which stops the job when more than that share of all records is refused."`
-	RateLimit    RateLimit              `toml:"rate_limit" form:"number or table" doc:"Records a second, or { records = 1000, bytes = \"1MiB\" }, of all tasks together."`
+	// KeyDeserializer is zero when keys are taken as the connector reads them.
+	KeyDeserializer connectors.FunctionRef `toml:"key_deserializer" doc:"Does with keys, before the deserializer, what that does with values. It is built in; a guest sees keys in its own function anyway. By default keys stay as they are."`
+	OnError         OnError                `toml:"on_error" form:"name or table" doc:"What happens to a record that the deserializer refuses: fail, skip, dead-letter, or { policy = \"skip\", share_max = 0.05 }, which stops the job when more than that share of all records is refused."`
+	RateLimit       RateLimit              `toml:"rate_limit" form:"number or table" doc:"Records a second, or { records = 1000, bytes = \"1MiB\" }, of all tasks together."`
 	// Timestamp is zero when records keep the timestamps of the connector.
 	Timestamp connectors.FunctionRef  `toml:"timestamp" doc:"Gives records their timestamps. By default they keep those of the connector."`
 	Config    connectors.SourceConfig // the connector's own keys
@@ -205,6 +207,8 @@ type Sink struct {
 	From      []Edge `toml:"from" form:"list of names" doc:"Sources and transforms whose records it takes, as for transforms. Required."`
 	// Serializer is zero when the value of a record is written as it is.
 	Serializer connectors.FunctionRef `toml:"serializer" doc:"Turns a record into the bytes to write. By default these are the record's value."`
+	// KeySerializer is zero when keys are written as they are.
+	KeySerializer connectors.FunctionRef `toml:"key_serializer" doc:"Does with keys, after the serializer, what that does with values. It is built in. By default keys are written as they are."`
 	// Partitioner is zero when the sink has no partitions or chooses by itself.
 	Partitioner connectors.FunctionRef `toml:"partitioner" doc:"Chooses the partition of a record, for sinks that have partitions."`
 	OnError     OnError                `toml:"on_error" form:"name or table" doc:"What happens to a record that a function of the sink refuses, as for sources."`

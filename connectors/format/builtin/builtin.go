@@ -1,6 +1,7 @@
 package builtin
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/wasmflow/wasmflow/connectors"
@@ -15,24 +16,32 @@ type Function[T any] struct {
 	Name, Doc string
 	// NewOptions returns the defaults; it is nil for a function without options.
 	NewOptions func() connectors.FunctionOptions
+	// Keys tells that it makes one value of each and looks at nothing else of a record: it can
+	// work on keys, too.
+	Keys bool
 	// Open returns a function for one task. The options are valid, or nil for the defaults.
-	Open func(o connectors.FunctionOptions) (T, error)
+	Open Opener[T]
 }
+
+// Opener opens a function of role T.
+type Opener[T any] func(
+	ctx context.Context, fc connectors.FunctionContext, o connectors.FunctionOptions,
+) (T, error)
 
 // Deserializers returns the table of deserializers, by name.
 func Deserializers() []Function[connectors.Deserializer] {
 	type T = connectors.Deserializer
 	return []Function[T]{
-		plain(text.NameBytes, "Records as they were read. This is the default.",
-			func() T { return text.Pass{} }),
+		keys(plain(text.NameBytes, "Records as they were read. This is the default.",
+			func() T { return text.Pass{} })),
 		configured(csv.Name, "Rows of delimited fields; they become JSON objects of typed columns.",
 			csv.NewDeserializerOptions,
 			func(o *csv.DeserializerOptions) (T, error) { return csv.NewDeserializer(o) }),
-		configured(jsonlines.Name, "JSON; a value that is none is refused.", jsonlines.NewOptions,
-			func(o *jsonlines.Options) (T, error) { return jsonlines.NewChecker(o), nil }),
-		configured(text.NameString, "Text of any charset; it becomes UTF-8.",
+		keys(configured(jsonlines.Name, "JSON; a value that is none is refused.", jsonlines.NewOptions,
+			func(o *jsonlines.Options) (T, error) { return jsonlines.NewChecker(o), nil })),
+		keys(configured(text.NameString, "Text of any charset; it becomes UTF-8.",
 			text.NewDeserializerOptions,
-			func(o *text.DeserializerOptions) (T, error) { return text.NewDeserializer(o) }),
+			func(o *text.DeserializerOptions) (T, error) { return text.NewDeserializer(o) })),
 	}
 }
 
@@ -40,48 +49,66 @@ func Deserializers() []Function[connectors.Deserializer] {
 func Serializers() []Function[connectors.Serializer] {
 	type T = connectors.Serializer
 	return []Function[T]{
-		plain(text.NameBytes, "Values as they are. This is the default.",
-			func() T { return text.Pass{} }),
+		keys(plain(text.NameBytes, "Values as they are. This is the default.",
+			func() T { return text.Pass{} })),
 		configured(csv.Name, "JSON objects or arrays; they become rows of delimited fields.",
 			csv.NewSerializerOptions,
 			func(o *csv.SerializerOptions) (T, error) { return csv.NewSerializer(o) }),
 		plain(envelope.Name, "The whole record as one JSON object: value, key, timestamp and headers.",
 			func() T { return envelope.New() }),
-		configured(jsonlines.Name, "JSON; a value that is none is refused.", jsonlines.NewOptions,
-			func(o *jsonlines.Options) (T, error) { return jsonlines.NewChecker(o), nil }),
-		configured(text.NameString, "Text in UTF-8; it becomes text of another charset.",
+		keys(configured(jsonlines.Name, "JSON; a value that is none is refused.", jsonlines.NewOptions,
+			func(o *jsonlines.Options) (T, error) { return jsonlines.NewChecker(o), nil })),
+		keys(configured(text.NameString, "Text in UTF-8; it becomes text of another charset.",
 			text.NewSerializerOptions,
-			func(o *text.SerializerOptions) (T, error) { return text.NewSerializer(o) }),
+			func(o *text.SerializerOptions) (T, error) { return text.NewSerializer(o) })),
 	}
 }
 
 // plain is a row without options.
 func plain[T any](name, doc string, open func() T) Function[T] {
-	return Function[T]{Name: name, Doc: doc, Open: func(o connectors.FunctionOptions) (T, error) {
-		if o != nil {
-			var none T
-			return none, fmt.Errorf("opening format %s: it takes no options, not %T", name, o)
-		}
-		return open(), nil
-	}}
+	return Function[T]{
+		Name: name, Doc: doc,
+		Open: func(_ context.Context, _ connectors.FunctionContext, o connectors.FunctionOptions,
+		) (none T, err error) {
+			if o != nil {
+				return none, fmt.Errorf("opening format %s: it takes no options, not %T", name, o)
+			}
+			return open(), nil
+		},
+	}
 }
 
-// configured is a row with options of type O.
+// configured is a row with options of type O, of a function that needs nothing else.
 func configured[T any, O connectors.FunctionOptions](
 	name, doc string, defaults func() O, open func(O) (T, error),
 ) Function[T] {
+	return outward(name, doc, defaults,
+		func(_ context.Context, _ connectors.FunctionContext, o O) (T, error) { return open(o) })
+}
+
+// outward is a row with options of type O, of a function that reads files or asks a registry.
+func outward[T any, O connectors.FunctionOptions](
+	name, doc string, defaults func() O,
+	open func(context.Context, connectors.FunctionContext, O) (T, error),
+) Function[T] {
 	return Function[T]{
 		Name: name, Doc: doc, NewOptions: func() connectors.FunctionOptions { return defaults() },
-		Open: func(o connectors.FunctionOptions) (T, error) {
+		Open: func(ctx context.Context, fc connectors.FunctionContext, o connectors.FunctionOptions,
+		) (none T, err error) {
 			if o == nil {
-				return open(defaults())
+				return open(ctx, fc, defaults())
 			}
 			typed, ok := o.(O)
 			if !ok {
-				var none T
 				return none, fmt.Errorf("opening format %s: it does not take %T", name, o)
 			}
-			return open(typed)
+			return open(ctx, fc, typed)
 		},
 	}
+}
+
+// keys marks a row as one that can work on keys.
+func keys[T any](f Function[T]) Function[T] {
+	f.Keys = true
+	return f
 }

@@ -35,11 +35,11 @@ func check[T closer](t *testing.T, table []builtin.Function[T]) (names []string)
 			defaults = append(defaults, f.NewOptions())
 		}
 		for _, o := range defaults {
-			opened, err := f.Open(o)
+			opened, err := f.Open(t.Context(), connectors.FunctionContext{}, o)
 			require.NoError(t, err)
 			require.NoError(t, opened.Close())
 		}
-		_, err := f.Open(other{})
+		_, err := f.Open(t.Context(), connectors.FunctionContext{}, other{})
 		require.ErrorContains(t, err, "opening format "+f.Name)
 	}
 	return names
@@ -51,7 +51,7 @@ func TestFunctionsKeepRecords(t *testing.T) {
 	type call func(ctx context.Context, in, out *connectors.Batch, f *connectors.Faults) error
 	calls := map[string]call{}
 	for _, d := range builtin.Deserializers() {
-		f, err := d.Open(nil)
+		f, err := d.Open(t.Context(), connectors.FunctionContext{}, nil)
 		require.NoError(t, err)
 		calls["deserializer "+d.Name] = f.Deserialize
 	}
@@ -59,7 +59,7 @@ func TestFunctionsKeepRecords(t *testing.T) {
 		if s.Name == "envelope" {
 			continue // it turns all of a record into its value
 		}
-		f, err := s.Open(nil)
+		f, err := s.Open(t.Context(), connectors.FunctionContext{}, nil)
 		require.NoError(t, err)
 		calls["serializer "+s.Name] = f.Serialize
 	}
@@ -112,7 +112,7 @@ func BenchmarkDeserializers(b *testing.B) {
 			value, options = row, o
 		}
 		b.Run(d.Name, func(b *testing.B) {
-			f, err := d.Open(options)
+			f, err := d.Open(b.Context(), connectors.FunctionContext{}, options)
 			require.NoError(b, err)
 			var in, out connectors.Batch
 			var faults connectors.Faults
