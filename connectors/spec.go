@@ -84,6 +84,19 @@ type LogJoiner interface {
 	// Differences names the keys in which other disagrees with this configuration although both
 	// are to share one client; none when they can.
 	Differences(other SinkConfig) []string
+	// StandsAlone reports whether the sink is exactly-once also where epochs are decided elsewhere,
+	// by preparing its output and committing it afterwards.
+	StandsAlone() bool
+}
+
+// Embeddable is the ability of a configuration whose system can run inside this process, for
+// development.
+type Embeddable interface {
+	// ExpectEmbedded says that UseEmbedded will give the address if the table names none. It comes
+	// after decoding and before Validate.
+	ExpectEmbedded()
+	// UseEmbedded gives the address. A table that names its own keeps that.
+	UseEmbedded(address string)
 }
 
 // Checker is the ability of a configuration to look at the outside without changing it, for

@@ -101,16 +101,13 @@ func (l *loader) checkSections(f *file) {
 	l.checkCheckpoint(&l.job.Checkpoint)
 	l.checkRestart(&f.Restart)
 	l.checkAdmin(&f.Admin)
-	if f.Dev.EmbeddedBroker {
-		l.addf(l.root.lineOf("dev.embedded_broker"), "dev.embedded_broker",
-			"the embedded broker is not in this version; leave it out")
-	}
 	for _, p := range l.job.Plugins {
 		if !l.used[p.Name] {
 			key := join("plugins", p.Name)
 			l.warnf(l.root.lineOf(key), key, "nothing uses it; name it in a transform or remove it")
 		}
 	}
+	l.chooseDecider()
 	if len(l.problems) == 0 { // a configuration with problems cannot tell what it guarantees
 		l.warnOfGuarantees()
 	}
@@ -130,12 +127,6 @@ func (l *loader) checkCheckpoint(c *Checkpoint) {
 			"names no folder; name one, or leave it out")
 	}
 	l.checkScheme("checkpoint.store", c.Store, "checkpoint stores")
-	if strings.HasPrefix(c.Log, "kafka:") {
-		l.addf(l.root.lineOf("checkpoint.log"), "checkpoint.log",
-			"the Kafka log is not in this version; use auto or store")
-		return
-	}
-	l.oneOf("checkpoint.log", c.Log, "auto", "store")
 }
 
 func (l *loader) checkRestart(r *Restart) {

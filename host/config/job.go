@@ -18,6 +18,12 @@ type Job struct {
 	Sinks      []Sink      // sorted by name
 	DeadLetter *Sink       // named DeadLetterName; nil when the file has none
 
+	// Decider is where the job's epochs are decided.
+	Decider Decider
+	// EmbeddedBroker tells that tables without an address mean a system that the process runs
+	// itself; see UseEmbedded.
+	EmbeddedBroker bool
+
 	// Warnings are oddities that do not stop the job, sorted by line.
 	Warnings []Problem
 

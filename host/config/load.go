@@ -155,6 +155,7 @@ func (l *loader) load() {
 	l.table(l.root, "", f)
 	l.job.Name, l.job.Settings, l.job.Checkpoint = f.Name, f.Settings, f.Checkpoint
 	l.job.Restart, l.job.Admin = f.Restart, f.Admin
+	l.job.EmbeddedBroker = f.Dev.EmbeddedBroker
 	l.used = map[string]bool{}
 	for _, name := range sortedNames(f.Plugins) {
 		l.plugin(name, f.Plugins[name])
@@ -206,6 +207,7 @@ func (l *loader) source(name string, n *node) {
 	} else {
 		s.Config = spec.NewSource()
 		l.table(n, key, &s, s.Config)
+		l.expectEmbedded(s.Config)
 		l.validate(n, key, s.Config.Validate)
 	}
 	l.checkName(name, key, n)
@@ -253,6 +255,10 @@ func (l *loader) sink(name, key string, n *node) {
 	} else {
 		s.Config = spec.NewSink()
 		l.table(n, key, &s, s.Config)
+		l.expectEmbedded(s.Config)
+		if m, ok := s.Config.(connectors.ModeTaker); ok {
+			m.TakeMode(connectors.Guarantee(l.job.Checkpoint.Mode))
+		}
 		l.validate(n, key, s.Config.Validate)
 		l.sinkFunctions(&s, key)
 	}
@@ -284,6 +290,12 @@ func (l *loader) sinkFunctions(s *Sink, key string) {
 		return
 	}
 	l.function(s.Partitioner, path, l.reg.Partitioners)
+}
+
+func (l *loader) expectEmbedded(c any) {
+	if e, ok := c.(connectors.Embeddable); ok && l.job.EmbeddedBroker {
+		e.ExpectEmbedded()
+	}
 }
 
 // connector finds the connector that table n names, or reports why not.

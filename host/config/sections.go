@@ -95,9 +95,9 @@ type Batch struct {
 // Checkpoint is the [checkpoint] table.
 type Checkpoint struct {
 	Interval          connectors.Duration `toml:"interval" doc:"Time from the start of one epoch's commit to the next. Output becomes visible at a commit." flink:"StreamExecutionEnvironment.enableCheckpointing"`
-	Mode              Mode                `toml:"mode" doc:"exactly-once or at-least-once." flink:"CheckpointConfig.setCheckpointingMode"`
+	Mode              Mode                `toml:"mode" doc:"What sinks promise that do not say otherwise: exactly-once or at-least-once." flink:"CheckpointConfig.setCheckpointingMode"`
 	Store             string              `toml:"store" path:"file" doc:"Folder or URL where the job's decisions, positions and modules are kept. By default the folder .wasmflow/store beside the job file." flink:"state.checkpoints.dir"`
-	Log               string              `toml:"log" doc:"Where the deciding record of an epoch is written: auto or store."`
+	Log               string              `toml:"log" doc:"Where the deciding record of an epoch is written: store; kafka:NAME, into a topic beside those of the sink of that name, in one transaction with the output of every exactly-once sink of the same cluster; auto, which is the first exactly-once Kafka sink of the file, else the store. A job may be restarted with another one."`
 	Timeout           connectors.Duration `toml:"timeout" doc:"A checkpoint that takes longer counts as failed." flink:"CheckpointConfig.setCheckpointTimeout"`
 	MinPause          connectors.Duration `toml:"min_pause" doc:"Least time between the end of one checkpoint and the start of the next." flink:"CheckpointConfig.setMinPauseBetweenCheckpoints"`
 	TolerableFailures int                 `toml:"tolerable_failures" doc:"So many checkpoints in a row may fail before the attempt fails." flink:"CheckpointConfig.setTolerableCheckpointFailureNumber"`
@@ -155,9 +155,9 @@ type Admin struct {
 	Token   connectors.Secret `toml:"token" doc:"Bearer token that requests must carry. Required when address is not a loopback one."`
 }
 
-// dev is the [dev] table. Nothing in it is there yet; validation refuses what is switched on.
+// dev is the [dev] table.
 type dev struct {
-	EmbeddedBroker bool `toml:"embedded_broker" doc:"Reserved; true is refused in this version."`
+	EmbeddedBroker bool `toml:"embedded_broker" doc:"Kafka sources and sinks without brokers use a broker that run starts in its own process, on a loopback address that it prints. Its topics stay in the folder .wasmflow/broker beside the job file. It is for development: a crash may take back what was written last."`
 }
 
 // Plugin is a [plugins.x] table.
