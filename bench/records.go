@@ -25,6 +25,9 @@ const (
 	recordBytes  = 100
 	recordCount  = 4_000_000
 	recordRounds = 9
+	// allocRounds is how often a short and a long job are compared by their allocations, which
+	// vary less than times do.
+	allocRounds = 5
 	// loopFrameRecords is about as many as a frame of 256 KiB holds.
 	loopFrameRecords = 1_900
 )
@@ -34,7 +37,8 @@ type recordResult struct {
 	CPerRecord, GoPerRecord float64 // whole job less the job without a guest
 	Loop                    float64 // the C module's own loop alone
 	Overhead                float64 // CPerRecord less Loop
-	Allocs                  float64 // of the job with the C guest, per record
+	Allocs                  int64   // what recordCount further records allocate with the C guest
+	JobAllocs               int64   // what a job with the C guest allocates as such
 	Plain                   float64 // the job without a guest
 }
 
@@ -49,17 +53,47 @@ func recordBench(ctx context.Context, cGuest, goGuest string, progress func(stri
 	if err != nil {
 		return recordResult{}, err
 	}
+	job := func(module string) func() (usage, error) {
+		return func() (usage, error) { return runJob(ctx, rt, module, recordCount, epochEvery) }
+	}
 	contenders := []contender{
-		{"generator -> discard", func() (usage, error) { return runJob(ctx, rt, "") }},
-		{"generator -> C guest -> discard", func() (usage, error) { return runJob(ctx, rt, cGuest) }},
-		{"generator -> Go guest -> discard", func() (usage, error) { return runJob(ctx, rt, goGuest) }},
+		{"generator -> discard", job("")},
+		{"generator -> C guest -> discard", job(cGuest)},
+		{"generator -> Go guest -> discard", job(goGuest)},
 		{"the C guest's loop alone", func() (usage, error) { return loop.run(ctx) }},
 	}
 	got, err := interleave(recordRounds, contenders, progress)
 	if err != nil {
 		return recordResult{}, err
 	}
-	return recordsOf(contenders, got), nil
+	res := recordsOf(contenders, got)
+	progress("allocations")
+	res.JobAllocs, res.Allocs, err = allocations(ctx, rt, cGuest, allocRounds, recordCount)
+	return res, err
+}
+
+// shortCount is long enough for every buffer of a job to have grown.
+const shortCount = 250_000
+
+// allocations compares jobs of shortCount and of shortCount + further records, neither with an epoch
+// before its last. It returns the medians of what a short job allocates and of what the further
+// records do: start, end and growth are in both jobs and fall out of the difference.
+func allocations(ctx context.Context, rt *guest.Runtime, module string, rounds, further int,
+) (job, more int64, err error) {
+	var short, difference []int64
+	for range rounds {
+		a, err := runJob(ctx, rt, module, shortCount, noEpochs)
+		if err != nil {
+			return 0, 0, err
+		}
+		b, err := runJob(ctx, rt, module, shortCount+further, noEpochs)
+		if err != nil {
+			return 0, 0, err
+		}
+		short = append(short, int64(a.mallocs))
+		difference = append(difference, int64(b.mallocs)-int64(a.mallocs))
+	}
+	return median(short), median(difference), nil
 }
 
 // recordsOf subtracts round by round, so that a slow phase of the machine meets both sides.
@@ -73,22 +107,24 @@ func recordsOf(contenders []contender, got map[string][]usage) recordResult {
 		}
 		return median(values)
 	}
-	var allocs []float64
-	for _, u := range c {
-		allocs = append(allocs, float64(u.mallocs)/recordCount)
-	}
 	return recordResult{
 		Plain:       perRecord(func(i int) time.Duration { return plain[i].cpu }),
 		CPerRecord:  perRecord(func(i int) time.Duration { return c[i].cpu - plain[i].cpu }),
 		GoPerRecord: perRecord(func(i int) time.Duration { return goGuest[i].cpu - plain[i].cpu }),
 		Loop:        perRecord(func(i int) time.Duration { return loop[i].cpu }),
 		Overhead:    perRecord(func(i int) time.Duration { return c[i].cpu - plain[i].cpu - loop[i].cpu }),
-		Allocs:      median(allocs),
 	}
 }
 
-// runJob runs one job of recordCount records in this process. Loading the plugin is not measured.
-func runJob(ctx context.Context, rt *guest.Runtime, module string) (u usage, err error) {
+// Checkpoint intervals of jobs.
+const (
+	epochEvery = "1s"
+	noEpochs   = "1h" // longer than any job here: only the final epoch
+)
+
+// runJob runs one job of count records in this process. Loading the plugin is not measured.
+func runJob(ctx context.Context, rt *guest.Runtime, module string, count int, interval string,
+) (u usage, err error) {
 	dir, err := os.MkdirTemp("", "wasmflow-bench-")
 	if err != nil {
 		return usage{}, err
@@ -103,7 +139,7 @@ func runJob(ctx context.Context, rt *guest.Runtime, module string) (u usage, err
 	job, err := config.Parse("bench.toml", fmt.Appendf(nil, `
 name = "bench"
 job = { parallelism = 1 }
-checkpoint = { interval = "1s" }
+checkpoint = { interval = %q }
 %s
 [sources.records]
 connector = "generator"
@@ -112,7 +148,7 @@ template = %q
 [sinks.out]
 connector = "discard"
 from = [%q]
-`, plugin, recordCount, bytes.Repeat([]byte{'a'}, recordBytes), from), config.Registry{
+`, interval, plugin, count, bytes.Repeat([]byte{'a'}, recordBytes), from), config.Registry{
 		Connectors: []connectors.Spec{generator.Spec(), discard.Spec()}, Schemes: []string{"file"},
 	}, config.Options{})
 	if err != nil {
@@ -135,8 +171,8 @@ from = [%q]
 		res, err = engine.Run(ctx)
 		return err
 	})
-	if err == nil && (res.Outcome != checkpoint.Finished || res.Counts["out"].Out != recordCount) {
-		err = fmt.Errorf("%d of %d records arrived, outcome %s", res.Counts["out"].Out, recordCount,
+	if err == nil && (res.Outcome != checkpoint.Finished || res.Counts["out"].Out != uint64(count)) {
+		err = fmt.Errorf("%d of %d records arrived, outcome %s", res.Counts["out"].Out, count,
 			res.Outcome)
 	}
 	if err == nil {
