@@ -31,7 +31,8 @@ type attempt struct {
 	jobID   string // since the claim
 	began   time.Time
 	guests  *guestMetrics
-	started bool // StartTasks succeeded
+	tx      checkpoint.Tx // of the log, since the first epoch began; nil for a log without
+	started bool          // StartTasks succeeded
 
 	events  chan any                     // to the coordinator
 	calls   chan func() checkpoint.Event // to the caller goroutine, one at a time
@@ -219,9 +220,12 @@ func (a *attempt) do(ctx context.Context, effect checkpoint.Effect) {
 			return checkpoint.RecoverDone{Err: a.recover(ctx, ef.Manifest)}
 		})
 	case checkpoint.Begin:
-		if _, err := a.log.Begin(ctx, ef.Epoch); err != nil {
+		tx, err := a.log.Begin(ctx, ef.Epoch)
+		if err != nil {
 			a.fail(ctx, fmt.Errorf("beginning epoch %d: %w", ef.Epoch, err))
+			return
 		}
+		a.tx = tx
 	case checkpoint.StartTasks:
 		a.counts = ef.Manifest.Counts
 		if err := a.start(ef.Manifest); err != nil {

@@ -58,6 +58,9 @@ func (a *attempt) buildTask(ctx context.Context, index int, run *taskRun) (*task
 	}
 	b.open = func(run *sinkRun, wc connectors.WriterContext) (connectors.SinkWriter, error) {
 		wc.Task, wc.Owner = index, a.log.Owner()
+		if a.e.cfg.Decider.Joins(run.name) {
+			wc.Tx = a.tx
+		}
 		return run.sink.OpenWriter(ctx, wc)
 	}
 	return b.finish(ctx, a.e.plan.sources)

@@ -34,7 +34,8 @@ type JobLog interface {
 type Config struct {
 	Job         *config.Job
 	Log         JobLog
-	DropSources []string // sources of the manifest that the job file may lack
+	Decider     config.Decider // of Log; its members get the log's transactions
+	DropSources []string       // sources of the manifest that the job file may lack
 	FileSystems filesystem.Resolver
 	Guests      *guest.Runtime
 	Builtins    Builtins
@@ -174,7 +175,7 @@ func (e *Engine) attempt(ctx context.Context, began time.Time) (checkpoint.Outco
 		e: e, log: e.cfg.Log, began: began,
 		events: make(chan any, eventsMax), calls: make(chan func() checkpoint.Event, 1),
 		machine: checkpoint.NewMachine(checkpoint.Config{
-			JobName: e.cfg.Job.Name, Log: "store", Parallelism: e.plan.tasks,
+			JobName: e.cfg.Job.Name, Log: e.cfg.Decider.Log, Parallelism: e.plan.tasks,
 			Sources: e.plan.sourceNames(), DropSources: e.cfg.DropSources,
 			Interval: c.Interval.D(), MinPause: c.MinPause.D(), Timeout: c.Timeout.D(),
 			TolerableFailures: c.TolerableFailures,

@@ -26,6 +26,7 @@ type memoryLog struct {
 	owner   checkpoint.Owner
 	applied checkpoint.Epoch
 	newer   error                             // what CheckOwner returns
+	tx      checkpoint.Tx                     // what Begin returns
 	decide  func(m checkpoint.Manifest) error // called before an epoch is decided; nil decides
 }
 
@@ -46,7 +47,7 @@ func (l *memoryLog) Claim(context.Context) (checkpoint.Manifest, bool, error) {
 func (l *memoryLog) Owner() checkpoint.Owner { return l.owner }
 
 func (l *memoryLog) Begin(context.Context, checkpoint.Epoch) (checkpoint.Tx, error) {
-	return nil, nil
+	return l.tx, nil
 }
 
 func (l *memoryLog) Decide(_ context.Context, m checkpoint.Manifest) error {
@@ -212,6 +213,7 @@ type bench struct {
 	sink *memorySink
 	log  *memoryLog
 	job  string
+	more []connectors.Spec
 }
 
 func newBench(job string) *bench {
@@ -221,14 +223,14 @@ func newBench(job string) *bench {
 func (b *bench) engine(t *testing.T) *Engine {
 	t.Helper()
 	job, err := config.Parse("job.toml", []byte(b.job), config.Registry{
-		Connectors: []connectors.Spec{generator.Spec(), {
+		Connectors: append(b.more, generator.Spec(), connectors.Spec{
 			Name: "memory", NewSink: func() connectors.SinkConfig { return b.sink },
-		}},
+		}),
 		Schemes: []string{"file"},
 	}, config.Options{})
 	require.NoError(t, err)
 	e, err := New(t.Context(), Config{
-		Job: job, Log: b.log,
+		Job: job, Log: b.log, Decider: job.Decider,
 		Logger: slog.New(slog.DiscardHandler), Now: time.Now,
 	})
 	require.NoError(t, err)

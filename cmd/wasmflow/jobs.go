@@ -110,7 +110,7 @@ func newEngine(ctx context.Context, p *process, job *config.Job, log host.JobLog
 		return nil, err
 	}
 	return host.New(ctx, host.Config{
-		Job: job, Log: log, DropSources: drop, FileSystems: fileSystems(p, false), Guests: guests,
+		Job: job, Log: log, Decider: job.Decider, DropSources: drop, FileSystems: fileSystems(p, false), Guests: guests,
 		Builtins: builtins(), Logger: logger, Now: time.Now,
 	})
 }
