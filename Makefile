@@ -8,7 +8,7 @@ VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unk
 
 export CGO_ENABLED = 0
 
-.PHONY: all build guests run test check cross race simulation chaos chaos-short bench clean tools
+.PHONY: all build guests run test check cross race simulation chaos chaos-short bench kafka clean tools
 
 all: build guests
 
@@ -33,6 +33,10 @@ tools: # name what is missing before anything starts
 	@command -v $(GO) >/dev/null || { echo "make test: needs the Go toolchain (1.26 or newer)"; exit 1; }
 	@command -v gcc >/dev/null || command -v cc >/dev/null || { \
 	  echo "make test: the race detector needs a C compiler; on Debian: apt-get install gcc libc6-dev"; exit 1; }
+	@command -v java >/dev/null || { \
+	  echo "make test: real servers need Java (17 or newer); on Debian: apt-get install default-jre-headless"; exit 1; }
+	@command -v mvn >/dev/null || { \
+	  echo "make test: real servers are fetched with Maven; on Debian: apt-get install maven"; exit 1; }
 
 check: ## formatting, vet, staticcheck
 	@out=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$out" ]; then echo "not gofmt-ed:"; echo "$$out"; exit 1; fi
@@ -60,6 +64,9 @@ chaos-short: build guests ## the same with fewer lines and kills
 bench: build guests ## writes bench/RESULTS.md
 	$(GO) build -o $(BUILD)/bench ./bench
 	$(BUILD)/bench
+
+kafka: ## a real Kafka broker, until interrupted; KAFKA="-nodes 3" for three
+	$(GO) run ./cmd/testservers $(KAFKA)
 
 clean:
 	rm -rf $(BUILD)

@@ -103,11 +103,16 @@ func TestTestSupportStaysInTests(t *testing.T) {
 		from := strings.TrimPrefix(p.ImportPath, modulePath)
 		for _, imp := range p.Imports {
 			to, ok := strings.CutPrefix(imp, modulePath)
-			if ok && testSupport(to) && !testSupport(from) && !within(from, "cmd/chaos") {
+			if ok && testSupport(to) && !testSupport(from) && !testProgram(from) {
 				t.Errorf("%s imports %s outside its tests", from, to)
 			}
 		}
 	}
+}
+
+// testProgram tells commands that are no part of the product.
+func testProgram(path string) bool {
+	return within(path, "cmd/chaos") || within(path, "cmd/testservers")
 }
 
 func placeOf(path string) (row string, level int) {
