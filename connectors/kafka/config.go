@@ -30,6 +30,18 @@ type Connection struct {
 	TLS        *transport.TLS    `toml:"tls" doc:"makes the connections TLS ones; {} trusts the certificate authorities of the system" flink:"security.protocol"`
 	SASL       *SASL             `toml:"sasl" doc:"how to log in; without it there is no login" flink:"security.protocol"`
 	Properties map[string]string `toml:"properties" doc:"further settings under the names of Kafka's Java client. Those that have a key of their own here, or no meaning, are refused with the key to use"`
+
+	embedded bool // the address comes later
+}
+
+// ExpectEmbedded implements connectors.Embeddable.
+func (c *Connection) ExpectEmbedded() { c.embedded = true }
+
+// UseEmbedded implements connectors.Embeddable.
+func (c *Connection) UseEmbedded(address string) {
+	if len(c.Brokers) == 0 {
+		c.Brokers = []string{address}
+	}
 }
 
 // Spec describes the connector.
@@ -44,7 +56,7 @@ func Spec() connectors.Spec {
 }
 
 func (c *Connection) validate(p *connectors.Problems, side side) {
-	if len(c.Brokers) == 0 {
+	if len(c.Brokers) == 0 && !c.embedded {
 		p.Addf("brokers", "required; write host:port of some brokers, as [\"127.0.0.1:9092\"]")
 	}
 	for i, b := range c.Brokers {

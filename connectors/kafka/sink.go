@@ -26,6 +26,7 @@ type Sink struct {
 		sync.Mutex
 		known map[string]bool // topics that are there
 	}
+	counts counts
 }
 
 // OpenWriter opens the writer of one task.
