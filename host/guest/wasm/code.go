@@ -11,6 +11,8 @@ type BlockType struct {
 // NoType is the TypeIndex of a block without parameters and with at most one result.
 const NoType = noIndex
 
+const blockEmpty = 0x40 // the type of a block without parameters and results
+
 // Instr is one instruction.
 type Instr struct {
 	Op     Opcode
@@ -139,13 +141,12 @@ func (w *Instructions) open(in *Instr) {
 }
 
 func (w *Instructions) blockType() BlockType {
-	const empty = 0x40
 	r := &w.r
 	at := r.pos
 	if r.left() > 0 {
 		// A single byte with the sign bit is a value type; an index is never negative.
 		if b := r.buf[at]; b&(continuationBit|signBit) == signBit {
-			if b == empty {
+			if b == blockEmpty {
 				r.pos++
 				return BlockType{TypeIndex: NoType}
 			}

@@ -1,4 +1,5 @@
-// Package wasm reads core WebAssembly modules that nobody has vouched for.
+// Package wasm reads core WebAssembly modules that nobody has vouched for, and writes them anew with
+// something appended.
 //
 // It owns the binary format: sections, types, indexes and the instruction stream, far enough to
 // know that a module is well formed, that nothing in it claims more than its bytes hold, and
@@ -17,7 +18,9 @@
 //	    that appends to index spaces can therefore not turn an invalid module into a valid one.
 //	I4  A Module refers to the bytes it was parsed from and never changes them.
 //	I5  Parse does not panic, whatever the bytes are.
+//	I6  The writer appends to index spaces and never renumbers; what it is not told to change it
+//	    copies byte for byte.
 //
 // The metering rewriter works on Module, Body and Instructions and re-uses the byte ranges
-// recorded there. Above: host/guest. Below: nothing.
+// recorded there. Above: host/guest, host/guest/meter. Below: nothing.
 package wasm

@@ -63,14 +63,16 @@ type Module struct {
 	Globals       []Global
 	// GlobalsImported is how many of Globals are imported.
 	GlobalsImported int
-	Exports         []Export
-	HasStart        bool
-	Start           uint32
-	Segments        []Segment // of elements
-	Bodies          []Body    // of Funcs[FuncsImported:]
-	DataCount       uint32
-	HasDataCount    bool
-	DataSegments    int
+	// GlobalFuncs are the functions that initial values of globals refer to.
+	GlobalFuncs  []uint32
+	Exports      []Export
+	HasStart     bool
+	Start        uint32
+	Segments     []Segment // of elements
+	Bodies       []Body    // of Funcs[FuncsImported:]
+	DataCount    uint32
+	HasDataCount bool
+	DataSegments int
 	// GrowsTables is set when an instruction table.grow occurs anywhere.
 	GrowsTables bool
 	// FuncNames is the payload of the name section's function names, or nil. A name section that

@@ -57,19 +57,5 @@ func (m *Module) AppendStripped(dst []byte) []byte {
 	if m.FuncNames == nil {
 		return dst
 	}
-	sub := appendU32([]byte{subsectionFuncNames}, uint32(len(m.FuncNames)))
-	sub = append(sub, m.FuncNames...)
-	payload := appendU32(nil, uint32(len(nameSection)))
-	payload = append(payload, nameSection...)
-	dst = appendU32(append(dst, byte(SectionCustom)), uint32(len(payload)+len(sub)))
-	dst = append(dst, payload...)
-	return append(dst, sub...)
-}
-
-func appendU32(dst []byte, v uint32) []byte {
-	for v >= continuationBit {
-		dst = append(dst, byte(v)|continuationBit)
-		v >>= 7
-	}
-	return append(dst, byte(v))
+	return appendFuncNames(dst, m.FuncNames)
 }

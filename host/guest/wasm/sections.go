@@ -162,7 +162,9 @@ func (m *Module) readGlobals(r *reader) {
 	const entryMin = 4 // type, mutability, expression
 	for range r.count("globals", entryMin, globalsMax) {
 		m.Globals = append(m.Globals, r.global())
-		m.constant(r)
+		if f := m.constant(r); f != noIndex {
+			m.GlobalFuncs = append(m.GlobalFuncs, f)
+		}
 		if r.err != nil {
 			return
 		}
