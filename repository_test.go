@@ -35,7 +35,8 @@ var layers = []layer{
 		"connectors/socket", "connectors/stdin", "checkpoint/storelog",
 	}},
 	{3, []string{
-		"connectors/format", "connectors/ratelimit", "connectors/transport", "host/guest",
+		"connectors/format", "connectors/position", "connectors/ratelimit", "connectors/transport",
+		"host/guest",
 		"checkpoint/txlog",
 	}},
 	{2, []string{"connectors"}},

@@ -9,5 +9,5 @@
 //	    the order of the file.
 //	L2  The bytes of records are lent from the configuration and never change.
 //
-// Below: connectors. Above: the command's table of connectors.
+// Below: connectors, connectors/position. Above: the command's table of connectors.
 package collection

@@ -2,18 +2,23 @@ package collection
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 
 	"github.com/wasmflow/wasmflow/checkpoint"
 	"github.com/wasmflow/wasmflow/connectors"
+	"github.com/wasmflow/wasmflow/connectors/position"
 )
 
 // splitID names the only split (L1).
 const splitID = "records"
 
-// formatVersion is the version of all positions of this source.
-const formatVersion = 1
+// place is the durable form of positions: the index of the next record.
+func place() position.Single {
+	return position.Single{
+		Format: position.Format{Version: 1, Count: 1, Invalid: ErrPosition},
+		Source: "the collection", ID: splitID,
+	}
+}
 
 // Source is the opened source.
 type Source struct{ records []Record }
@@ -22,17 +27,7 @@ type Source struct{ records []Record }
 func (s *Source) Enumerate(
 	_ context.Context, state checkpoint.Position,
 ) (connectors.Enumeration, error) {
-	if state.IsZero() {
-		return connectors.Enumeration{
-			Found: []checkpoint.Split{{ID: splitID, Position: encode(0)}},
-			State: checkpoint.Position{Version: formatVersion}, Done: true,
-		}, nil
-	}
-	if err := checkVersion(state.Version); err != nil {
-		return connectors.Enumeration{}, connectors.Permanent(
-			fmt.Errorf("restoring the collection: %w", err))
-	}
-	return connectors.Enumeration{State: state, Done: true}, nil
+	return place().Enumerate(state)
 }
 
 // OpenReader opens the reader of one task.
@@ -55,18 +50,16 @@ type reader struct {
 // AddSplits takes over the only split.
 func (r *reader) AddSplits(_ context.Context, splits []checkpoint.Split) error {
 	for _, s := range splits {
-		next, err := decode(s.Position)
-		if err == nil && s.ID != splitID {
-			err = ErrPosition
-		}
-		if err == nil && next > uint64(len(r.records)) {
-			err = fmt.Errorf("%d records were read, the job file has %d: %w",
-				next, len(r.records), ErrPosition)
-		}
+		at, err := place().Restore(s)
 		if err != nil {
-			return connectors.Permanent(fmt.Errorf("restoring split %q: %w", s.ID, err))
+			return err
 		}
-		r.next = int(next)
+		if at[0] > uint64(len(r.records)) {
+			return connectors.Permanent(fmt.Errorf(
+				"restoring the collection: %d records were read, the job file has %d: %w",
+				at[0], len(r.records), ErrPosition))
+		}
+		r.next = int(at[0])
 	}
 	return nil
 }
@@ -98,38 +91,11 @@ func (r *reader) Snapshot(context.Context, checkpoint.Epoch) ([]checkpoint.Split
 	if r.next == len(r.records) {
 		return nil, nil
 	}
-	return []checkpoint.Split{{ID: splitID, Position: encode(uint64(r.next))}}, nil
+	return []checkpoint.Split{place().Split(uint64(r.next))}, nil
 }
 
 // Close does nothing: there is nothing to release.
 func (r *reader) Close() error { return nil }
-
-func encode(next uint64) checkpoint.Position {
-	return checkpoint.Position{Version: formatVersion, Data: binary.AppendUvarint(nil, next)}
-}
-
-// checkVersion refuses a position whose form this source does not know.
-func checkVersion(version uint16) error {
-	switch {
-	case version > formatVersion:
-		return fmt.Errorf("version %d, known is %d: %w",
-			version, formatVersion, checkpoint.ErrNewerFormat)
-	case version < formatVersion:
-		return fmt.Errorf("version %d: %w", version, ErrPosition)
-	}
-	return nil
-}
-
-func decode(p checkpoint.Position) (uint64, error) {
-	if err := checkVersion(p.Version); err != nil {
-		return 0, err
-	}
-	next, size := binary.Uvarint(p.Data)
-	if size <= 0 || size != len(p.Data) {
-		return 0, fmt.Errorf("%x: %w", p.Data, ErrPosition)
-	}
-	return next, nil
-}
 
 var (
 	_ connectors.Source       = (*Source)(nil)

@@ -11,7 +11,7 @@ import (
 
 func FuzzPosition(f *testing.F) {
 	f.Add("0", uint16(1), []byte{0})
-	f.Add("63", uint16(1), encode(firstOf(63)).Data)
+	f.Add("63", uint16(1), number().Encode(firstOf(63)).Data)
 	f.Add("1", uint16(1), []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01})
 	f.Add("", uint16(2), []byte{})
 	f.Fuzz(func(t *testing.T, id string, version uint16, data []byte) {

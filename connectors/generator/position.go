@@ -1,18 +1,20 @@
 package generator
 
 import (
-	"encoding/binary"
 	"fmt"
 	"math"
 	"strconv"
 
 	"github.com/wasmflow/wasmflow/checkpoint"
 	"github.com/wasmflow/wasmflow/connectors"
+	"github.com/wasmflow/wasmflow/connectors/position"
 )
 
-// formatVersion is the version of every position of this source. It fixes splitCount and
+// number is the durable form of every position of this source. Its version fixes splitCount and
 // blockLen: with other values old positions would mean other records.
-const formatVersion = 1
+func number() position.Format {
+	return position.Format{Version: 1, Count: 1, Invalid: ErrPosition}
+}
 
 const (
 	// splitCount bounds the number of tasks that can share the work. More splits would only
@@ -37,36 +39,9 @@ func after(seq uint64) uint64 {
 	return seq + 1 + (splitCount-1)*blockLen
 }
 
-func encode(n uint64) checkpoint.Position {
-	return checkpoint.Position{Version: formatVersion, Data: binary.AppendUvarint(nil, n)}
-}
-
-// checkVersion refuses a position whose form this source does not know.
-func checkVersion(version uint16) error {
-	switch {
-	case version > formatVersion:
-		return fmt.Errorf("version %d, known is %d: %w",
-			version, formatVersion, checkpoint.ErrNewerFormat)
-	case version < formatVersion:
-		return fmt.Errorf("version %d: %w", version, ErrPosition)
-	}
-	return nil
-}
-
-func decode(p checkpoint.Position) (uint64, error) {
-	if err := checkVersion(p.Version); err != nil {
-		return 0, err
-	}
-	n, size := binary.Uvarint(p.Data)
-	if size <= 0 || size != len(p.Data) {
-		return 0, fmt.Errorf("%x: %w", p.Data, ErrPosition)
-	}
-	return n, nil
-}
-
 // newSplit returns split i at its start.
 func newSplit(i int) checkpoint.Split {
-	return checkpoint.Split{ID: strconv.Itoa(i), Position: encode(firstOf(i))}
+	return checkpoint.Split{ID: strconv.Itoa(i), Position: number().Encode(firstOf(i))}
 }
 
 // parseID returns the number of a split, or false for a name this source never gave.
@@ -81,10 +56,11 @@ func parseSplit(s checkpoint.Split) (uint64, error) {
 	if !ok {
 		return 0, connectors.Permanent(fmt.Errorf("restoring split %q: %w", s.ID, ErrPosition))
 	}
-	next, err := decode(s.Position)
+	at, err := number().Decode(s.Position)
 	if err != nil {
 		return 0, connectors.Permanent(fmt.Errorf("restoring split %s: %w", s.ID, err))
 	}
+	next := at[0]
 	if ownerOf(next) != i || next > math.MaxInt64 {
 		return 0, connectors.Permanent(fmt.Errorf("restoring split %s: %d: %w",
 			s.ID, next, ErrPosition))

@@ -141,7 +141,7 @@ func (r *reader) Snapshot(context.Context, checkpoint.Epoch) ([]checkpoint.Split
 	out := make([]checkpoint.Split, len(r.splits))
 	for i := range r.splits {
 		s := &r.splits[i]
-		out[i] = checkpoint.Split{ID: s.id, Position: encode(s.next)}
+		out[i] = checkpoint.Split{ID: s.id, Position: number().Encode(s.next)}
 	}
 	return out, nil
 }

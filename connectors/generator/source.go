@@ -40,9 +40,9 @@ func (s *Source) Enumerate(
 	_ context.Context, state checkpoint.Position,
 ) (connectors.Enumeration, error) {
 	if !state.IsZero() {
-		count, err := decode(state)
-		if err == nil && count != s.count {
-			err = fmt.Errorf("%d now, %d when the job began: %w", s.count, count, ErrCountChanged)
+		at, err := number().Decode(state)
+		if err == nil && at[0] != s.count {
+			err = fmt.Errorf("%d now, %d when the job began: %w", s.count, at[0], ErrCountChanged)
 		}
 		if err != nil {
 			return connectors.Enumeration{}, connectors.Permanent(
@@ -50,7 +50,7 @@ func (s *Source) Enumerate(
 		}
 		return connectors.Enumeration{State: state, Done: true}, nil
 	}
-	e := connectors.Enumeration{State: encode(s.count), Done: true}
+	e := connectors.Enumeration{State: number().Encode(s.count), Done: true}
 	for i := range splitCount {
 		if s.count > 0 && firstOf(i) >= s.count {
 			break

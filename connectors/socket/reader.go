@@ -12,6 +12,7 @@ import (
 	"github.com/wasmflow/wasmflow/checkpoint"
 	"github.com/wasmflow/wasmflow/connectors"
 	"github.com/wasmflow/wasmflow/connectors/format/delimited"
+	"github.com/wasmflow/wasmflow/connectors/position"
 )
 
 // lingerMin is the shortest time a read is given: with a deadline in the past not even bytes that
@@ -31,10 +32,8 @@ type reader struct {
 	notBefore time.Time // of the next attempt
 	dialing   *dialing  // attempt under way, or nil
 
-	active bool   // holds the split
-	ended  bool   // no further connection; what is left is the tail
-	run    uint64 // when this run began, in milliseconds since 1970, or later (K5)
-	count  uint64 // records of this run
+	run   position.Run // K5
+	ended bool         // no further connection; what is left is the tail
 }
 
 // dialing is one attempt to connect. Its goroutine ends when the attempt does, at the latest
@@ -48,25 +47,12 @@ type dialing struct {
 
 // AddSplits takes over the only split and begins a new run.
 func (r *reader) AddSplits(_ context.Context, splits []checkpoint.Split) error {
-	for _, s := range splits {
-		run, _, err := decode(s.Position)
-		if err == nil && s.ID != splitID {
-			err = ErrPosition
-		}
-		if err != nil {
-			return connectors.Permanent(fmt.Errorf("restoring split %q of %s: %w",
-				s.ID, r.source.config.Address, err))
-		}
-		// K5: records of a run that was given up are not in any manifest, so the next number
-		// would not do; the clock would not either, if it was set back.
-		r.run, r.count, r.active = max(run+1, uint64(r.source.now().UnixMilli())), 0, true
-	}
-	return nil
+	return r.run.AddSplits(splits, r.source.now())
 }
 
 // Poll returns the records at hand; with none it connects if need be and reads.
 func (r *reader) Poll(ctx context.Context, dst *connectors.Batch) error {
-	if !r.active {
+	if !r.run.Active() {
 		return connectors.ErrEndOfInput
 	}
 	linger := max(lingerMin, time.Duration(r.limits.LingerMillis)*time.Millisecond)
@@ -76,7 +62,7 @@ func (r *reader) Poll(ctx context.Context, dst *connectors.Batch) error {
 			return err
 		}
 		if r.ended {
-			r.active = false
+			r.run.End()
 			return connectors.ErrEndOfInput
 		}
 		more, err := r.advance(ctx, deadline)
@@ -88,31 +74,21 @@ func (r *reader) Poll(ctx context.Context, dst *connectors.Batch) error {
 
 // take appends the records that are complete, up to the limits. Their bytes are lent.
 func (r *reader) take(dst *connectors.Batch) error {
-	bytesLeft := r.limits.Bytes
-	for dst.Len() == 0 || dst.Len() < r.limits.Records && bytesLeft > 0 {
-		value, ok, err := r.splitter.Next()
-		if err != nil && dst.Len() > 0 {
-			return nil // it comes again with the next Poll
-		}
-		if err != nil {
-			return fmt.Errorf("receiving from %s: record %d of this run: %w",
-				r.source.config.Address, r.count, err)
-		}
-		if !ok && r.ended {
-			value = r.splitter.Tail()
-			ok = len(value) > 0
-		}
-		if !ok {
-			return nil
-		}
-		rec := dst.Append()
-		rec.Value = value
-		rec.Split = dst.SplitIndex(splitID)
-		rec.Position = connectors.Position{Hi: r.run, Lo: r.count}
-		r.count++
-		bytesLeft -= len(value)
+	if err := r.run.Fill(dst, r.limits, r.next); err != nil {
+		return fmt.Errorf("receiving from %s: record %d of this run: %w",
+			r.source.config.Address, r.run.Count(), err)
 	}
 	return nil
+}
+
+// next returns the next record at hand. At the end of the input what is left is one (K2).
+func (r *reader) next() (value []byte, ok bool, err error) {
+	value, ok, err = r.splitter.Next()
+	if err == nil && !ok && r.ended {
+		value = r.splitter.Tail()
+		ok = len(value) > 0
+	}
+	return value, ok, err
 }
 
 // advance does what comes next: wait for the time of the next attempt, connect, read. It returns
@@ -228,15 +204,12 @@ func (r *reader) lost(cause error) error {
 
 // Snapshot returns the split until the input has ended.
 func (r *reader) Snapshot(context.Context, checkpoint.Epoch) ([]checkpoint.Split, error) {
-	if !r.active {
-		return nil, nil
-	}
-	return []checkpoint.Split{{ID: splitID, Position: encode(r.run, r.count)}}, nil
+	return r.run.Snapshot(), nil
 }
 
 // Close ends an attempt under way and closes the connection.
 func (r *reader) Close() error {
-	r.active = false
+	r.run.End()
 	if d := r.dialing; d != nil {
 		d.cancel()
 		<-d.done

@@ -2,7 +2,6 @@ package socket
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 	"log/slog"
 	"time"
@@ -10,13 +9,8 @@ import (
 	"github.com/wasmflow/wasmflow/checkpoint"
 	"github.com/wasmflow/wasmflow/connectors"
 	"github.com/wasmflow/wasmflow/connectors/format/delimited"
+	"github.com/wasmflow/wasmflow/connectors/position"
 )
-
-// splitID names the only split (K1).
-const splitID = "connection"
-
-// formatVersion is the version of all positions of this source.
-const formatVersion = 1
 
 // Source is the opened source.
 type Source struct {
@@ -26,21 +20,19 @@ type Source struct {
 	now    func() time.Time
 }
 
+// place is the durable form of positions: a run and its records (K1, K5).
+func (s *Source) place() position.Single {
+	return position.Single{
+		Format: position.Format{Version: 1, Count: 2, Invalid: ErrPosition},
+		Source: "the socket " + s.config.Address, ID: "connection",
+	}
+}
+
 // Enumerate finds the only split at the first start.
 func (s *Source) Enumerate(
 	_ context.Context, state checkpoint.Position,
 ) (connectors.Enumeration, error) {
-	if state.IsZero() {
-		return connectors.Enumeration{
-			Found: []checkpoint.Split{{ID: splitID, Position: encode(0, 0)}},
-			State: checkpoint.Position{Version: formatVersion}, Done: true,
-		}, nil
-	}
-	if err := checkVersion(state.Version); err != nil {
-		return connectors.Enumeration{}, connectors.Permanent(
-			fmt.Errorf("restoring the socket %s: %w", s.config.Address, err))
-	}
-	return connectors.Enumeration{State: state, Done: true}, nil
+	return s.place().Enumerate(state)
 }
 
 // OpenReader opens the reader of one task. It connects once it has the split.
@@ -56,7 +48,7 @@ func (s *Source) OpenReader(
 	}
 	r := &reader{
 		source: s, limits: rc.Limits, splitter: splitter, row: s.config.newRow(s.config.Attempts),
-		timer: time.NewTimer(0),
+		timer: time.NewTimer(0), run: position.NewRun(s.place()),
 	}
 	r.timer.Stop()
 	return r, nil
@@ -64,38 +56,5 @@ func (s *Source) OpenReader(
 
 // Close does nothing: the reader holds the connection.
 func (s *Source) Close() error { return nil }
-
-func encode(run, count uint64) checkpoint.Position {
-	return checkpoint.Position{
-		Version: formatVersion,
-		Data:    binary.AppendUvarint(binary.AppendUvarint(nil, run), count),
-	}
-}
-
-// checkVersion refuses a position whose form this source does not know.
-func checkVersion(version uint16) error {
-	switch {
-	case version > formatVersion:
-		return fmt.Errorf("version %d, known is %d: %w",
-			version, formatVersion, checkpoint.ErrNewerFormat)
-	case version < formatVersion:
-		return fmt.Errorf("version %d: %w", version, ErrPosition)
-	}
-	return nil
-}
-
-func decode(p checkpoint.Position) (run, count uint64, err error) {
-	if err := checkVersion(p.Version); err != nil {
-		return 0, 0, err
-	}
-	run, n := binary.Uvarint(p.Data)
-	if n > 0 {
-		var m int
-		if count, m = binary.Uvarint(p.Data[n:]); m > 0 && n+m == len(p.Data) {
-			return run, count, nil
-		}
-	}
-	return 0, 0, fmt.Errorf("%x: %w", p.Data, ErrPosition)
-}
 
 var _ connectors.Source = (*Source)(nil)

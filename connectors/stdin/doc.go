@@ -12,5 +12,6 @@
 //	P4  Every start of a reader begins a new run, so a record's place names it for ever although
 //	    the input cannot be read again.
 //
-// Below: connectors, connectors/format/delimited. Above: the command's table of connectors.
+// Below: connectors, connectors/position, connectors/format/delimited. Above: the command's table
+// of connectors.
 package stdin
