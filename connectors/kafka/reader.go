@@ -213,10 +213,15 @@ func (r *reader) Poll(ctx context.Context, dst *connectors.Batch) error {
 
 // fetch takes everything the client holds.
 func (r *reader) fetch(ctx context.Context) error {
-	linger := time.Duration(r.limits.LingerMillis) * time.Millisecond
-	wait, cancel := context.WithTimeout(ctx, linger)
+	// Without a context the client hands out what it holds and does not wait; with one that has
+	// ended it would hand out nothing.
+	var wait context.Context
+	if linger := time.Duration(r.limits.LingerMillis) * time.Millisecond; linger > 0 {
+		var cancel context.CancelFunc
+		wait, cancel = context.WithTimeout(ctx, linger)
+		defer cancel()
+	}
 	fetches := r.client.PollFetches(wait)
-	cancel()
 	clear(r.fetched)
 	r.fetched, r.first = r.fetched[:0], 0
 	for i := range fetches {
