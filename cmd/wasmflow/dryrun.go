@@ -59,6 +59,11 @@ func dryRun(ctx context.Context, p *process, file string, n int, asJSON bool) (e
 	if err != nil {
 		return err
 	}
+	closeBroker, err := embedBroker(ctx, p, job)
+	if err != nil {
+		return err
+	}
+	defer closeBroker()
 	engine, err := newEngine(ctx, p, job, nil, nil, quiet())
 	if err != nil {
 		return err

@@ -148,6 +148,11 @@ func runJob(ctx context.Context, p *process, file string, o *runOptions) (err er
 	for _, w := range job.Warnings {
 		logger.Warn("reading the job file", "line", w.Line, "key", w.Key, "problem", w.Text)
 	}
+	closeBroker, err := embedBroker(ctx, p, job)
+	if err != nil {
+		return err
+	}
+	defer closeBroker()
 	s, err := openStore(ctx, p, job)
 	if err != nil {
 		return err

@@ -109,6 +109,11 @@ func check(ctx context.Context, p *process, job *config.Job, connect bool) (err 
 	if !connect {
 		return nil
 	}
+	closeBroker, err := embedBroker(ctx, p, job)
+	if err != nil {
+		return err
+	}
+	defer closeBroker()
 	return errors.Join(checkConnectors(ctx, p, job, true), checkStore(ctx, p, job))
 }
 
