@@ -16,11 +16,11 @@ import (
 
 // lose removes the pending form of every part of an epoch, as a person who tidies up would.
 func (j *job) lose(e checkpoint.Epoch) {
-	j.t.Helper()
-	for _, c := range j.decided[e] {
+	j.T.Helper()
+	for _, c := range j.Decided[e] {
 		d, err := decode(c)
-		require.NoError(j.t, err)
-		require.NoError(j.t, j.fileSystem().Discard(j.ctx, d.token))
+		require.NoError(j.T, err)
+		require.NoError(j.T, j.FileSystem().Discard(j.Ctx, d.token))
 	}
 }
 
@@ -28,11 +28,11 @@ func TestMissingPartIsLoud(t *testing.T) {
 	j := newJob(t).start(1)
 	e := j.write(0, "a").snapshot()
 	j.lose(e)
-	err := j.committer.Commit(j.ctx, j.decided[e])
+	err := j.Committer.Commit(j.Ctx, j.Decided[e])
 	require.ErrorIs(t, err, checkpoint.ErrLost)
 	require.ErrorContains(t, err, "/base/a/part-5eed-out-0-1-00000001-0 of epoch 1, 1 records")
 	require.Equal(t, connectors.Fatal, connectors.Classify(err))
-	require.ErrorIs(t, j.tryStart(1), checkpoint.ErrLost)
+	require.ErrorIs(t, j.Start(1), checkpoint.ErrLost)
 }
 
 // TestAppliedMarkExcusesItsOwnEpoch: a part that was published and then removed by its reader is
@@ -42,29 +42,29 @@ func TestAppliedMarkExcusesItsOwnEpoch(t *testing.T) {
 	e := j.write(0, "a").snapshot()
 	j.notify(e)
 	for name := range j.files() {
-		require.NoError(t, j.fileSystem().Remove(j.ctx, path.Join(testRoot, name)))
+		require.NoError(t, j.FileSystem().Remove(j.Ctx, path.Join(testRoot, name)))
 	}
-	keep := j.retained()
+	keep := j.Retained()
 	keep.Applied = e
-	require.NoError(t, j.committer.Recover(j.ctx, j.decided[e], keep))
+	require.NoError(t, j.Committer.Recover(j.Ctx, j.Decided[e], keep))
 	keep.Applied = e - 1
-	require.ErrorIs(t, j.committer.Recover(j.ctx, j.decided[e], keep), checkpoint.ErrLost)
+	require.ErrorIs(t, j.Committer.Recover(j.Ctx, j.Decided[e], keep), checkpoint.ErrLost)
 }
 
 // TestPowerFailureBringsPendingNameBack: a reader has taken a published part away, and the unlink
 // of its pending name never reached the disk. It must not be published a second time.
 func TestPowerFailureBringsPendingNameBack(t *testing.T) {
 	j := newJob(t)
-	j.hooks = []fstest.Hook{fstest.SkipWhen(func(op fstest.Op) bool {
+	j.Hooks = []fstest.Hook{fstest.SkipWhen(func(op fstest.Op) bool {
 		return op.Kind == fstest.Unlink && strings.HasSuffix(op.Path, ".pending")
 	})}
 	j.start(1).write(0, "a").checkpoint()
-	j.hooks = nil
+	j.Hooks = nil
 	for name := range j.files() {
-		require.NoError(t, j.fileSystem().Remove(j.ctx, path.Join(testRoot, name)))
+		require.NoError(t, j.FileSystem().Remove(j.Ctx, path.Join(testRoot, name)))
 	}
 	require.Len(t, strays(j), 1)
-	j.applied, j.seen = j.epoch, nil
+	j.Applied, j.seen = j.Epoch, nil
 	j.start(1)
 	require.Empty(t, j.files())
 	require.Empty(t, strays(j))
@@ -72,31 +72,31 @@ func TestPowerFailureBringsPendingNameBack(t *testing.T) {
 
 func TestCommitAgainAfterLostReply(t *testing.T) {
 	j := newJob(t)
-	j.hooks = []fstest.Hook{fstest.LoseReply(fstest.Nth(fstest.Link, 2), errTest)}
+	j.Hooks = []fstest.Hook{fstest.LoseReply(fstest.Nth(fstest.Link, 2), errTest)}
 	j.start(1)
 	e := j.write(0, "a", "b", "c").snapshot()
 	// The link stands although its answer is an error: Publish looks and finds its own success.
-	require.NoError(t, j.committer.Commit(j.ctx, j.decided[e]))
-	require.NoError(t, j.committer.Commit(j.ctx, j.decided[e]))
+	require.NoError(t, j.Committer.Commit(j.Ctx, j.Decided[e]))
+	require.NoError(t, j.Committer.Commit(j.Ctx, j.Decided[e]))
 	require.Equal(t, []string{"a", "b", "c"}, j.values())
 }
 
 func TestCommitGoesOnAfterAnError(t *testing.T) {
 	j := newJob(t)
-	j.hooks = []fstest.Hook{fstest.FailWhen(fstest.Nth(fstest.Link, 2), errTest)}
+	j.Hooks = []fstest.Hook{fstest.FailWhen(fstest.Nth(fstest.Link, 2), errTest)}
 	j.start(1)
 	e := j.write(0, "a", "b", "c").snapshot()
-	require.ErrorIs(t, j.committer.Commit(j.ctx, j.decided[e]), errTest)
+	require.ErrorIs(t, j.Committer.Commit(j.Ctx, j.Decided[e]), errTest)
 	require.Len(t, j.values(), 2, "the others are published all the same")
-	require.NoError(t, j.committer.Commit(j.ctx, j.decided[e]))
+	require.NoError(t, j.Committer.Commit(j.Ctx, j.Decided[e]))
 	require.Equal(t, []string{"a", "b", "c"}, j.values())
 }
 
 func TestAbortRemovesWhatWasPrepared(t *testing.T) {
 	j := newJob(t).start(2)
 	e := j.write(0, "a", "b").write(1, "a").snapshot()
-	require.NoError(t, j.committer.Abort(j.ctx, j.decided[e]))
-	require.NoError(t, j.committer.Abort(j.ctx, j.decided[e]), "unknown is success (I5)")
+	require.NoError(t, j.Committer.Abort(j.Ctx, j.Decided[e]))
+	require.NoError(t, j.Committer.Abort(j.Ctx, j.Decided[e]), "unknown is success (I5)")
 	require.Empty(t, strays(j))
 	require.Empty(t, j.files())
 }
@@ -105,9 +105,9 @@ func TestStrays(t *testing.T) {
 	j := newJob(t).start(2)
 	j.write(0, "decided").snapshot()
 	j.write(1, "closed").snapshot()
-	undecided := j.decided[2]
-	delete(j.decided, 2)
-	j.epoch = 1
+	undecided := j.Decided[2]
+	delete(j.Decided, 2)
+	j.Epoch = 1
 	j.write(0, "open")
 	require.Len(t, strays(j), 3)
 	other := pend(t, j, "part-5eed-other-0-1-00000001-0", 1) // another sink with the same base path
@@ -119,15 +119,15 @@ func TestStrays(t *testing.T) {
 	slices.Sort(left)
 	require.Equal(t, []string{other, later, foreign}, left)
 	require.Equal(t, []string{"decided"}, j.values())
-	require.NoError(t, j.committer.Abort(j.ctx, undecided))
+	require.NoError(t, j.Committer.Abort(j.Ctx, undecided))
 }
 
 // pend makes a pending file of a name.
 func pend(t *testing.T, j *job, part string, claim uint64) string {
 	t.Helper()
-	name := j.part(part)
+	name := pendingPart(part)
 	name.Claim = claim
-	w, err := j.fileSystem().CreatePending(t.Context(), name)
+	w, err := j.FileSystem().CreatePending(t.Context(), name)
 	require.NoError(t, err)
 	_, err = w.Close(t.Context())
 	require.NoError(t, err)
@@ -138,8 +138,8 @@ func TestNamedPartsAreNoStrays(t *testing.T) {
 	j := newJob(t).start(1)
 	j.write(0, "a").snapshot()
 	j.write(0, "b").snapshot() // both are retained, and a restart may go back to the first
-	require.NoError(t, j.committer.Recover(j.ctx, j.decided[1],
-		checkpoint.Retained{Claim: 2, Named: slices.Concat(j.decided[1], j.decided[2])}))
+	require.NoError(t, j.Committer.Recover(j.Ctx, j.Decided[1],
+		checkpoint.Retained{Claim: 2, Named: slices.Concat(j.Decided[1], j.Decided[2])}))
 	require.Len(t, strays(j), 1)
 	require.Equal(t, []string{"a"}, j.values())
 	j.start(1)
@@ -150,7 +150,7 @@ func TestStraysThatCannotBeRemovedDoNotStopTheJob(t *testing.T) {
 	j := newJob(t).start(1)
 	j.write(0, "a").snapshot()
 	j.write(0, "open")
-	j.hooks = []fstest.Hook{fstest.FailWhen(func(op fstest.Op) bool {
+	j.Hooks = []fstest.Hook{fstest.FailWhen(func(op fstest.Op) bool {
 		return op.Kind == fstest.ReadDir
 	}, errTest)}
 	j.start(1)
@@ -167,20 +167,20 @@ func TestPathChanged(t *testing.T) {
 	j.start(1).write(0, "b").checkpoint().close()
 	require.Equal(t, []string{"a"}, j.values())
 	require.Empty(t, strays(j))
-	require.Equal(t, "b\n", readAll(t, local.New(local.Options{Disk: j.disk}),
+	require.Equal(t, "b\n", readAll(t, local.New(local.Options{Disk: j.Disk}),
 		"/elsewhere/b/part-5eed-out-0-2-00000002-0"))
 }
 
 func TestForeignCommittablesAreLeftAlone(t *testing.T) {
 	j := newJob(t).start(1)
 	foreign := []checkpoint.Committable{{Sink: "other", Version: 99, Data: []byte("?")}}
-	require.NoError(t, j.committer.Commit(j.ctx, foreign))
-	require.NoError(t, j.committer.Abort(j.ctx, foreign))
-	require.NoError(t, j.committer.Recover(j.ctx, foreign, checkpoint.Retained{Claim: 1}))
+	require.NoError(t, j.Committer.Commit(j.Ctx, foreign))
+	require.NoError(t, j.Committer.Abort(j.Ctx, foreign))
+	require.NoError(t, j.Committer.Recover(j.Ctx, foreign, checkpoint.Retained{Claim: 1}))
 	own := []checkpoint.Committable{{Sink: testSink, Version: 99}}
-	require.ErrorIs(t, j.committer.Commit(j.ctx, own), checkpoint.ErrNewerFormat)
-	require.ErrorIs(t, j.committer.Abort(j.ctx, own), checkpoint.ErrNewerFormat)
-	err := j.committer.Recover(j.ctx, own, checkpoint.Retained{})
+	require.ErrorIs(t, j.Committer.Commit(j.Ctx, own), checkpoint.ErrNewerFormat)
+	require.ErrorIs(t, j.Committer.Abort(j.Ctx, own), checkpoint.ErrNewerFormat)
+	err := j.Committer.Recover(j.Ctx, own, checkpoint.Retained{})
 	require.ErrorIs(t, err, checkpoint.ErrNewerFormat)
 }
 

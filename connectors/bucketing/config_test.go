@@ -172,7 +172,7 @@ func TestOtherFormats(t *testing.T) {
 		j := newJob(t, func(c *Config) { c.Bucketer, c.Writer.Format = Bucketer{}, format }).start(1)
 		j.write(0, `["a",1]`, "no JSON").checkpoint()
 		require.Equal(t, map[string]string{"part-5eed-out-0-1-00000001-0": want}, j.files())
-		require.Len(t, j.faults, 1)
+		require.Len(t, j.Faults, 1)
 	}
 }
 
@@ -181,7 +181,7 @@ func TestZones(t *testing.T) {
 		zone, err := zoneOf(name)
 		require.NoError(t, err)
 		j := newJob(t).at(0)
-		_, got := j.env().Now().In(zone).Zone()
+		_, got := j.Env(len(j.Writers)).Now().In(zone).Zone()
 		require.Equal(t, offset, got, name)
 	}
 }

@@ -21,7 +21,7 @@ func TestConformance(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			connectortest.RunSink(t, func(t *testing.T) connectortest.SinkHarness {
 				j := newJob(t, size(30), func(c *Config) { c.Bucketer = bucketer })
-				fs := local.New(local.Options{Disk: j.disk})
+				fs := local.New(local.Options{Disk: j.Disk})
 				return connectortest.SinkHarness{
 					Open: func(t *testing.T, env connectors.Env) connectors.Sink {
 						return openWith(t, j.config, fs, env)
@@ -49,12 +49,12 @@ func openWith(
 
 // staged names every file in the staging folder, whatever job it is of.
 func (j *job) staged() []string {
-	j.t.Helper()
+	j.T.Helper()
 	var names []string
-	fs := local.New(local.Options{Disk: j.disk})
-	for info, err := range fs.List(j.ctx, testRoot+"/"+filesystem.StagingFolder, true) {
+	fs := local.New(local.Options{Disk: j.Disk})
+	for info, err := range fs.List(j.Ctx, testRoot+"/"+filesystem.StagingFolder, true) {
 		if err != nil {
-			require.ErrorIs(j.t, err, filesystem.ErrNotFound)
+			require.ErrorIs(j.T, err, filesystem.ErrNotFound)
 			break
 		}
 		if !info.Dir {
@@ -69,19 +69,19 @@ func TestOnDisk(t *testing.T) {
 	j := newJob(t)
 	root := t.TempDir()
 	j.config.Path = root
-	j.onDisk = local.New(local.Options{})
-	require.NoError(t, j.tryStart(2))
+	j.OnDisk = local.New(local.Options{})
+	require.NoError(t, j.Start(2))
 	for task, v := range []string{"a@1", "b/c@2"} {
 		b := &connectors.Batch{}
 		b.Append().Value = []byte(v)
-		require.NoError(t, j.writers[task].Write(t.Context(), b))
-		cs, err := j.writers[task].Prepare(t.Context(), 1)
+		require.NoError(t, j.Writers[task].Write(t.Context(), b))
+		cs, err := j.Writers[task].Prepare(t.Context(), 1)
 		require.NoError(t, err)
-		j.decided[1] = append(j.decided[1], cs...)
-		require.NoError(t, j.writers[task].Write(t.Context(), b)) // lost with the process
+		j.Decided[1] = append(j.Decided[1], cs...)
+		require.NoError(t, j.Writers[task].Write(t.Context(), b)) // lost with the process
 	}
-	j.epoch = 1
-	require.NoError(t, j.tryStart(1))
+	j.Epoch = 1
+	require.NoError(t, j.Start(1))
 	for name, want := range map[string]string{
 		"a/part-5eed-out-0-1-00000001-0": "a@1\n", "b/c/part-5eed-out-1-1-00000001-0": "b/c@2\n",
 	} {

@@ -28,12 +28,12 @@ const (
 // error, as if the process had died there.
 func (j *job) run(tasks int, input []string, at *int, has bug) error {
 	if has == neverRecovers {
-		delete(j.decided, j.epoch)
+		delete(j.Decided, j.Epoch)
 	}
 	if has == reusesNames {
-		j.claim = 0
+		j.Claim = 0
 	}
-	if err := j.tryStart(tasks); err != nil {
+	if err := j.Start(tasks); err != nil {
 		return err
 	}
 	defer j.settle()
@@ -42,40 +42,40 @@ func (j *job) run(tasks int, input []string, at *int, has bug) error {
 		for i := *at; i < until; i++ {
 			b := &connectors.Batch{}
 			b.Append().Value = []byte(input[i])
-			if err := j.writers[i%tasks].Write(j.ctx, b); err != nil {
+			if err := j.Writers[i%tasks].Write(j.Ctx, b); err != nil {
 				return err
 			}
 		}
 		if err := j.decideEpoch(until, at, has); err != nil {
 			return err
 		}
-		if err := j.committer.Commit(j.ctx, j.decided[j.epoch]); err != nil {
+		if err := j.Committer.Commit(j.Ctx, j.Decided[j.Epoch]); err != nil {
 			return err
 		}
-		j.applied = j.epoch
+		j.Applied = j.Epoch
 	}
 	return nil
 }
 
 func (j *job) decideEpoch(until int, at *int, has bug) error {
 	var crash error
-	e := j.epoch + 1
-	decided := j.decided[e]
-	for _, w := range j.writers {
-		cs, err := w.Prepare(j.ctx, e)
+	e := j.Epoch + 1
+	decided := j.Decided[e]
+	for _, w := range j.Writers {
+		cs, err := w.Prepare(j.Ctx, e)
 		if err != nil {
 			return err
 		}
 		decided = append(decided, cs...)
 		if has == commitsTooEarly {
-			crash = j.committer.Commit(j.ctx, cs)
+			crash = j.Committer.Commit(j.Ctx, cs)
 		}
 	}
 	if crash != nil {
 		return crash
 	}
-	j.epoch, j.decided[e], *at = e, decided, until
-	delete(j.decided, e-2) // two epochs are retained
+	j.Epoch, j.Decided[e], *at = e, decided, until
+	delete(j.Decided, e-2) // two epochs are retained
 	return nil
 }
 
@@ -93,15 +93,15 @@ func crashOnce(t *testing.T, call int, seed uint64, keep int, has bug) (done boo
 	t.Helper()
 	input := crashInput()
 	j := newJob(t, size(20), func(c *Config) { c.OpenPartsMax = 2 })
-	j.hooks = []fstest.Hook{fstest.CrashAt(call)}
+	j.Hooks = []fstest.Hook{fstest.CrashAt(call)}
 	at := 0
 	err := j.run(2, input, &at, has)
 	if err != nil {
 		require.ErrorIs(t, err, fstest.ErrCrashed)
 	}
-	j.disk = j.disk.CrashClone(seed, keep)
+	j.Disk = j.Disk.CrashClone(seed, keep)
 	before := j.files()
-	j.hooks = nil
+	j.Hooks = nil
 	if err := j.run(3, input, &at, has); err != nil {
 		return err == nil, err
 	}
@@ -166,17 +166,17 @@ func TestCrashAgainAndAgain(t *testing.T) {
 		j := newJob(t, size(20))
 		at := 0
 		for life := uint64(0); ; life++ {
-			j.hooks = []fstest.Hook{fstest.CrashAt(1 + rng.IntN(150))}
+			j.Hooks = []fstest.Hook{fstest.CrashAt(1 + rng.IntN(150))}
 			err := j.run(1+rng.IntN(3), input, &at, noBug)
 			if err == nil {
 				break
 			}
 			require.ErrorIs(t, err, fstest.ErrCrashed, "seed %d", seed)
 			crashes++
-			j.disk = j.disk.CrashClone(seed<<32|life, 50)
+			j.Disk = j.Disk.CrashClone(seed<<32|life, 50)
 			j.look()
 		}
-		j.hooks = nil
+		j.Hooks = nil
 		j.start(1)
 		require.Equal(t, slices.Sorted(slices.Values(input)), j.values(), "seed %d", seed)
 		require.Empty(t, strays(j), "seed %d", seed)
@@ -188,7 +188,7 @@ func TestCrashAgainAndAgain(t *testing.T) {
 func TestTranscript(t *testing.T) {
 	r := &fstest.Recorder{}
 	j := newJob(t)
-	j.hooks = []fstest.Hook{r.Hook}
+	j.Hooks = []fstest.Hook{r.Hook}
 	r.Note("claim 1")
 	j.start(1)
 	r.Note("write")

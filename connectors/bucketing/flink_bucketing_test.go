@@ -191,7 +191,7 @@ func partIndexIncremented(suffix, existing string) func(*testing.T) {
 			c.PartSuffix = suffix
 			c.BatchSize = 0
 		})
-		fs := local.New(local.Options{Disk: j.disk})
+		fs := local.New(local.Options{Disk: j.Disk})
 		require.NoError(t, fs.WriteFile(t.Context(), testRoot+"/"+existing, []byte("old\n")))
 		j.start(1).at(0).write(0, "test1").at(101).checkpoint().close()
 		require.Equal(t, map[string]string{
@@ -220,7 +220,7 @@ func faultTolerance(t *testing.T) {
 			j.snapshot()
 			decided = i + 1
 			if rng.IntN(4) > 0 { // some commits are lost with the process, or come late
-				j.notify(j.epoch)
+				j.notify(j.Epoch)
 			}
 			j.notifyAll()
 		}
@@ -235,11 +235,11 @@ func faultTolerance(t *testing.T) {
 
 // notifyAll commits every decided epoch again, which changes nothing that is committed.
 func (j *job) notifyAll() {
-	j.t.Helper()
-	for e := range j.decided {
-		require.NoError(j.t, j.committer.Commit(j.ctx, j.decided[e]))
-		if e+2 < j.epoch {
-			delete(j.decided, e)
+	j.T.Helper()
+	for e := range j.Decided {
+		require.NoError(j.T, j.Committer.Commit(j.Ctx, j.Decided[e]))
+		if e+2 < j.Epoch {
+			delete(j.Decided, e)
 		}
 	}
 }

@@ -78,24 +78,24 @@ func emptyEpochsTouchNothing(t *testing.T) {
 	j := newJob(t).start(1)
 	for range 3 {
 		j.snapshot()
-		require.Empty(t, j.decided[j.epoch])
+		require.Empty(t, j.Decided[j.Epoch])
 	}
-	j.notify(j.epoch).close()
+	j.notify(j.Epoch).close()
 	require.Equal(t, counts{0, 0, 0}, j.counts())
 }
 
 func emptyEpoch(t *testing.T) {
 	j := newJob(t).start(2)
 	j.snapshot()
-	require.Empty(t, j.decided[j.epoch])
-	j.notify(j.epoch).close()
+	require.Empty(t, j.Decided[j.Epoch])
+	j.notify(j.Epoch).close()
 	require.Empty(t, j.files())
 }
 
 func committableRoundTrip(t *testing.T) {
 	j := newJob(t).start(1)
 	j.write(0, "a", "b", "a@2").snapshot()
-	cs := j.decided[j.epoch]
+	cs := j.Decided[j.Epoch]
 	require.Len(t, cs, 2)
 	var records uint64
 	for _, c := range cs {
@@ -113,11 +113,11 @@ func openPartTravels(t *testing.T) {
 	j.write(0, "writing")
 	require.Equal(t, counts{1, 0, 0}, j.counts())
 	j.snapshot()
-	require.Len(t, j.decided[j.epoch], 1)
-	part, err := decode(j.decided[j.epoch][0])
+	require.Len(t, j.Decided[j.Epoch], 1)
+	part, err := decode(j.Decided[j.Epoch][0])
 	require.NoError(t, err)
 	require.Equal(t, uint64(1), part.records)
-	j.decided[j.epoch][0].Data = part.encode()
+	j.Decided[j.Epoch][0].Data = part.encode()
 	j.start(1)
 	require.Equal(t, []string{"writing: writing"}, j.rows())
 }
@@ -126,7 +126,7 @@ func openPartTravels(t *testing.T) {
 func commitAfterPersist(t *testing.T) {
 	j := newJob(t).start(1)
 	j.write(0, "test@1")
-	require.NoError(t, j.writers[0].Flush(t.Context()))
+	require.NoError(t, j.Writers[0].Flush(t.Context()))
 	j.write(0, "test@2")
 	require.Empty(t, j.files())
 	j.checkpoint().close()
@@ -135,15 +135,15 @@ func commitAfterPersist(t *testing.T) {
 	}, j.files())
 }
 
-func (j *job) part(name string) filesystem.PendingName {
+func pendingPart(name string) filesystem.PendingName {
 	return filesystem.PendingName{
 		Root: testRoot, Job: testJob, Part: name, Target: testRoot + "/" + name, Claim: 1,
 	}
 }
 
 func commitAfterClose(t *testing.T) {
-	fs := newJob(t).fileSystem()
-	w, err := fs.CreatePending(t.Context(), (&job{}).part("p"))
+	fs := newJob(t).FileSystem()
+	w, err := fs.CreatePending(t.Context(), pendingPart("p"))
 	require.NoError(t, err)
 	_, err = w.Write([]byte("THIS IS A TEST 1.\n"))
 	require.NoError(t, err)
@@ -155,8 +155,8 @@ func commitAfterClose(t *testing.T) {
 
 func closeWithNoData(t *testing.T) {
 	j := newJob(t)
-	fs := j.fileSystem()
-	w, err := fs.CreatePending(t.Context(), j.part("p"))
+	fs := j.FileSystem()
+	w, err := fs.CreatePending(t.Context(), pendingPart("p"))
 	require.NoError(t, err)
 	token, err := w.Close(t.Context())
 	require.NoError(t, err)
@@ -167,8 +167,8 @@ func closeWithNoData(t *testing.T) {
 
 func resumeAfterCommit(t *testing.T) {
 	j := newJob(t)
-	fs := j.fileSystem()
-	w, err := fs.CreatePending(t.Context(), j.part("p"))
+	fs := j.FileSystem()
+	w, err := fs.CreatePending(t.Context(), pendingPart("p"))
 	require.NoError(t, err)
 	_, err = w.Write([]byte("THIS IS A TEST 1.\n"))
 	require.NoError(t, err)
@@ -182,8 +182,8 @@ func resumeAfterCommit(t *testing.T) {
 }
 
 func writeAfterClose(t *testing.T) {
-	fs := newJob(t).fileSystem()
-	w, err := fs.CreatePending(t.Context(), (&job{}).part("p"))
+	fs := newJob(t).FileSystem()
+	w, err := fs.CreatePending(t.Context(), pendingPart("p"))
 	require.NoError(t, err)
 	token, err := w.Close(t.Context())
 	require.NoError(t, err)
@@ -198,11 +198,11 @@ func damagedPart(t *testing.T) {
 	j := newJob(t).start(1)
 	j.write(0, "test1@1").snapshot()
 	name := strays(j)[0]
-	f, err := j.disk.Append(testRoot + "/.wasmflow/" + testJob + "/" + name + ".1.pending")
+	f, err := j.Disk.Append(testRoot + "/.wasmflow/" + testJob + "/" + name + ".1.pending")
 	require.NoError(t, err)
 	_, err = f.Write([]byte("junk"))
 	require.NoError(t, err)
-	err = j.tryStart(1)
+	err = j.Start(1)
 	require.ErrorIs(t, err, filesystem.ErrDamaged)
 	require.Equal(t, connectors.Fatal, connectors.Classify(err))
 	require.True(t, strings.Contains(err.Error(), name), "%v names no part", err)

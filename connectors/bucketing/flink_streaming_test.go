@@ -16,7 +16,7 @@ import (
 
 func closingWithoutWriters(t *testing.T) {
 	j := newJob(t)
-	sink, err := j.config.Open(t.Context(), j.env())
+	sink, err := j.config.Open(t.Context(), j.Env(len(j.Writers)))
 	require.NoError(t, err)
 	require.NoError(t, sink.Close())
 	require.Empty(t, j.files())
@@ -88,9 +88,9 @@ func closingOnSnapshot(t *testing.T) {
 
 func strays(j *job) []string {
 	var parts []string
-	fs := local.New(local.Options{Disk: j.disk})
-	for stray, err := range fs.ListStrays(j.ctx, testRoot, testJob) {
-		require.NoError(j.t, err)
+	fs := local.New(local.Options{Disk: j.Disk})
+	for stray, err := range fs.ListStrays(j.Ctx, testRoot, testJob) {
+		require.NoError(j.T, err)
 		parts = append(parts, stray.Part)
 	}
 	return parts
@@ -193,7 +193,7 @@ func partConfig(prefix, suffix string) func(*testing.T) {
 func snapshotAndRestore(t *testing.T) {
 	j := newJob(t).start(1)
 	j.write(0, "test1").snapshot()
-	j.notify(j.epoch)
+	j.notify(j.Epoch)
 	j.write(0, "test2").write(0, "test1@2").snapshot()
 	require.Equal(t, []string{"test1"}, j.values())
 	j.start(1)
@@ -217,10 +217,10 @@ func onProcessingTime(t *testing.T) {
 func bucketIsRemoved(t *testing.T) {
 	j := newJob(t).start(1)
 	j.write(0, "test1", "test2")
-	require.Len(t, j.writers[0].buckets, 2)
+	require.Len(t, j.Writers[0].buckets, 2)
 	j.checkpoint()
-	require.Empty(t, j.writers[0].buckets)
-	require.Empty(t, j.writers[0].open)
+	require.Empty(t, j.Writers[0].buckets)
+	require.Empty(t, j.Writers[0].open)
 }
 
 func partCounterGoesOn(t *testing.T) {
@@ -251,7 +251,7 @@ func byTime(t *testing.T, mode string, timestamps ...int64) *job {
 		r := b.Append()
 		r.Value, r.Timestamp = []byte(fmt.Sprintf("r%d", i)), ts
 	}
-	require.NoError(t, j.writers[0].Write(j.ctx, b))
+	require.NoError(t, j.Writers[0].Write(j.Ctx, b))
 	return j.checkpoint()
 }
 
@@ -269,8 +269,8 @@ func nullTimestamp(t *testing.T) {
 		byTime(t, timeRecord, connectors.NoTimestamp, 1).rows())
 	j := byTime(t, timeEvent, connectors.NoTimestamp, 1)
 	require.Equal(t, []string{"1970-01-01--00: r1"}, j.rows())
-	require.Len(t, j.faults, 1)
-	require.Contains(t, j.faults[0], "r0: bucketing: the record has no timestamp")
+	require.Len(t, j.Faults, 1)
+	require.Contains(t, j.Faults[0], "r0: bucketing: the record has no timestamp")
 }
 
 func assembleBucketPath(t *testing.T) {

@@ -11,11 +11,11 @@ import (
 
 // findings returns what Verify says of an epoch.
 func (j *job) findings(e checkpoint.Epoch, keep checkpoint.Retained) []checkpoint.Finding {
-	j.t.Helper()
-	v, ok := j.committer.(checkpoint.Verifier)
-	require.True(j.t, ok)
-	found, err := v.Verify(j.ctx, j.decided[e], keep)
-	require.NoError(j.t, err)
+	j.T.Helper()
+	v, ok := j.Committer.(checkpoint.Verifier)
+	require.True(j.T, ok)
+	found, err := v.Verify(j.Ctx, j.Decided[e], keep)
+	require.NoError(j.T, err)
 	return found
 }
 
@@ -42,7 +42,7 @@ func TestVerifyMissesLostParts(t *testing.T) {
 	keep := checkpoint.Retained{Accepted: []string{target}}
 	found = j.findings(e, keep)
 	require.Equal(t, checkpoint.Note, found[0].Severity)
-	require.NoError(t, j.committer.Recover(j.ctx, j.decided[e], keep), "accepted is no error")
+	require.NoError(t, j.Committer.Recover(j.Ctx, j.Decided[e], keep), "accepted is no error")
 	require.Equal(t, checkpoint.Note, j.findings(e, checkpoint.Retained{Applied: e})[0].Severity)
 }
 
@@ -52,7 +52,7 @@ func TestVerifySeesChangedParts(t *testing.T) {
 	j.notify(e)
 	for name := range j.files() {
 		p := path.Join(testRoot, name)
-		require.NoError(t, j.fileSystem().WriteFile(j.ctx, p, []byte("somebody else was here")))
+		require.NoError(t, j.FileSystem().WriteFile(j.Ctx, p, []byte("somebody else was here")))
 	}
 	found := j.findings(e, checkpoint.Retained{Applied: e})
 	require.Len(t, found, 1)

@@ -32,11 +32,11 @@ func openBuckets(w *writer) []string {
 func TestLongestUnwrittenPartIsClosedFirst(t *testing.T) {
 	j := newJob(t, func(c *Config) { c.OpenPartsMax = 3 }).start(1)
 	j.write(0, "a", "b", "c")
-	require.Equal(t, []string{"a", "b", "c"}, openBuckets(j.writers[0]))
+	require.Equal(t, []string{"a", "b", "c"}, openBuckets(j.Writers[0]))
 	j.write(0, "a", "d")
-	require.Equal(t, []string{"a", "c", "d"}, openBuckets(j.writers[0]))
+	require.Equal(t, []string{"a", "c", "d"}, openBuckets(j.Writers[0]))
 	j.write(0, "b")
-	require.Equal(t, []string{"a", "b", "d"}, openBuckets(j.writers[0]))
+	require.Equal(t, []string{"a", "b", "d"}, openBuckets(j.Writers[0]))
 	require.Equal(t, counts{3, 2, 0}, j.counts())
 	j.checkpoint()
 	require.Equal(t, []string{"a", "a", "b", "b", "c", "d"}, j.values())
@@ -89,23 +89,23 @@ func TestBadBucketCostsItsRecordOnly(t *testing.T) {
 	j.write(0, "good@1", "../escape@2", "good@3", "a/../../b@4", ".wasmflow/x@5", "../escape@6")
 	j.checkpoint()
 	require.Equal(t, []string{"good: good@1", "good: good@3"}, j.rows())
-	require.Len(t, j.faults, 4)
-	require.Contains(t, j.faults[0], `../escape@2: test.by_value: "../escape" is no bucket name`)
-	require.Contains(t, j.faults[3], `../escape@6`)
+	require.Len(t, j.Faults, 4)
+	require.Contains(t, j.Faults[0], `../escape@2: test.by_value: "../escape" is no bucket name`)
+	require.Contains(t, j.Faults[3], `../escape@6`)
 	require.Empty(t, strays(j), "a part without records is not kept")
 }
 
 func TestFaultPolicyMayEndTheJob(t *testing.T) {
 	j := newJob(t).start(1)
-	w := j.writers[0]
+	w := j.Writers[0]
 	w.context.Faults = func(*connectors.Record, connectors.Fault) error { return errTest }
 	b := &connectors.Batch{}
 	b.Append().Value = []byte("..")
-	require.ErrorIs(t, w.Write(j.ctx, b), errTest)
-	require.ErrorIs(t, w.Write(j.ctx, b), errTest, "a failed writer stays failed")
-	require.ErrorIs(t, w.Flush(j.ctx), errTest)
-	require.ErrorIs(t, w.OnTime(j.ctx, j.env().Now()), errTest)
-	_, err := w.Prepare(j.ctx, 1)
+	require.ErrorIs(t, w.Write(j.Ctx, b), errTest)
+	require.ErrorIs(t, w.Write(j.Ctx, b), errTest, "a failed writer stays failed")
+	require.ErrorIs(t, w.Flush(j.Ctx), errTest)
+	require.ErrorIs(t, w.OnTime(j.Ctx, j.Env(len(j.Writers)).Now()), errTest)
+	_, err := w.Prepare(j.Ctx, 1)
 	require.ErrorIs(t, err, errTest)
 }
 
@@ -147,12 +147,12 @@ func TestGuestAnswers(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			j := newJob(t)
-			j.guest = tt.answer
+			j.Bucketer = tt.answer
 			j.start(1)
 			b := &connectors.Batch{}
 			b.Append().Value = []byte("r0")
 			b.Append().Value = []byte("r1")
-			err := j.writers[0].Write(j.ctx, b)
+			err := j.Writers[0].Write(j.Ctx, b)
 			if tt.want != "" {
 				require.ErrorContains(t, err, tt.want)
 				return
@@ -160,7 +160,7 @@ func TestGuestAnswers(t *testing.T) {
 			require.NoError(t, err)
 			j.checkpoint()
 			require.Equal(t, tt.rows, j.rows())
-			require.Equal(t, tt.faults, j.faults)
+			require.Equal(t, tt.faults, j.Faults)
 		})
 	}
 }
@@ -168,7 +168,7 @@ func TestGuestAnswers(t *testing.T) {
 func TestGuestIsAskedOncePerBatch(t *testing.T) {
 	j := newJob(t).start(1)
 	j.write(0, "a", "b", "a", "c", "a")
-	require.Equal(t, 1, j.guest.(*byValue).calls)
+	require.Equal(t, 1, j.Bucketer.(*byValue).calls)
 }
 
 func TestNullValueIsAFault(t *testing.T) {
@@ -177,21 +177,21 @@ func TestNullValueIsAFault(t *testing.T) {
 	b.Append().Value = []byte("one")
 	b.Append()
 	b.Append().Value = []byte{}
-	require.NoError(t, j.writers[0].Write(j.ctx, b))
+	require.NoError(t, j.Writers[0].Write(j.Ctx, b))
 	j.checkpoint()
 	require.Equal(t, map[string]string{"part-5eed-out-0-1-00000001-0": "one\n\n"}, j.files())
-	require.Equal(t, []string{": bucketing: " + lines.ErrNull.Error()}, j.faults)
+	require.Equal(t, []string{": bucketing: " + lines.ErrNull.Error()}, j.Faults)
 }
 
 func TestOnlyRefusedRecordsMakeNoPart(t *testing.T) {
 	j := newJob(t, func(c *Config) { c.Bucketer = Bucketer{} }).start(1)
 	b := &connectors.Batch{}
 	b.Append()
-	require.NoError(t, j.writers[0].Write(j.ctx, b))
+	require.NoError(t, j.Writers[0].Write(j.Ctx, b))
 	j.checkpoint().close()
 	require.Empty(t, j.files())
 	require.Empty(t, strays(j))
-	require.Empty(t, j.decided[j.epoch])
+	require.Empty(t, j.Decided[j.Epoch])
 }
 
 func TestCharset(t *testing.T) {
@@ -203,16 +203,16 @@ func TestCharset(t *testing.T) {
 	require.Equal(t, map[string]string{
 		"part-5eed-out-0-1-00000001-0": "caf\xe9\xa7th\xe9\xa7",
 	}, j.files())
-	require.Len(t, j.faults, 1)
-	require.Contains(t, j.faults[0], "converting the value")
+	require.Len(t, j.Faults, 1)
+	require.Contains(t, j.Faults[0], "converting the value")
 }
 
 func TestFarTimesAreFaults(t *testing.T) {
 	j := byTime(t, timeEvent, 0, 1<<62, -(1 << 62), timeMax, timeMin)
 	require.Equal(t,
 		[]string{"0001-01-01--00: r4", "1970-01-01--00: r0", "9999-12-31--23: r3"}, j.rows())
-	require.Len(t, j.faults, 2)
-	require.Contains(t, j.faults[0], "r1: bucketing: the timestamp is outside the years 0 to 9999")
+	require.Len(t, j.Faults, 2)
+	require.Contains(t, j.Faults[0], "r1: bucketing: the timestamp is outside the years 0 to 9999")
 }
 
 // TestManyHoursAtOnce: more hours at a time than spans are remembered must give the same folders.
@@ -234,10 +234,10 @@ func TestManyHoursAtOnce(t *testing.T) {
 
 func TestTooManyPartsEndTheJob(t *testing.T) {
 	j := newJob(t).start(1)
-	j.writers[0].parts = partsEpochMax
+	j.Writers[0].parts = partsEpochMax
 	b := &connectors.Batch{}
 	b.Append().Value = []byte("a")
-	err := j.writers[0].Write(j.ctx, b)
+	err := j.Writers[0].Write(j.Ctx, b)
 	require.ErrorIs(t, err, errPartsMax)
 	require.Equal(t, connectors.Fatal, connectors.Classify(err))
 }
@@ -246,21 +246,21 @@ func TestFailedPartFailsTheEpoch(t *testing.T) {
 	for _, kind := range []fstest.Kind{fstest.Write, fstest.Sync, fstest.SyncDir, fstest.Create} {
 		t.Run(string(kind), func(t *testing.T) {
 			j := newJob(t)
-			j.hooks = []fstest.Hook{fstest.FailWhen(func(op fstest.Op) bool {
+			j.Hooks = []fstest.Hook{fstest.FailWhen(func(op fstest.Op) bool {
 				return op.Kind == kind && strings.Contains(op.Path, ".wasmflow/5eed")
 			}, errTest)}
-			require.NoError(t, j.tryStart(1))
+			require.NoError(t, j.Start(1))
 			b := &connectors.Batch{}
 			b.Append().Value = []byte("a")
-			err := j.writers[0].Write(j.ctx, b)
+			err := j.Writers[0].Write(j.Ctx, b)
 			if kind != fstest.Create {
 				require.NoError(t, err)
 			}
-			_, err = j.writers[0].Prepare(j.ctx, 1)
+			_, err = j.Writers[0].Prepare(j.Ctx, 1)
 			require.ErrorIs(t, err, errTest)
-			_, err = j.writers[0].Prepare(j.ctx, 1)
+			_, err = j.Writers[0].Prepare(j.Ctx, 1)
 			require.ErrorIs(t, err, errTest, "the first error stays")
-			require.NoError(t, j.writers[0].Close())
+			require.NoError(t, j.Writers[0].Close())
 			require.Empty(t, j.files())
 		})
 	}
@@ -272,20 +272,20 @@ func TestCloseRemovesWhatIsNotPrepared(t *testing.T) {
 	require.Equal(t, counts{2, 1, 0}, j.counts())
 	j.close()
 	require.Empty(t, strays(j))
-	require.ErrorContains(t, j.writers[0].Write(j.ctx, &connectors.Batch{}), "writer is closed")
+	require.ErrorContains(t, j.Writers[0].Write(j.Ctx, &connectors.Batch{}), "writer is closed")
 }
 
 func TestOpenNeedsAClaim(t *testing.T) {
 	j := newJob(t).start(1)
 	owner := checkpoint.Owner{Number: 1, Nonce: "00000001"}
-	_, err := j.sink.OpenWriter(j.ctx, connectors.WriterContext{})
+	_, err := j.Sink.OpenWriter(j.Ctx, connectors.WriterContext{})
 	require.ErrorIs(t, err, errNoJob)
-	_, err = j.sink.OpenCommitter(j.ctx, connectors.CommitterContext{})
+	_, err = j.Sink.OpenCommitter(j.Ctx, connectors.CommitterContext{})
 	require.ErrorIs(t, err, errNoJob)
-	_, err = j.sink.OpenWriter(j.ctx, connectors.WriterContext{Owner: owner})
+	_, err = j.Sink.OpenWriter(j.Ctx, connectors.WriterContext{Owner: owner})
 	require.ErrorContains(t, err, "bucketer test.by_value was not opened")
-	j.sink.env.Name = strings.Repeat("x", 200)
-	_, err = j.sink.OpenWriter(j.ctx, connectors.WriterContext{Owner: owner, Bucketer: j.guest})
+	j.Sink.env.Name = strings.Repeat("x", 200)
+	_, err = j.Sink.OpenWriter(j.Ctx, connectors.WriterContext{Owner: owner, Bucketer: j.Bucketer})
 	require.ErrorContains(t, err, "shorten the sink's name")
 }
 
@@ -293,13 +293,13 @@ func TestOpenNeedsAClaim(t *testing.T) {
 func TestNumbersGoOnWithinAClaim(t *testing.T) {
 	j := newJob(t).start(1)
 	j.write(0, "a").snapshot()
-	again, err := j.sink.OpenWriter(j.ctx, j.writers[0].context)
+	again, err := j.Sink.OpenWriter(j.Ctx, j.Writers[0].context)
 	require.NoError(t, err)
-	j.writers[0] = again.(*writer)
+	j.Writers[0] = again.(*writer)
 	j.write(0, "a").snapshot()
 	var parts []string
 	for _, e := range []checkpoint.Epoch{1, 2} {
-		for _, c := range j.decided[e] {
+		for _, c := range j.Decided[e] {
 			d, err := decode(c)
 			require.NoError(t, err)
 			parts = append(parts, path.Base(d.token.Target))

@@ -14,11 +14,11 @@ import (
 
 // allStaged names every live file, whatever job it is of.
 func (r *sinkRun) allStaged() []string {
-	r.t.Helper()
+	r.T.Helper()
 	var names []string
 	staging := path.Join(path.Dir(sinkRoot), filesystem.StagingFolder)
-	for info, err := range local.New(local.Options{Disk: r.disk}).List(r.ctx, staging, true) {
-		require.NoError(r.t, err)
+	for info, err := range local.New(local.Options{Disk: r.Disk}).List(r.Ctx, staging, true) {
+		require.NoError(r.T, err)
 		if !info.Dir {
 			names = append(names, info.Path)
 		}
@@ -31,7 +31,7 @@ func TestSinkConformance(t *testing.T) {
 		r := newSinkRun(t)
 		return connectortest.SinkHarness{
 			Open: func(t *testing.T, env connectors.Env) connectors.Sink {
-				env.FileSystems = r.env(0).FileSystems
+				env.FileSystems = r.Env(0).FileSystems
 				s, err := r.config.Open(t.Context(), env)
 				require.NoError(t, err)
 				return s

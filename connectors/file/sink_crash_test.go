@@ -19,7 +19,7 @@ import (
 // run takes the input from *at on in epochs of five records. Position and lengths are decided
 // together or not at all. It ends with the first error, as if the process had died there.
 func (r *sinkRun) run(tasks int, input []string, at *int) error {
-	if err := r.tryStart(tasks); err != nil {
+	if err := r.Start(tasks); err != nil {
 		return err
 	}
 	for *at < len(input) {
@@ -27,36 +27,36 @@ func (r *sinkRun) run(tasks int, input []string, at *int) error {
 		for i := *at; i < until; i++ {
 			var b connectors.Batch
 			b.Append().Value = []byte(input[i])
-			w := r.writers[i%tasks]
-			if err := w.Write(r.ctx, &b); err != nil {
+			w := r.Writers[i%tasks]
+			if err := w.Write(r.Ctx, &b); err != nil {
 				return err
 			}
-			if err := w.Flush(r.ctx); err != nil {
+			if err := w.Flush(r.Ctx); err != nil {
 				return err
 			}
 		}
-		e := r.epoch + 1
+		e := r.Epoch + 1
 		var all []checkpoint.Committable
-		for _, w := range r.writers {
-			cs, err := w.Prepare(r.ctx, e)
+		for _, w := range r.Writers {
+			cs, err := w.Prepare(r.Ctx, e)
 			if err != nil {
 				return err
 			}
 			all = append(all, cs...)
 		}
-		r.epoch, r.decided[e], *at = e, all, until
-		delete(r.decided, e-2) // two epochs are retained
-		if err := r.committer.Commit(r.ctx, all); err != nil {
+		r.Epoch, r.Decided[e], *at = e, all, until
+		delete(r.Decided, e-2) // two epochs are retained
+		if err := r.Committer.Commit(r.Ctx, all); err != nil {
 			return err
 		}
-		r.applied = e
+		r.Applied = e
 	}
-	for _, w := range r.writers {
+	for _, w := range r.Writers {
 		if err := w.Close(); err != nil {
 			return err
 		}
 	}
-	return r.sink.Close()
+	return r.Sink.Close()
 }
 
 func (r *sinkRun) rows() []string {
@@ -84,15 +84,15 @@ func TestSinkCrashAtEveryCall(t *testing.T) {
 	for finished := false; !finished; calls++ {
 		for seed, keep := range []int{0, 50, 100} {
 			r := newSinkRun(t)
-			r.hooks = []fstest.Hook{fstest.CrashAt(calls + 1)}
+			r.Hooks = []fstest.Hook{fstest.CrashAt(calls + 1)}
 			at := 0
 			err := r.run(2, input, &at)
 			finished = err == nil
 			if err != nil {
 				require.ErrorIs(t, err, fstest.ErrCrashed)
 			}
-			r.disk = r.disk.CrashClone(uint64(seed), keep)
-			r.hooks = nil
+			r.Disk = r.Disk.CrashClone(uint64(seed), keep)
+			r.Hooks = nil
 			require.NoError(t, r.run(3, input, &at), "crash at call %d, %d %% kept", calls+1, keep)
 			require.Equal(t, input, r.rows(), "crash at call %d, %d %% kept", calls+1, keep)
 		}
@@ -109,14 +109,14 @@ func TestSinkCrashAgainAndAgain(t *testing.T) {
 		r := newSinkRun(t)
 		at := 0
 		for life := uint64(0); ; life++ {
-			r.hooks = []fstest.Hook{fstest.CrashAt(1 + rng.IntN(150))}
+			r.Hooks = []fstest.Hook{fstest.CrashAt(1 + rng.IntN(150))}
 			err := r.run(2+rng.IntN(2), input, &at)
 			if err == nil {
 				break
 			}
 			require.ErrorIs(t, err, fstest.ErrCrashed, "seed %d", seed)
 			crashes++
-			r.disk = r.disk.CrashClone(seed<<32|life, 50)
+			r.Disk = r.Disk.CrashClone(seed<<32|life, 50)
 		}
 		require.Equal(t, input, r.rows(), "seed %d", seed)
 	}
@@ -127,7 +127,7 @@ func TestSinkCrashAgainAndAgain(t *testing.T) {
 func TestSinkTranscript(t *testing.T) {
 	recorder := &fstest.Recorder{}
 	r := newSinkRun(t)
-	r.hooks = []fstest.Hook{recorder.Hook}
+	r.Hooks = []fstest.Hook{recorder.Hook}
 	recorder.Note("claim 1")
 	r.start(1)
 	recorder.Note("write")
@@ -191,14 +191,14 @@ func TestSinkCommittableRefuses(t *testing.T) {
 
 	r := newSinkRun(t).start(1)
 	for _, cs := range [][]checkpoint.Committable{{newer}} {
-		require.ErrorIs(t, r.committer.Commit(t.Context(), cs), checkpoint.ErrNewerFormat)
-		require.ErrorIs(t, r.committer.Abort(t.Context(), cs), checkpoint.ErrNewerFormat)
+		require.ErrorIs(t, r.Committer.Commit(t.Context(), cs), checkpoint.ErrNewerFormat)
+		require.ErrorIs(t, r.Committer.Abort(t.Context(), cs), checkpoint.ErrNewerFormat)
 		keep := checkpoint.Retained{Named: cs}
-		require.ErrorIs(t, r.committer.Recover(t.Context(), cs, keep), checkpoint.ErrNewerFormat)
-		require.ErrorIs(t, r.committer.Recover(t.Context(), nil, keep), checkpoint.ErrNewerFormat)
+		require.ErrorIs(t, r.Committer.Recover(t.Context(), cs, keep), checkpoint.ErrNewerFormat)
+		require.ErrorIs(t, r.Committer.Recover(t.Context(), nil, keep), checkpoint.ErrNewerFormat)
 	}
 	foreign := []checkpoint.Committable{{Sink: "other", Version: 99}}
-	require.NoError(t, r.committer.Commit(t.Context(), foreign))
+	require.NoError(t, r.Committer.Commit(t.Context(), foreign))
 }
 
 func FuzzFileLength(f *testing.F) {

@@ -24,8 +24,8 @@ func TestSinkWithOneTaskWritesAFile(t *testing.T) {
 	r.decide().commit().write(0, "c").decide().commit().close()
 	require.Equal(t, contents{"out": "a\nb\nc\n"}, r.files())
 	require.Empty(t, r.staged(), "what is committed whole has one name")
-	found, err := r.committer.(checkpoint.Verifier).
-		Verify(t.Context(), r.decided[r.epoch], checkpoint.Retained{})
+	found, err := r.Committer.(checkpoint.Verifier).
+		Verify(t.Context(), r.Decided[r.Epoch], checkpoint.Retained{})
 	require.NoError(t, err)
 	require.Empty(t, found)
 }
@@ -75,7 +75,7 @@ func TestSinkRefusesWhatStandsThere(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			r := newSinkRun(t)
 			r.put(tt.path, "precious")
-			err := r.tryStart(tt.tasks)
+			err := r.Start(tt.tasks)
 			require.ErrorIs(t, err, ErrTaken)
 			require.Equal(t, connectors.Fatal, connectors.Classify(err))
 			require.Equal(t, contents{strings.TrimPrefix(tt.path, "/data/"): "precious"}, r.files())
@@ -112,7 +112,7 @@ func TestSinkOverwrites(t *testing.T) {
 	}
 	r := newSinkRun(t, replacing)
 	r.put("/data/out/x", "precious")
-	require.ErrorContains(t, r.tryStart(1), "a folder, and with one task it is a file")
+	require.ErrorContains(t, r.Start(1), "a folder, and with one task it is a file")
 }
 
 func TestSinkWithOtherNumbersOfTasks(t *testing.T) {
@@ -122,7 +122,7 @@ func TestSinkWithOtherNumbersOfTasks(t *testing.T) {
 	r.start(1) // the folder stays one; files 2 and 3 rest
 	r.write(0, "d").decide().commit().decide().commit()
 	require.Equal(t, contents{"out/1": "a\nd\n", "out/2": "b\n", "out/3": "c\n"}, r.files())
-	r.named = []checkpoint.Epoch{r.epoch}
+	r.Named = []checkpoint.Epoch{r.Epoch}
 	r.close().start(4)
 	r.write(2, "e").write(3, "f").decide().commit().close()
 	require.Equal(t,
@@ -132,7 +132,7 @@ func TestSinkWithOtherNumbersOfTasks(t *testing.T) {
 func TestSinkRefusesToTurnAFileIntoAFolder(t *testing.T) {
 	r := newSinkRun(t).start(1)
 	r.write(0, "a").decide().commit().close()
-	require.ErrorContains(t, r.tryStart(2), "a file that one task wrote, and with 2 tasks it would be")
+	require.ErrorContains(t, r.Start(2), "a file that one task wrote, and with 2 tasks it would be")
 	require.Equal(t, contents{"out": "a\n"}, r.files())
 }
 
@@ -140,7 +140,7 @@ func TestSinkRefusesToTurnAFileIntoAFolder(t *testing.T) {
 func TestSinkOlderOwnerWritesToNobody(t *testing.T) {
 	r := newSinkRun(t).start(1)
 	r.write(0, "a").decide().commit()
-	zombie := r.writers[0]
+	zombie := r.Writers[0]
 	r.start(1).write(0, "b").flush()
 
 	var b connectors.Batch
@@ -162,10 +162,10 @@ func TestSinkHealsAReplacedTarget(t *testing.T) {
 	r.write(0, "a").decide().commit()
 	r.put(sinkRoot, "replaced\n")
 	r.write(0, "b")
-	_, err := r.writers[0].Prepare(t.Context(), 2)
+	_, err := r.Writers[0].Prepare(t.Context(), 2)
 	require.ErrorContains(t, err, "/data/out was replaced while the job wrote it")
-	require.NoError(t, r.writers[0].Close())
-	require.NoError(t, r.sink.Close())
+	require.NoError(t, r.Writers[0].Close())
+	require.NoError(t, r.Sink.Close())
 	require.Len(t, r.staged(), 1)
 	r.start(1).write(0, "b").decide().commit().close()
 	require.Equal(t, contents{"out": "a\nb\n"}, r.files())
@@ -176,30 +176,30 @@ func TestSinkMissesDecidedOutput(t *testing.T) {
 	r := newSinkRun(t).start(1)
 	r.write(0, "a", "b").decide().commit().close()
 	r.put(sinkRoot, "a\n") // somebody cut it
-	r.applied = 0
-	err := r.tryStart(1)
+	r.Applied = 0
+	err := r.Start(1)
 	require.ErrorIs(t, err, checkpoint.ErrLost)
 	require.ErrorContains(t, err, "recovering /data/out to 4 bytes of epoch 1")
 	require.ErrorContains(t, err, "the file is shorter; put it back as it was, or remove it")
 	verify(t, r, checkpoint.Retained{}, checkpoint.Problem, "it is shorter than what is decided")
-	r.applied = r.epoch
-	require.ErrorIs(t, r.tryStart(1), checkpoint.ErrLost, "a file that is cut is no removed one")
+	r.Applied = r.Epoch
+	require.ErrorIs(t, r.Start(1), checkpoint.ErrLost, "a file that is cut is no removed one")
 
-	require.NoError(t, r.fs().Remove(t.Context(), sinkRoot))
-	r.applied = 0
-	err = r.tryStart(1)
+	require.NoError(t, r.FileSystem().Remove(t.Context(), sinkRoot))
+	r.Applied = 0
+	err = r.Start(1)
 	require.ErrorIs(t, err, checkpoint.ErrLost)
 	require.ErrorContains(t, err, "--accept-missing /data/out")
 	verify(t, r, checkpoint.Retained{}, checkpoint.Problem, "it is missing")
-	accepted := checkpoint.Retained{Claim: r.claim, Accepted: []string{"/data/out"}}
+	accepted := checkpoint.Retained{Claim: r.Claim, Accepted: []string{"/data/out"}}
 	verify(t, r, accepted, checkpoint.Note, "it is missing: a person accepted its loss")
-	require.NoError(t, r.committer.Recover(t.Context(), r.decided[r.epoch], accepted))
-	r.applied = r.epoch // committed, then taken away by its reader
+	require.NoError(t, r.Committer.Recover(t.Context(), r.Decided[r.Epoch], accepted))
+	r.Applied = r.Epoch // committed, then taken away by its reader
 	r.start(1).write(0, "c").decide().commit()
 	require.Equal(t, contents{"out": "c\n"}, r.files())
 
 	// Taken away while the process is dead: its live name is still there.
-	require.NoError(t, r.fs().Remove(t.Context(), sinkRoot))
+	require.NoError(t, r.FileSystem().Remove(t.Context(), sinkRoot))
 	r.start(1).write(0, "d").decide().commit().close()
 	require.Equal(t, contents{"out": "d\n"}, r.files())
 }
@@ -209,9 +209,9 @@ func verify(
 	t *testing.T, r *sinkRun, keep checkpoint.Retained, severity checkpoint.Severity, text string,
 ) {
 	t.Helper()
-	v, ok := r.committer.(checkpoint.Verifier)
+	v, ok := r.Committer.(checkpoint.Verifier)
 	require.True(t, ok)
-	found, err := v.Verify(t.Context(), r.decided[r.epoch], keep)
+	found, err := v.Verify(t.Context(), r.Decided[r.Epoch], keep)
 	require.NoError(t, err)
 	require.Len(t, found, 1)
 	require.Equal(t, "/data/out", found[0].Subject)
@@ -223,11 +223,11 @@ func verify(
 func TestSinkGoesBackToARetainedEpoch(t *testing.T) {
 	r := newSinkRun(t).start(1)
 	r.write(0, "a").decide().commit().write(0, "b").decide().commit().write(0, "c").decide().commit()
-	r.epoch = 1
+	r.Epoch = 1
 	r.start(1)
 	require.Equal(t, contents{"out": "a\n"}, r.files())
 	require.Len(t, r.staged(), 2, "epoch 3 is retained, and only the older file has all of it")
-	r.epoch = 3
+	r.Epoch = 3
 	r.start(1).close()
 	require.Equal(t, contents{"out": "a\nb\nc\n"}, r.files())
 }
@@ -239,7 +239,7 @@ func TestSinkPathChanged(t *testing.T) {
 	r.start(1).write(0, "b").decide().commit().close()
 	require.Equal(t, contents{"out": "a\n", "elsewhere": "b\n"}, r.files())
 	require.Len(t, r.staged(), 1, "a retained epoch names it")
-	r.named = []checkpoint.Epoch{r.epoch}
+	r.Named = []checkpoint.Epoch{r.Epoch}
 	r.start(1).close()
 	require.Equal(t, contents{"out": "a\n", "elsewhere": "b\n"}, r.files())
 	require.Empty(t, r.staged())
@@ -248,20 +248,20 @@ func TestSinkPathChanged(t *testing.T) {
 func TestSinkRecoverAgainChangesNothing(t *testing.T) {
 	r := newSinkRun(t).start(2)
 	r.write(0, "a").decide().write(0, "undecided").flush()
-	r.claim++
-	opened, err := r.config.Open(t.Context(), r.env(2))
+	r.Claim++
+	opened, err := r.config.Open(t.Context(), r.Env(2))
 	require.NoError(t, err)
-	r.sink = opened.(*Sink)
-	owner := checkpoint.Owner{Number: r.claim, Nonce: "00000002"}
-	c, err := r.sink.OpenCommitter(t.Context(), connectors.CommitterContext{Owner: owner})
+	r.Sink = opened.(*Sink)
+	owner := checkpoint.Owner{Number: r.Claim, Nonce: "00000002"}
+	c, err := r.Sink.OpenCommitter(t.Context(), connectors.CommitterContext{Owner: owner})
 	require.NoError(t, err)
 	for range 3 {
-		require.NoError(t, c.Recover(t.Context(), r.decided[1], r.retained()))
+		require.NoError(t, c.Recover(t.Context(), r.Decided[1], r.Retained()))
 		require.Equal(t, contents{"out/1": "a\n", "out/2": ""}, r.files())
 		require.Len(t, r.staged(), 2)
 	}
-	require.NoError(t, c.Abort(t.Context(), r.decided[1]))
-	require.NoError(t, r.sink.Close())
+	require.NoError(t, c.Abort(t.Context(), r.Decided[1]))
+	require.NoError(t, r.Sink.Close())
 }
 
 func TestSinkFaults(t *testing.T) {
@@ -270,38 +270,38 @@ func TestSinkFaults(t *testing.T) {
 	b.Append().Value = []byte("a")
 	b.Append()
 	b.Append().Value = []byte("b")
-	require.NoError(t, r.writers[0].Write(t.Context(), &b))
+	require.NoError(t, r.Writers[0].Write(t.Context(), &b))
 	r.decide().commit().close()
 	require.Equal(t, contents{"out": "a\nb\n"}, r.files())
 	require.Equal(t, []string{
 		": file: the value is null, which a line of text cannot hold",
-	}, r.faults)
+	}, r.Faults)
 }
 
 func TestSinkErrorsStay(t *testing.T) {
 	r := newSinkRun(t)
-	r.hooks = []fstest.Hook{fstest.FailWhen(func(op fstest.Op) bool {
+	r.Hooks = []fstest.Hook{fstest.FailWhen(func(op fstest.Op) bool {
 		return op.Kind == fstest.Write
 	}, errSinkTest)}
 	r.start(1).write(0, "a")
-	require.ErrorIs(t, r.writers[0].Flush(t.Context()), errSinkTest)
-	_, err := r.writers[0].Prepare(t.Context(), 1)
+	require.ErrorIs(t, r.Writers[0].Flush(t.Context()), errSinkTest)
+	_, err := r.Writers[0].Prepare(t.Context(), 1)
 	require.ErrorIs(t, err, errSinkTest)
-	require.ErrorIs(t, r.writers[0].Write(t.Context(), &connectors.Batch{}), errSinkTest)
+	require.ErrorIs(t, r.Writers[0].Write(t.Context(), &connectors.Batch{}), errSinkTest)
 }
 
 func TestSinkNeedsAClaim(t *testing.T) {
 	c := NewSinkConfig()
 	c.Path = sinkRoot
 	r := newSinkRun(t)
-	s, err := c.Open(t.Context(), r.env(1))
+	s, err := c.Open(t.Context(), r.Env(1))
 	require.NoError(t, err)
 	_, err = s.OpenWriter(t.Context(), connectors.WriterContext{})
 	require.ErrorIs(t, err, errNoClaim)
 	_, err = s.(*Sink).OpenCommitter(t.Context(), connectors.CommitterContext{})
 	require.ErrorIs(t, err, errNoClaim)
 	r.start(1)
-	_, err = r.sink.OpenWriter(t.Context(), connectors.WriterContext{})
+	_, err = r.Sink.OpenWriter(t.Context(), connectors.WriterContext{})
 	require.ErrorContains(t, err, "task 0 has one already")
 }
 
@@ -343,13 +343,13 @@ func TestUpstreamCsvOutputFormat(t *testing.T) {
 		r := newSinkRun(t, func(c *SinkConfig) { c.Format, c.Nulls = "csv", "empty" }).start(1)
 		r.write(0, rows...).decide().commit().close()
 		require.Equal(t, contents{"out": "One,,8\n"}, r.files())
-		require.Empty(t, r.faults)
+		require.Empty(t, r.Faults)
 	})
 	t.Run("CsvOutputFormatTest/testNullDisallowOnDefault", func(t *testing.T) {
 		r := newSinkRun(t, func(c *SinkConfig) { c.Format = "csv" }).start(1)
 		r.write(0, append(rows, `["Two","x",9]`)...).decide().commit().close()
 		require.Equal(t, contents{"out": "Two,x,9\n"}, r.files())
-		require.Len(t, r.faults, 1)
-		require.Contains(t, r.faults[0], "field 1: it is null")
+		require.Len(t, r.Faults, 1)
+		require.Contains(t, r.Faults[0], "field 1: it is null")
 	})
 }
