@@ -5,7 +5,9 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,35 +25,71 @@ import (
 // ends as soon as something comes.
 const lingerMillis = 200
 
-// cluster is an in-process cluster with a client.
+// cluster is a cluster with a client: one in this process, or a real one.
 type cluster struct {
 	t     *testing.T
-	fake  *kfake.Cluster
+	fake  *kfake.Cluster // nil when it is a real one
+	addrs []string
 	admin *kadm.Client
 }
 
+// newCluster returns an empty cluster: the real one for tests below one that is named TestReal,
+// one in this process for all others. Options are those of the latter.
 func newCluster(t *testing.T, opts ...kfake.Opt) *cluster {
 	t.Helper()
+	if strings.HasPrefix(t.Name(), "TestReal") {
+		return realCluster(t)
+	}
 	fake, err := kfake.NewCluster(append([]kfake.Opt{kfake.NumBrokers(1)}, opts...)...)
 	require.NoError(t, err)
 	t.Cleanup(fake.Close)
-	client, err := kgo.NewClient(kgo.SeedBrokers(fake.ListenAddrs()...), kgo.DisableClientMetrics())
+	c := &cluster{t: t, fake: fake, addrs: fake.ListenAddrs()}
+	client, err := kgo.NewClient(kgo.SeedBrokers(c.addrs...), kgo.DisableClientMetrics())
 	require.NoError(t, err)
 	t.Cleanup(client.Close)
-	return &cluster{t, fake, kadm.NewClient(client)}
+	c.admin = kadm.NewClient(client)
+	return c
 }
 
+// topic creates a topic and waits until every partition has a leader.
 func (c *cluster) topic(name string, partitions int32) {
 	c.t.Helper()
 	_, err := c.admin.CreateTopic(c.t.Context(), partitions, 1, nil, name)
 	require.NoError(c.t, err)
+	c.settle(func(topics kadm.TopicDetails) bool {
+		return len(topics[name].Partitions) == int(partitions) && topics.Error() == nil
+	})
+}
+
+// delete deletes topics and waits until nobody sees them.
+func (c *cluster) delete(names ...string) {
+	c.t.Helper()
+	deleted, err := c.admin.DeleteTopics(c.t.Context(), names...)
+	require.NoError(c.t, err)
+	require.NoError(c.t, deleted.Error())
+	c.settle(func(topics kadm.TopicDetails) bool {
+		return !slices.ContainsFunc(names, topics.Has)
+	})
+}
+
+// settle waits until what brokers tell of topics is what was done to them.
+func (c *cluster) settle(done func(kadm.TopicDetails) bool) {
+	c.t.Helper()
+	require.Eventually(c.t, func() bool {
+		// A client may answer from memory what it was asked a moment ago.
+		client, err := kgo.NewClient(kgo.SeedBrokers(c.addrs...), kgo.DisableClientMetrics())
+		require.NoError(c.t, err)
+		defer client.Close()
+		topics, err := kadm.NewClient(client).ListTopics(context.Background())
+		return err == nil && done(topics)
+	}, 10*time.Second, time.Millisecond)
 }
 
 // produce writes records and waits for them.
 func (c *cluster) produce(records ...*kgo.Record) {
 	c.t.Helper()
 	// A client of its own knows every partition that was added.
-	client, err := kgo.NewClient(kgo.SeedBrokers(c.fake.ListenAddrs()...),
+	client, err := kgo.NewClient(kgo.SeedBrokers(c.addrs...),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.DisableClientMetrics(), kgo.ProducerLinger(0))
 	require.NoError(c.t, err)
 	defer client.Close()
@@ -99,7 +137,7 @@ func (c *cluster) all(topic string) map[int32][]*kgo.Record {
 	c.t.Helper()
 	end, err := c.admin.ListEndOffsets(c.t.Context(), topic)
 	require.NoError(c.t, err)
-	client, err := kgo.NewClient(kgo.SeedBrokers(c.fake.ListenAddrs()...), kgo.ConsumeTopics(topic),
+	client, err := kgo.NewClient(kgo.SeedBrokers(c.addrs...), kgo.ConsumeTopics(topic),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords())
 	require.NoError(c.t, err)
 	defer client.Close()
@@ -129,7 +167,7 @@ func testEnv(name string, tasks int) connectors.Env {
 // source returns a configuration for topics of the cluster.
 func (c *cluster) source(topics ...string) *SourceConfig {
 	config := newSourceConfig()
-	config.Brokers = c.fake.ListenAddrs()
+	config.Brokers = c.addrs
 	config.Topics = topics
 	config.Start = Place{Mode: modeEarliest}
 	config.FetchWait = connectors.Duration(10 * time.Millisecond)
@@ -138,7 +176,7 @@ func (c *cluster) source(topics ...string) *SourceConfig {
 
 func (c *cluster) sink(topic string) *SinkConfig {
 	config := newSinkConfig()
-	config.Brokers = c.fake.ListenAddrs()
+	config.Brokers = c.addrs
 	config.Topic = topic
 	config.Semantic = semanticAtLeastOnce
 	config.Linger = 0

@@ -275,7 +275,7 @@ func TestStopAtTimestamp(t *testing.T) {
 func TestS13LagReachesZeroOnTransactionalTopics(t *testing.T) {
 	c := newCluster(t)
 	c.topic("t", 1)
-	producer, err := kgo.NewClient(kgo.SeedBrokers(c.fake.ListenAddrs()...), kgo.TransactionalID("x"))
+	producer, err := kgo.NewClient(kgo.SeedBrokers(c.addrs...), kgo.TransactionalID("x"))
 	require.NoError(t, err)
 	defer producer.Close()
 	for i, end := range []kgo.TransactionEndTry{kgo.TryCommit, kgo.TryAbort, kgo.TryCommit} {
@@ -310,7 +310,7 @@ func TestOpenTransactionsAreNotShown(t *testing.T) {
 			c := newCluster(t)
 			c.topic("t", 1)
 			c.fill("t", 0, 0, 1)
-			producer, err := kgo.NewClient(kgo.SeedBrokers(c.fake.ListenAddrs()...), kgo.TransactionalID("x"))
+			producer, err := kgo.NewClient(kgo.SeedBrokers(c.addrs...), kgo.TransactionalID("x"))
 			require.NoError(t, err)
 			defer producer.Close()
 			require.NoError(t, producer.BeginTransaction())
@@ -337,8 +337,8 @@ func TestRecreatedTopicIsRefused(t *testing.T) {
 	j.read(3)
 	state, splits := j.state, j.snapshot()
 	require.NoError(t, j.close())
-	require.NoError(t, c.fake.DeleteTopic("t"))
-	require.NoError(t, c.fake.CreateTopic("t", 1, nil))
+	c.delete("t")
+	c.topic("t", 1)
 
 	j = start(t, c.source("t"), 1, state)
 	_, err := j.source.Enumerate(t.Context(), state)
@@ -361,9 +361,11 @@ func TestOutOfRange(t *testing.T) {
 			split := checkpoint.Split{ID: "t-0", Position: partitionPosition{
 				next: 2, stop: endless, epoch: noEpoch,
 			}.encode()}
-			require.NoError(t, c.fake.DeleteRecords("t", 0, 6))
+			cut := kadm.Offsets{}
+			cut.AddOffset("t", 0, 6, -1)
+			_, err := c.admin.DeleteRecords(t.Context(), cut)
+			require.NoError(t, err)
 			j := start(t, config, 1, checkpoint.Position{}, split)
-			var err error
 			for end := time.Now().Add(10 * time.Second); err == nil && time.Now().Before(end); {
 				_, err = j.poll(0)
 				if policy != modeFail && j.readers[0].(*reader).parts["t"][0].at.next != 2 {

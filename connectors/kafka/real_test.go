@@ -1,0 +1,103 @@
+package kafka
+
+import (
+	"fmt"
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/wasmflow/wasmflow/connectors/connectortest/servers"
+)
+
+// real is the real broker of this package's tests. It starts when the first test wants it.
+var real = servers.Shared{Options: servers.KafkaOptions{Properties: map[string]string{
+	"message.max.bytes":                "20000000", // testBigRecordJob
+	"replica.fetch.response.max.bytes": "20000000",
+}}}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if err := real.Close(); err != nil {
+		fmt.Fprintln(os.Stderr, "closing the real broker:", err)
+		code = max(code, 1)
+	}
+	os.Exit(code)
+}
+
+// realCluster returns the real broker with no topic and no group.
+func realCluster(t *testing.T) *cluster {
+	t.Helper()
+	broker, err := real.Kafka(t.Context())
+	require.NoError(t, err)
+	c := &cluster{t: t, addrs: broker.Bootstrap()}
+	client, err := kgo.NewClient(kgo.SeedBrokers(c.addrs...), kgo.DisableClientMetrics(),
+		kgo.MetadataMinAge(askMetadataAge))
+	require.NoError(t, err)
+	t.Cleanup(client.Close)
+	c.admin = kadm.NewClient(client)
+	c.clear()
+	return c
+}
+
+// clear removes what earlier tests left.
+func (c *cluster) clear() {
+	c.t.Helper()
+	groups, err := c.admin.ListGroups(c.t.Context())
+	require.NoError(c.t, err)
+	if len(groups) > 0 {
+		deleted, err := c.admin.DeleteGroups(c.t.Context(), groups.Groups()...)
+		require.NoError(c.t, err)
+		require.NoError(c.t, deleted.Error())
+	}
+	topics, err := c.admin.ListTopics(c.t.Context()) // none of the broker's own
+	require.NoError(c.t, err)
+	if len(topics) > 0 {
+		c.delete(topics.Names()...)
+	}
+}
+
+// TestRealUpstream runs Flink's tests against the real broker.
+func TestRealUpstream(t *testing.T) {
+	for _, file := range upstreamFiles() {
+		t.Run(file.Name, func(t *testing.T) {
+			for _, u := range file.Tests {
+				if u.Run != nil {
+					t.Run(u.Name, u.Run)
+				}
+			}
+		})
+	}
+}
+
+// TestReal runs what else speaks to a broker.
+func TestReal(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		run  func(*testing.T)
+	}{
+		{"S6StateWinsOverAnIncompleteAnswer", TestS6StateWinsOverAnIncompleteAnswer},
+		{"S8StartOfNewPartitionsIsAnOption", TestS8StartOfNewPartitionsIsAnOption},
+		{"S9MissingTopicIsNamed", TestS9MissingTopicIsNamed},
+		{"StopAtTimestamp", TestStopAtTimestamp},
+		{"S13LagReachesZeroOnTransactionalTopics", TestS13LagReachesZeroOnTransactionalTopics},
+		{"OpenTransactionsAreNotShown", TestOpenTransactionsAreNotShown},
+		{"RecreatedTopicIsRefused", TestRecreatedTopicIsRefused},
+		{"RecordsAreSharedOutInBatches", TestRecordsAreSharedOutInBatches},
+		{"SourceConformance", TestSourceConformance},
+		{"SinkConformance", TestSinkConformance},
+		{"RecordsAreWrittenWhole", TestRecordsAreWrittenWhole},
+		{"KeysArePartitionedAsInJava", TestKeysArePartitionedAsInJava},
+		{"PartitionBy", TestPartitionBy},
+		{"K10NewPartitionsAreWritten", TestK10NewPartitionsAreWritten},
+		{"TargetsChooseTopics", TestTargetsChooseTopics},
+		{"MissingTopic", TestMissingTopic},
+		{"RecordsThatDoNotFit", TestRecordsThatDoNotFit},
+		{"FetchedRecordsAreNotCopied", TestFetchedRecordsAreNotCopied},
+		{"OneEpochManyTasks", TestOneEpochManyTasks},
+	} {
+		t.Run(tt.name, tt.run)
+	}
+}
