@@ -1,7 +1,5 @@
 package checkpoint
 
-import "context"
-
 // Hint is what the job's folder in the checkpoint store remembers of the commit log in use, for
 // refusing to start on a wrong or a shortened one. It may lag behind the log and never overrules
 // it.
@@ -11,14 +9,6 @@ type Hint struct {
 	Log       string `json:"log"` // the log in use: "store" or "kafka:<sink>"
 	LastEpoch Epoch  `json:"last_epoch"`
 	Claim     uint64 `json:"claim"`
-}
-
-// Sealer is the ability of a commit log to end, so that the job can go on in another log.
-type Sealer interface {
-	// Seal fences every owner of this log, publishes a record of KindSeal that holds the last
-	// manifest and names the new log, and returns it. Sealing again for the same log returns the
-	// record that stands. A log that is sealed for another one is ErrRefused.
-	Seal(ctx context.Context, newLog string) (Manifest, error)
 }
 
 // Succession is what the record of a claim is made of: the record it follows, where it starts and

@@ -33,6 +33,18 @@ var table = [...]string{
 	"storelog/decided",
 	"storelog/retain-before-remove",
 	"storelog/store-module",
+	"txlog/after-applied",
+	"txlog/before-applied",
+	"txlog/claim-after-commit",
+	"txlog/claim-after-fence",
+	"txlog/claim-before-commit",
+	"txlog/claim-before-fence",
+	"txlog/claimed",
+	"txlog/decide-after-commit",
+	"txlog/decide-before-append",
+	"txlog/decide-before-commit",
+	"txlog/decided",
+	"txlog/sealed",
 }
 
 // Names returns every place there is, sorted.

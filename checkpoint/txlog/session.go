@@ -18,8 +18,10 @@ type Session interface {
 	// again afterwards.
 	Fence(ctx context.Context) error
 	// ReadBack hands the committed records of the topic to each, newest first, until each returns
-	// false or no older one is left. What it sees includes every record that was committed before
-	// ReadBack was called. The bytes are the callee's.
+	// false or no older one is left. What it sees after Fence has returned includes every record
+	// that was ever committed before that Fence. Otherwise records whose transaction has only just
+	// ended may still be missing, and it never waits for an open transaction. The bytes are the
+	// callee's. It needs no Fence before it and fences nobody.
 	ReadBack(ctx context.Context, each func(record []byte) (more bool)) error
 	// Begin opens the transaction of epoch e. Records that sinks staged for e meanwhile go first.
 	Begin(ctx context.Context, e checkpoint.Epoch) (checkpoint.Tx, error)

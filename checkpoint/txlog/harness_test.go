@@ -1,0 +1,8 @@
+package txlog_test
+
+const (
+	testRoot    = "/store"
+	testJob     = "orders"
+	testName    = "kafka:out"
+	testCommits = "wasmflow.orders.commits"
+)
