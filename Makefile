@@ -2,7 +2,7 @@
 
 GO       ?= go
 BUILD    := build
-GUESTS   := uppercase access-log json-route csv-parse partition-by-field bucket-by-field
+GUESTS   := uppercase access-log orders-enrich json-route csv-parse partition-by-field bucket-by-field
 PACKAGES := ./...
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
