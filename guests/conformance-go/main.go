@@ -1,5 +1,3 @@
-// Conformance-go is the guest in Go that `wasmflow conformance` is tested with. README.md says what
-// each function does; host/conformance checks it.
 package main
 
 import wasmflow "github.com/wasmflow/wasmflow/sdk/go"

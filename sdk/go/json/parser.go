@@ -100,11 +100,11 @@ func (p *Parser) parse(d []byte, i int) (int, error) {
 		case c == '"':
 			end, escaped := plain(d, i+1), false
 			if end == len(d) || d[end] != '"' {
-				var err error
-				if end, err = closingQuote(d, end); err != nil {
-					return end, err
+				closing, err := closingQuote(d, end)
+				if err != nil {
+					return closing, err
 				}
-				escaped = true
+				end, escaped = closing, true
 			}
 			nodes = append(nodes, node{
 				off: uint32(i + 1), end: uint32(end), next: uint32(len(nodes) + 1),
@@ -121,15 +121,11 @@ func (p *Parser) parse(d []byte, i int) (int, error) {
 		case name:
 			return i, &SyntaxError{i, "expected a member name"}
 		case c == '{', c == '[':
-			kind := Kind(Array)
-			if c == '{' {
-				kind = Object
-			}
-			nodes = append(nodes, node{off: uint32(i), next: top, kind: kind})
+			nodes = append(nodes, node{off: uint32(i), next: top, kind: container(c)})
 			top = uint32(len(nodes) - 1)
 			i = next(d, i+1)
 			if i >= len(d) || d[i] != c+2 { // the closing bracket is two behind the opening one
-				name = kind == Object
+				name = c == '{'
 				continue
 			}
 		default:
@@ -162,6 +158,14 @@ func (p *Parser) parse(d []byte, i int) (int, error) {
 			return i, nil
 		}
 	}
+}
+
+// container returns what an opening bracket opens.
+func container(bracket byte) Kind {
+	if bracket == '{' {
+		return Object
+	}
+	return Array
 }
 
 // expected returns the error of something else at d[i].
