@@ -120,6 +120,8 @@ type FunctionContext struct {
 	Topic string
 	// Key is set for a function that works on keys. It finds them where it looks for values.
 	Key bool
+	// Dry is set where nothing outside may be changed.
+	Dry bool
 	// Place names the partition behind a split, for functions of a source; it is nil when the
 	// source's splits are none. See Placer.
 	Place func(split string) (topic string, partition int32, ok bool)
