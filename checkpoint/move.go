@@ -25,7 +25,7 @@ func SealPrevious(
 	ctx context.Context, open OpenPrevious, previous, next string,
 ) (seal Manifest, err error) {
 	if open == nil {
-		return Manifest{}, fmt.Errorf("%w: the job's log is %q; set checkpoint.log to that",
+		return Manifest{}, fmt.Errorf("%w: its log is %q; set checkpoint.log to that",
 			ErrRefused, previous)
 	}
 	log, err := open(ctx, previous)

@@ -32,6 +32,7 @@ var table = [...]string{
 	"storelog/decide-before-publish",
 	"storelog/decided",
 	"storelog/retain-before-remove",
+	"storelog/sealed",
 	"storelog/store-module",
 	"txlog/after-applied",
 	"txlog/before-applied",

@@ -29,29 +29,52 @@ func (l *Log) Claim(ctx context.Context) (checkpoint.Manifest, bool, error) {
 		return checkpoint.Manifest{}, false, err
 	}
 	l.last = 0 // nothing can be done under the old claim any more
+	doing := fmt.Sprintf("claiming job %q", l.job)
+	moved := &move{log: l}
+	return l.succeed(ctx, doing, func(b *base, s *checkpoint.Succession) error {
+		if err := l.checkOpen(doing, *b); err != nil {
+			return err
+		}
+		if err := moved.follow(ctx, doing, b); err != nil {
+			return err
+		}
+		s.Last, s.Found = b.last, b.found
+		s.Kind, s.Log = checkpoint.KindClaim, Name
+		return l.startElsewhere(ctx, s)
+	}, l.settle)
+}
+
+// succeed publishes the record that prepare makes on top of the last one, and hands it to then. It
+// begins again when somebody else takes the number.
+func (l *Log) succeed(
+	ctx context.Context, doing string,
+	prepare func(*base, *checkpoint.Succession) error,
+	then func(context.Context, checkpoint.Manifest) error,
+) (checkpoint.Manifest, bool, error) {
 	nonce := l.opts.Nonce()
 	l.mine[nonce] = struct{}{}
 	for range claimAttemptsMax {
-		base, err := l.base(ctx)
+		b, err := l.base(ctx, doing)
 		if err != nil {
 			return checkpoint.Manifest{}, false, err
 		}
-		record, err := l.record(ctx, base, nonce)
-		if err != nil {
+		s := l.succession(b, nonce)
+		if err := prepare(&b, &s); err != nil {
 			return checkpoint.Manifest{}, false, err
 		}
-		won, err := l.publishClaim(ctx, base, record)
+		record := s.Record()
+		won, err := l.publishClaim(ctx, doing, b, record)
 		if err != nil {
 			return checkpoint.Manifest{}, false, err
 		}
 		if won {
-			return record, base.found, l.settle(ctx, record)
+			return record, b.found, then(ctx, record)
 		}
 		// Somebody took the number: an owner that decided one more epoch, or another claim.
 		// What it wrote must be carried on, so begin again.
 	}
-	return checkpoint.Manifest{}, false, fmt.Errorf("claiming job %q: %w: lost the race for the "+
-		"next record %d times", l.job, checkpoint.ErrOutcomeUnknown, claimAttemptsMax)
+	return checkpoint.Manifest{}, false, fmt.Errorf("%s: %w: lost the race for the next record %d "+
+		"times", doing, checkpoint.ErrOutcomeUnknown, claimAttemptsMax)
 }
 
 // base is what a claim builds on.
@@ -59,8 +82,10 @@ type base struct {
 	last  checkpoint.Manifest // the last record
 	found bool                // false for a job that never ran
 	hint  checkpoint.Hint
+	// inUse is the log that the job used last, as far as the folder knows.
+	inUse string
 	// marked is the highest number that an applied mark or the hint remembers. It exceeds that
-	// of the last record only when records were lost.
+	// of the last record only when records were lost, or while another log is in use.
 	marked checkpoint.Epoch
 }
 
@@ -69,53 +94,54 @@ type base struct {
 // The hint and the marks are read before the records. The other way round, (1) we read record 5,
 // (2) a running owner decides up to 70 and renews the hint, (3) we read the hint and publish
 // record 71 with what record 5 held: no name collides, and 65 epochs are done twice.
-func (l *Log) base(ctx context.Context) (base, error) {
+func (l *Log) base(ctx context.Context, doing string) (base, error) {
 	hint, hinted, err := l.Hint(ctx)
 	if err != nil {
-		return base{}, fmt.Errorf("claiming job %q: %w; the file is a hint: when `wasmflow fsck` "+
-			"finds the records right, remove it", l.job, err)
+		return base{}, fmt.Errorf("%s: %w; the file is a hint: when `wasmflow fsck` "+
+			"finds the records right, remove it", doing, err)
 	}
 	listed, err := l.list(ctx)
 	if err != nil {
-		return base{}, fmt.Errorf("claiming job %q: %w", l.job, err)
+		return base{}, fmt.Errorf("%s: %w", doing, err)
 	}
-	b := base{hint: hint, marked: max(hint.LastEpoch, listed.highestApplied())}
+	b := base{hint: hint, inUse: Name, marked: max(hint.LastEpoch, listed.highestApplied())}
 	for range rereadsMax {
 		if b.last, b.found, err = l.Last(ctx); err != nil {
-			return base{}, l.explainDamage(err)
+			return base{}, l.explainDamage(doing, err)
 		}
-		if b.last.Epoch >= b.marked {
+		if b.last.Epoch >= b.marked || hinted && hint.Log != Name {
 			break
 		}
 		// Records are lost, or the last one went while it was listed because it has a successor.
 	}
-	if hinted {
-		if err := l.checkHint(b); err != nil {
+	switch {
+	case hinted:
+		b.inUse = hint.Log
+		if err := l.checkHint(doing, b); err != nil {
 			return base{}, err
 		}
+	case b.found && b.last.Kind == checkpoint.KindSeal:
+		b.inUse = b.last.Log
 	}
-	return b, l.checkLast(b)
+	return b, l.checkLast(doing, b)
 }
 
 // checkLast refuses to build on a last record that is not this job's, or not this owner's any
 // more.
-func (l *Log) checkLast(b base) error {
+func (l *Log) checkLast(doing string, b base) error {
 	_, own := l.mine[b.last.Owner.Nonce]
 	switch {
 	case !b.found && l.opts.Restore != 0:
-		return fmt.Errorf("claiming job %q: %w: there is no epoch %d, the job never ran in %s",
-			l.job, checkpoint.ErrRefused, l.opts.Restore, l.dir)
+		return fmt.Errorf("%s: %w: there is no epoch %d, the job never ran in %s",
+			doing, checkpoint.ErrRefused, l.opts.Restore, l.dir)
 	case !b.found:
 		return nil
 	case l.owned && !own:
 		// S4: claiming over a newer owner would fence it, it would claim over this one, and so
 		// on for ever.
-		return l.fence(fmt.Sprintf("claiming job %q again", l.job), b.last.Owner)
-	case b.last.Kind == checkpoint.KindSeal:
-		return fmt.Errorf("claiming job %q: %w: its log moved from the store to %q; set "+
-			"checkpoint.log to that", l.job, checkpoint.ErrRefused, b.last.Log)
+		return l.fence(doing+" again", b.last.Owner)
 	case l.opts.JobID != "" && b.last.JobID != l.opts.JobID:
-		return fmt.Errorf("claiming job %q: %w", l.job,
+		return fmt.Errorf("%s: %w", doing,
 			&PinnedError{Dir: l.dir, Pinned: l.opts.JobID, Stands: b.last.JobID})
 	}
 	return nil
@@ -123,61 +149,62 @@ func (l *Log) checkLast(b base) error {
 
 // explainDamage adds what a person can do when the newest record cannot be read. Going on from an
 // older one by itself would publish everything since a second time.
-func (l *Log) explainDamage(err error) error {
+func (l *Log) explainDamage(doing string, err error) error {
 	if errors.Is(err, checkpoint.ErrCorrupt) {
-		return fmt.Errorf("claiming job %q: %w; look at it with `wasmflow fsck`, restore the file "+
-			"from a backup, or move it away and start from an epoch before it with --epoch",
-			l.job, err)
+		return fmt.Errorf("%s: %w; look at it with `wasmflow fsck`, restore the file from a backup, "+
+			"or move it away and start from an epoch before it with --epoch", doing, err)
 	}
-	return fmt.Errorf("claiming job %q: %w", l.job, err)
+	return fmt.Errorf("%s: %w", doing, err)
 }
 
 // checkHint compares the records with what the hint remembers of them.
-func (l *Log) checkHint(b base) error {
+func (l *Log) checkHint(doing string, b base) error {
 	switch {
 	case b.hint.JobName != l.job || b.found && b.hint.JobID != b.last.JobID:
-		return fmt.Errorf("claiming job %q: %w: the records are of job id %q, the file %s/%s "+
-			"says %q, named %q; restore the one that is wrong", l.job, checkpoint.ErrOtherJob,
+		return fmt.Errorf("%s: %w: the records are of job id %q, the file %s/%s "+
+			"says %q, named %q; restore the one that is wrong", doing, checkpoint.ErrOtherJob,
 			b.last.JobID, l.dir, hintName, b.hint.JobID, b.hint.JobName)
 	case b.hint.Log != Name:
-		return fmt.Errorf("claiming job %q: %w: its log is %q; set checkpoint.log to that",
-			l.job, checkpoint.ErrRefused, b.hint.Log)
+		return nil // its records are counted when it is closed
 	case b.hint.LastEpoch <= b.last.Epoch || l.opts.Fresh || l.opts.Restore != 0:
 		return nil
 	}
-	return fmt.Errorf("claiming job %q: %w: %s ends at record %d, but record %d was there before; "+
+	return fmt.Errorf("%s: %w: %s ends at record %d, but record %d was there before; "+
 		"put the records back, or say where to start with --epoch N or --fresh",
-		l.job, checkpoint.ErrRefused, l.dir, b.last.Epoch, b.hint.LastEpoch)
+		doing, checkpoint.ErrRefused, l.dir, b.last.Epoch, b.hint.LastEpoch)
 }
 
-// record makes the claim record on top of b.
-func (l *Log) record(
-	ctx context.Context, b base, nonce string,
-) (checkpoint.Manifest, error) {
-	s := checkpoint.Succession{
-		Last: b.last, Found: b.found, Kind: checkpoint.KindClaim, Log: Name, JobName: l.job,
+// succession says what claims and seals have in common.
+func (l *Log) succession(b base, nonce string) checkpoint.Succession {
+	return checkpoint.Succession{
+		Last: b.last, Found: b.found, JobName: l.job,
 		JobID:      cmp.Or(l.opts.JobID, b.hint.JobID, l.opts.NewID()),
 		Owner:      checkpoint.Owner{Nonce: nonce, Host: l.opts.Host, PID: l.opts.PID},
 		EpochAbove: b.marked, ClaimAbove: b.hint.Claim, CreatedMillis: l.opts.Now().UnixMilli(),
 	}
-	if l.owned { // only the first claim starts elsewhere
-		return s.Record(), nil
+}
+
+// startElsewhere has the first claim begin where the options say.
+func (l *Log) startElsewhere(ctx context.Context, s *checkpoint.Succession) error {
+	if l.owned {
+		return nil
 	}
 	s.Fresh = l.opts.Fresh
 	if l.opts.Restore != 0 {
 		restored, err := l.LoadEpoch(ctx, l.opts.Restore)
 		if err != nil {
-			return checkpoint.Manifest{}, err
+			return err
 		}
 		s.Restored = &restored
 	}
-	return s.Record(), nil
+	return nil
 }
 
-// publishClaim publishes the claim record. It returns false when the number went to somebody
-// else.
-func (l *Log) publishClaim(ctx context.Context, b base, m checkpoint.Manifest) (bool, error) {
-	doing := fmt.Sprintf("claiming job %q", l.job)
+// publishClaim publishes the record of a claim or seal. It returns false when the number went to
+// somebody else.
+func (l *Log) publishClaim(
+	ctx context.Context, doing string, b base, m checkpoint.Manifest,
+) (bool, error) {
 	data, err := checkpoint.EncodeManifest(m)
 	if err != nil {
 		return false, fmt.Errorf("%s: %w", doing, err)

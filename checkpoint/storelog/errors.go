@@ -1,10 +1,14 @@
 package storelog
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/wasmflow/wasmflow/checkpoint"
 )
+
+// errSealed ends Seal's attempt to publish a record: one stands.
+var errSealed = errors.New("log is closed")
 
 // PinnedError is returned by Claim when the job file pins another id than the records have. It is
 // checkpoint.ErrOtherJob.

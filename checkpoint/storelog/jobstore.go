@@ -70,6 +70,26 @@ func (s *JobStore) Unlock() error {
 	return s.lock.Unlock()
 }
 
+// Hint returns what the folder remembers of the job: the file of that name, or what the records of
+// the store's own log say when the file is lost.
+func (s *JobStore) Hint(ctx context.Context) (checkpoint.Hint, bool, error) {
+	h, found, err := s.View.Hint(ctx)
+	if err != nil || found {
+		return h, found, err
+	}
+	last, found, err := s.Last(ctx)
+	if err != nil || !found {
+		return checkpoint.Hint{}, false, err
+	}
+	h = checkpoint.Hint{
+		JobID: last.JobID, JobName: s.job, Log: Name, LastEpoch: last.Epoch, Claim: last.Owner.Number,
+	}
+	if last.Kind == checkpoint.KindSeal {
+		h.Log = last.Log
+	}
+	return h, true, nil
+}
+
 // Introduce writes the first hint of a job and returns the hint that stands afterwards: of two
 // processes that start a new job at once, both get the same.
 func (s *JobStore) Introduce(ctx context.Context, h checkpoint.Hint) (checkpoint.Hint, error) {

@@ -34,7 +34,10 @@ type Options struct {
 	Retain     int                   // decided epochs to keep; 0 is DefaultRetain
 	Lock       Locker                // nil for none
 	Takeover   bool                  // go on although another process holds the lock
-	Logger     *slog.Logger          // for clean-up that did not work; nil is slog.Default
+	// Previous opens the log of that name, which the job used before, to seal it; nil is that a
+	// job cannot change to this log. The log that calls it closes what it returns.
+	Previous checkpoint.OpenPrevious
+	Logger   *slog.Logger // for clean-up that did not work; nil is slog.Default
 
 	// Fresh and Restore change what the first Claim carries; later claims of the same Log go
 	// on from there. Fresh drops positions, state and counts and keeps the job's identity and the
@@ -370,4 +373,7 @@ func (l *Log) CheckOwner(ctx context.Context) error {
 // Close implements checkpoint.CommitLog. It gives the lock back.
 func (l *Log) Close() error { return l.store.Unlock() }
 
-var _ checkpoint.CommitLog = (*Log)(nil)
+var (
+	_ checkpoint.CommitLog = (*Log)(nil)
+	_ checkpoint.Sealer    = (*Log)(nil)
+)

@@ -128,6 +128,12 @@ func (l *Log) look(ctx context.Context, doing string) (base, error) {
 	if b.last, b.found, err = l.Last(ctx); err != nil {
 		return base{}, l.explainDamage(doing, err)
 	}
+	if !b.hinted && b.found {
+		// Another process may have begun the job meanwhile: the hint comes before the first record.
+		if b.hint, b.hinted, err = l.store.Hint(ctx); err != nil {
+			return base{}, fmt.Errorf("%s: %w", doing, err)
+		}
+	}
 	if err := l.checkLast(doing, b); err != nil {
 		return base{}, err
 	}

@@ -23,7 +23,7 @@ func TestConformance(t *testing.T) {
 			require.NoError(t, err)
 			l, err := txlog.New(txlog.Options{
 				Session: broker.NewClient(broker.ClientOptions{
-					Broker: cluster, ID: "wasmflow.orders.0", Commits: testCommits,
+					Broker: cluster, ID: testID, Commits: testCommits,
 				}),
 				Store: store, Name: testName, Job: testJob,
 			})
