@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -154,133 +155,158 @@ func TestOutputCallError(t *testing.T) {
 	}
 }
 
-// TestOutputLies edits one number of a valid output at a time. Each lie must be refused by a
-// FrameError that names its place.
-func TestOutputLies(t *testing.T) {
-	type lieCase struct {
-		name string
-		edit func(mem []byte, ptr uint32)
-		call func(c *Call)
-		lim  func(l *Limits)
-		part string
+// outputLie edits one number of a valid output, and may change what it is decoded with.
+type outputLie struct {
+	name string
+	edit func(mem []byte, ptr uint32)
+	call func(c *Call)
+	lim  func(l *Limits)
+	part string
+}
+
+const huge = math.MaxUint32
+
+func lieNothing([]byte, uint32) {}
+
+func lieWord(field int, v uint32) func(mem []byte, ptr uint32) {
+	return func(mem []byte, ptr uint32) { put32(mem, int(ptr)+field, v) }
+}
+
+func lieCore(entry, field int, v uint32) func(mem []byte, ptr uint32) {
+	return func(mem []byte, ptr uint32) {
+		at := int(get32(mem, int(ptr)+OutputOffCorePtr)) + entry*CoreOutSize + field
+		put32(mem, at, v)
 	}
-	word := func(field int, v uint32) func(mem []byte, ptr uint32) {
-		return func(mem []byte, ptr uint32) { put32(mem, int(ptr)+field, v) }
+}
+
+func lieHalf(entry, field int, v uint16) func(mem []byte, ptr uint32) {
+	return func(mem []byte, ptr uint32) {
+		at := int(get32(mem, int(ptr)+OutputOffCorePtr)) + entry*CoreOutSize + field
+		binary.LittleEndian.PutUint16(mem[at:], v)
 	}
-	core := func(entry, field int, v uint32) func(mem []byte, ptr uint32) {
-		return func(mem []byte, ptr uint32) {
-			at := int(get32(mem, int(ptr)+OutputOffCorePtr)) + entry*CoreOutSize + field
-			put32(mem, at, v)
-		}
+}
+
+func lieColumn(id Column, entry, field int, v uint32) func(mem []byte, ptr uint32) {
+	return func(mem []byte, ptr uint32) {
+		d := directoryEntry(mem, ptr, id)
+		put32(mem, int(get32(mem, d+4))+entry*int(id.stride())+field, v)
 	}
-	half := func(entry, field int, v uint16) func(mem []byte, ptr uint32) {
-		return func(mem []byte, ptr uint32) {
-			at := int(get32(mem, int(ptr)+OutputOffCorePtr)) + entry*CoreOutSize + field
-			binary.LittleEndian.PutUint16(mem[at:], v)
-		}
-	}
-	column := func(id Column, entry, field int, v uint32) func(mem []byte, ptr uint32) {
-		return func(mem []byte, ptr uint32) {
-			d := directoryEntry(mem, ptr, id)
-			put32(mem, int(get32(mem, d+4))+entry*int(id.stride())+field, v)
-		}
-	}
-	directory := func(id Column, field int, v uint32) func(mem []byte, ptr uint32) {
-		return func(mem []byte, ptr uint32) { put32(mem, directoryEntry(mem, ptr, id)+field, v) }
-	}
-	const huge = math.MaxUint32
-	header, entry := "output header", "output entry"
-	tests := []lieCase{
-		{name: "size below a header", edit: word(OutputOffSize, 56), part: header},
-		{name: "size not aligned", edit: word(OutputOffSize, 68), part: header},
-		{name: "size beyond memory", edit: word(OutputOffSize, huge&^7), part: header},
-		{name: "unknown flags", edit: word(OutputOffFlags, 3), part: header},
-		{name: "reserved header field", edit: word(OutputOffReserved, 1), part: header},
-		{name: "consumed beyond the frame", edit: word(OutputOffConsumed, 5), part: header},
-		{name: "consumed before first", edit: word(OutputOffConsumed, 3),
+}
+
+func lieDirectory(id Column, field int, v uint32) func(mem []byte, ptr uint32) {
+	return func(mem []byte, ptr uint32) { put32(mem, directoryEntry(mem, ptr, id)+field, v) }
+}
+
+func headerLies() []outputLie {
+	const header = "output header"
+	return []outputLie{
+		{name: "size below a header", edit: lieWord(OutputOffSize, 56), part: header},
+		{name: "size not aligned", edit: lieWord(OutputOffSize, 68), part: header},
+		{name: "size beyond memory", edit: lieWord(OutputOffSize, huge&^7), part: header},
+		{name: "unknown flags", edit: lieWord(OutputOffFlags, 3), part: header},
+		{name: "reserved header field", edit: lieWord(OutputOffReserved, 1), part: header},
+		{name: "consumed beyond the frame", edit: lieWord(OutputOffConsumed, 5), part: header},
+		{name: "consumed before first", edit: lieWord(OutputOffConsumed, 3),
 			call: func(c *Call) { c.First = 4; c.Count = 8 }, part: header},
-		{name: "more of no record", edit: word(OutputOffConsumed, 4), part: header},
+		{name: "more of no record", edit: lieWord(OutputOffConsumed, 4), part: header},
 		{name: "nothing consumed", edit: func(mem []byte, ptr uint32) {
-			word(OutputOffConsumed, 0)(mem, ptr)
-			word(OutputOffFlags, 0)(mem, ptr)
+			lieWord(OutputOffConsumed, 0)(mem, ptr)
+			lieWord(OutputOffFlags, 0)(mem, ptr)
 		}, part: header},
-		{name: "more without output", edit: word(OutputOffCount, 0),
+		{name: "more without output", edit: lieWord(OutputOffCount, 0),
 			call: func(c *Call) { c.First = 3 }, part: header},
-		{name: "more from a partitioner", edit: func([]byte, uint32) {},
+		{name: "more from a partitioner", edit: lieNothing,
 			call: func(c *Call) { c.Role = RolePartitioner }, part: header},
-		{name: "count above the cap", edit: word(OutputOffCount, huge), part: header},
-		{name: "count beyond memory", edit: word(OutputOffCount, 100000), part: "output core table"},
-		{name: "core stride too small", edit: word(OutputOffCoreStride, 16),
+		{name: "count above the cap", edit: lieWord(OutputOffCount, huge), part: header},
+		{name: "count beyond memory", edit: lieWord(OutputOffCount, 100000), part: "output core table"},
+		{name: "core stride too small", edit: lieWord(OutputOffCoreStride, 16),
 			part: "output core table"},
-		{name: "core stride wraps", edit: word(OutputOffCoreStride, huge&^7),
+		{name: "core stride wraps", edit: lieWord(OutputOffCoreStride, huge&^7),
 			part: "output core table"},
-		{name: "core not aligned", edit: word(OutputOffCorePtr, 12), part: "output core table"},
-		{name: "core beyond memory", edit: word(OutputOffCorePtr, huge&^7),
+		{name: "core not aligned", edit: lieWord(OutputOffCorePtr, 12), part: "output core table"},
+		{name: "core beyond memory", edit: lieWord(OutputOffCorePtr, huge&^7),
 			part: "output core table"},
-		{name: "columns above the cap", edit: word(OutputOffColumnsCount, huge), part: header},
-		{name: "columns beyond memory", edit: word(OutputOffColumnsPtr, huge&^7),
+		{name: "columns above the cap", edit: lieWord(OutputOffColumnsCount, huge), part: header},
+		{name: "columns beyond memory", edit: lieWord(OutputOffColumnsPtr, huge&^7),
 			part: "output column directory"},
-		{name: "strings above the cap", edit: word(OutputOffStringsCount, huge), part: header},
-		{name: "strings beyond memory", edit: word(OutputOffStringsPtr, huge&^7),
+		{name: "strings above the cap", edit: lieWord(OutputOffStringsCount, huge), part: header},
+		{name: "strings beyond memory", edit: lieWord(OutputOffStringsPtr, huge&^7),
 			part: "output string table"},
 		{name: "string beyond memory", edit: func(mem []byte, ptr uint32) {
 			put32(mem, int(get32(mem, int(ptr)+OutputOffStringsPtr))+4, huge)
 		}, part: "output string"},
-		{name: "strings above the bytes", edit: func([]byte, uint32) {},
+		{name: "strings above the bytes", edit: lieNothing,
 			lim: func(l *Limits) { l.Bytes = 4 }, part: "output string table"},
-		{name: "parent before first", edit: func([]byte, uint32) {},
+	}
+}
+
+func entryLies() []outputLie {
+	const entry = "output entry"
+	return []outputLie{
+		{name: "parent before first", edit: lieNothing,
 			call: func(c *Call) { c.First = 1 }, part: entry},
-		{name: "parent beyond consumed", edit: core(4, CoreOutOffParent, 4), part: entry},
-		{name: "parent of more without more", edit: word(OutputOffFlags, 0), part: entry},
-		{name: "parents not in order", edit: core(3, CoreOutOffParent, 0), part: entry},
-		{name: "unknown kind", edit: half(0, CoreOutOffKind, 1), part: entry},
-		{name: "unknown status", edit: half(0, CoreOutOffKind, 4<<8), part: entry},
-		{name: "unknown entry flags", edit: half(0, CoreOutOffFlags, 64), part: entry},
-		{name: "null and same key", edit: half(0, CoreOutOffFlags, 1|16), part: entry},
-		{name: "null and same value", edit: half(0, CoreOutOffFlags, 2|32), part: entry},
-		{name: "undeclared output", edit: half(1, CoreOutOffOutput, 2), part: entry},
-		{name: "reserved half", edit: half(1, CoreOutOffReserved, 1), part: entry},
-		{name: "reserved word", edit: core(1, CoreOutOffReserved4, 1), part: entry},
-		{name: "end of stream from a transform", edit: half(0, CoreOutOffKind, 3<<8), part: entry},
-		{name: "entry after an error", edit: core(3, CoreOutOffParent, 1), part: entry},
-		{name: "error beside an entry", edit: core(2, CoreOutOffParent, 0), part: entry},
-		{name: "error of a record with more", edit: half(4, CoreOutOffKind, 2<<8), part: entry},
-		{name: "key beyond memory", edit: core(1, CoreOutOffKeyPtr, huge-1), part: entry},
-		{name: "key length wraps", edit: core(1, CoreOutOffKeyLen, huge), part: entry},
-		{name: "value beyond memory", edit: core(1, CoreOutOffValuePtr, huge), part: entry},
-		{name: "value length wraps", edit: core(1, CoreOutOffValueLen, huge), part: entry},
-		{name: "payload above the bytes", edit: func([]byte, uint32) {},
+		{name: "parent beyond consumed", edit: lieCore(4, CoreOutOffParent, 4), part: entry},
+		{name: "parent of more without more", edit: lieWord(OutputOffFlags, 0), part: entry},
+		{name: "parents not in order", edit: lieCore(3, CoreOutOffParent, 0), part: entry},
+		{name: "unknown kind", edit: lieHalf(0, CoreOutOffKind, 1), part: entry},
+		{name: "unknown status", edit: lieHalf(0, CoreOutOffKind, 4<<8), part: entry},
+		{name: "unknown entry flags", edit: lieHalf(0, CoreOutOffFlags, 64), part: entry},
+		{name: "null and same key", edit: lieHalf(0, CoreOutOffFlags, 1|16), part: entry},
+		{name: "null and same value", edit: lieHalf(0, CoreOutOffFlags, 2|32), part: entry},
+		{name: "undeclared output", edit: lieHalf(1, CoreOutOffOutput, 2), part: entry},
+		{name: "reserved half", edit: lieHalf(1, CoreOutOffReserved, 1), part: entry},
+		{name: "reserved word", edit: lieCore(1, CoreOutOffReserved4, 1), part: entry},
+		{name: "end of stream from a transform", edit: lieHalf(0, CoreOutOffKind, 3<<8), part: entry},
+		{name: "entry after an error", edit: lieCore(3, CoreOutOffParent, 1), part: entry},
+		{name: "error beside an entry", edit: lieCore(2, CoreOutOffParent, 0), part: entry},
+		{name: "error of a record with more", edit: lieHalf(4, CoreOutOffKind, 2<<8), part: entry},
+		{name: "key beyond memory", edit: lieCore(1, CoreOutOffKeyPtr, huge-1), part: entry},
+		{name: "key length wraps", edit: lieCore(1, CoreOutOffKeyLen, huge), part: entry},
+		{name: "value beyond memory", edit: lieCore(1, CoreOutOffValuePtr, huge), part: entry},
+		{name: "value length wraps", edit: lieCore(1, CoreOutOffValueLen, huge), part: entry},
+		{name: "payload above the bytes", edit: lieNothing,
 			lim: func(l *Limits) { l.Bytes = 12 }, part: entry},
-		{name: "error text beyond memory", edit: column(ColumnError, 2, 0, huge), part: entry},
-		{name: "error text too long", edit: column(ColumnError, 2, 4, huge), part: entry},
-		{name: "target not in the table", edit: column(ColumnTarget, 0, 0, 1),
+	}
+}
+
+func columnLies() []outputLie {
+	const entry = "output entry"
+	return []outputLie{
+		{name: "error text beyond memory", edit: lieColumn(ColumnError, 2, 0, huge), part: entry},
+		{name: "error text too long", edit: lieColumn(ColumnError, 2, 4, huge), part: entry},
+		{name: "target not in the table", edit: lieColumn(ColumnTarget, 0, 0, 1),
 			part: "output column target"},
-		{name: "headers beyond the entries", edit: column(ColumnHeaders, 0, 4, 3),
+		{name: "headers beyond the entries", edit: lieColumn(ColumnHeaders, 0, 4, 3),
 			part: "output column headers"},
-		{name: "headers wrap", edit: column(ColumnHeaders, 0, 0, huge),
+		{name: "headers wrap", edit: lieColumn(ColumnHeaders, 0, 0, huge),
 			part: "output column headers"},
-		{name: "header key beyond memory", edit: column(ColumnHeaderEntries, 0, 0, huge),
+		{name: "header key beyond memory", edit: lieColumn(ColumnHeaderEntries, 0, 0, huge),
 			part: "header entry"},
-		{name: "header value beyond memory", edit: column(ColumnHeaderEntries, 0, 12, huge-1),
+		{name: "header value beyond memory", edit: lieColumn(ColumnHeaderEntries, 0, 12, huge-1),
 			part: "header entry"},
-		{name: "headers named too often", edit: column(ColumnHeaders, 0, 4, 2),
+		{name: "headers named too often", edit: lieColumn(ColumnHeaders, 0, 4, 2),
 			lim: func(l *Limits) { l.Headers = 3 }, part: "output column headers"},
-		{name: "too many headers", edit: func([]byte, uint32) {},
+		{name: "too many headers", edit: lieNothing,
 			lim: func(l *Limits) { l.Headers = 1 }, part: "output column header_entries"},
-		{name: "headers above the bytes", edit: column(ColumnHeaders, 0, 4, 2),
+		{name: "headers above the bytes", edit: lieColumn(ColumnHeaders, 0, 4, 2),
 			lim: func(l *Limits) { l.Bytes = 36 }, part: "output column headers"},
-		{name: "column count differs", edit: directory(ColumnTimestamp, 12, 4),
+		{name: "column count differs", edit: lieDirectory(ColumnTimestamp, 12, 4),
 			part: "output column timestamp"},
-		{name: "column stride too small", edit: directory(ColumnTimestamp, 8, 4),
+		{name: "column stride too small", edit: lieDirectory(ColumnTimestamp, 8, 4),
 			part: "output column timestamp"},
-		{name: "column not aligned", edit: directory(ColumnTimestamp, 4, 9),
+		{name: "column not aligned", edit: lieDirectory(ColumnTimestamp, 4, 9),
 			part: "output column timestamp"},
-		{name: "column beyond memory", edit: directory(ColumnTimestamp, 4, huge&^7),
+		{name: "column beyond memory", edit: lieDirectory(ColumnTimestamp, 4, huge&^7),
 			part: "output column timestamp"},
-		{name: "column twice", edit: directory(ColumnTarget, 0, uint32(ColumnTimestamp)),
+		{name: "column twice", edit: lieDirectory(ColumnTarget, 0, uint32(ColumnTimestamp)),
 			part: "output column timestamp"},
 	}
-	for _, tt := range tests {
+}
+
+// TestOutputLies edits one number of a valid output at a time. Each lie must be refused by a
+// FrameError that names its place.
+func TestOutputLies(t *testing.T) {
+	for _, tt := range slices.Concat(headerLies(), entryLies(), columnLies()) {
 		t.Run(tt.name, func(t *testing.T) {
 			mem, ptr := AppendOutput(nil, fullOutput())
 			tt.edit(mem, ptr)

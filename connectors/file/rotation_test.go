@@ -188,3 +188,127 @@ func TestTailThroughRandomRotations(t *testing.T) {
 		require.NoError(t, x.reader.Close())
 	}
 }
+
+// rotationCase is a way to rotate a log after its first line was read.
+type rotationCase struct {
+	name  string
+	while func(t *testing.T, log string) // after "one" was read
+	want  []string
+	gone  bool // the rest of the first file is lost
+}
+
+// rotationCases makes lines of the length of the one that was read, so that a position fits each.
+func rotationCases(long func(string) string) []rotationCase {
+	two, three, four := long("two"), long("three"), long("four")
+	return []rotationCase{
+		{"nothing", func(t *testing.T, log string) {
+			appendTo(t, log, two+"\n")
+		}, []string{two}, false},
+		{"renamed and made again", func(t *testing.T, log string) {
+			appendTo(t, log, two+"\n")
+			rename(t, log, log+".1")
+			write(t, log, three+"\n")
+		}, []string{two, three}, false},
+		{"renamed to a dated name", func(t *testing.T, log string) {
+			appendTo(t, log, two+"\n")
+			rename(t, log, filepath.Join(filepath.Dir(log), "old-2026-11-22.log"))
+			write(t, log, three+"\n")
+		}, []string{two, three}, false},
+		{"renamed, not made again", func(t *testing.T, log string) {
+			appendTo(t, log, two+"\n")
+			rename(t, log, log+".1")
+			appendTo(t, log+".1", three+"\n")
+		}, []string{two, three}, false},
+		{"rotated twice", func(t *testing.T, log string) {
+			appendTo(t, log, two+"\n")
+			rename(t, log, log+".1")
+			age(t, write(t, log, three+"\n"), 1<<30)
+			rename(t, log+".1", log+".2")
+			rename(t, log, log+".1")
+			age(t, write(t, log, four+"\n"), 1<<30+1)
+		}, []string{two, three, four}, false},
+		{"copied and truncated", func(t *testing.T, log string) {
+			appendTo(t, log, two+"\n")
+			content, err := os.ReadFile(log)
+			require.NoError(t, err)
+			write(t, log+".1", string(content))
+			require.NoError(t, os.Truncate(log, 0))
+			appendTo(t, log, three+"\n")
+		}, []string{two, three}, false},
+		{"copied, truncated and grown beyond", func(t *testing.T, log string) {
+			write(t, log+".1", long("one")+"\n")
+			require.NoError(t, os.Truncate(log, 0))
+			appendTo(t, log, three+"\n"+four+"\n")
+		}, []string{three, four}, false},
+		{"truncated without a copy", func(t *testing.T, log string) {
+			require.NoError(t, os.Truncate(log, 0))
+			appendTo(t, log, three+"\n")
+		}, []string{three}, true},
+		{"deleted and made again", func(t *testing.T, log string) {
+			require.NoError(t, os.Remove(log))
+			write(t, log, three+"\n")
+		}, []string{three}, true},
+		{"compressed", func(t *testing.T, log string) {
+			appendTo(t, log, two+"\n")
+			content, err := os.ReadFile(log)
+			require.NoError(t, err)
+			rename(t, log, log+".1")
+			write(t, log+".1.gz", compress(t, ".gz", string(content)))
+			require.NoError(t, os.Remove(log+".1"))
+			write(t, log, three+"\n")
+		}, []string{two, three}, false},
+	}
+}
+
+// TestTailRotation restarts a job at a snapshot after every kind of rotation went by while it was
+// down, or lets it run.
+func TestTailRotation(t *testing.T) {
+	long := func(s string) string { return s + strings.Repeat(".", 100) }
+	one := long("one")
+	for _, c := range rotationCases(long) {
+		start := func(t *testing.T, change ...func(*SourceConfig)) (*tailing, string) {
+			log := age(t, write(t, filepath.Join(t.TempDir(), "app.log"), one+"\n"), 0)
+			x := newTailing(t, log, change...)
+			require.Equal(t, []string{one}, x.read())
+			return x, log
+		}
+		all := func(x *tailing) (out []string) {
+			for range 10 {
+				out = append(out, x.read()...)
+				x.wait(rotateWaitDefault)
+			}
+			return out
+		}
+		t.Run(c.name+"/running", func(t *testing.T) {
+			x, log := start(t)
+			c.while(t, log)
+			require.Equal(t, c.want, all(x))
+			x.restart(x.snapshot())
+			require.Empty(t, all(x))
+		})
+		t.Run(c.name+"/restarted", func(t *testing.T) {
+			x, log := start(t, func(s *SourceConfig) {
+				if c.gone {
+					s.Vanished = vanishedSkip
+				}
+			})
+			c.while(t, log)
+			x.restart(x.snapshot())
+			require.Equal(t, c.want, all(x))
+			x.restart(x.snapshot())
+			require.Empty(t, all(x))
+		})
+		if !c.gone {
+			continue
+		}
+		t.Run(c.name+"/restarted, and loss is an error", func(t *testing.T) {
+			x, log := start(t)
+			c.while(t, log)
+			x.restart(x.snapshot())
+			_, err := x.poll()
+			require.ErrorIs(t, err, ErrVanished)
+			require.ErrorContains(t, err, "reading "+log+" at byte 104: ")
+			require.Equal(t, connectors.Fatal, connectors.Classify(err))
+		})
+	}
+}

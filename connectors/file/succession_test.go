@@ -124,15 +124,17 @@ func TestTailReadsALongSeriesOfRotationsWithoutALiveFile(t *testing.T) {
 	}
 }
 
-// TestTailMissesAFileThatItSaw removes files that the reader has seen and not read.
-func TestTailMissesAFileThatItSaw(t *testing.T) {
-	for _, c := range []struct {
-		name  string
-		seen  func(t *testing.T, log string) // before a look, after "one" was rotated to .1
-		while func(t *testing.T, log string) // after it
-		want  []string
-		lost  bool
-	}{
+// missedCase is what becomes of a file between two looks at a followed path.
+type missedCase struct {
+	name  string
+	seen  func(t *testing.T, log string) // before a look, after "one" was rotated to .1
+	while func(t *testing.T, log string) // after it
+	want  []string
+	lost  bool
+}
+
+func missedCases() []missedCase {
+	return []missedCase{
 		{"removed under a rotated name", func(t *testing.T, log string) {
 			age(t, write(t, log+".2", "two\n"), 2)
 		}, func(t *testing.T, log string) {
@@ -199,7 +201,12 @@ func TestTailMissesAFileThatItSaw(t *testing.T) {
 			age(t, write(t, log+".3", "three\n"), 1)
 			age(t, write(t, log, "four\n"), 1)
 		}, []string{"two", "three", "four"}, false},
-	} {
+	}
+}
+
+// TestTailMissesAFileThatItSaw removes files that the reader has seen and not read.
+func TestTailMissesAFileThatItSaw(t *testing.T) {
+	for _, c := range missedCases() {
 		for _, vanished := range []string{vanishedFail, vanishedSkip} {
 			t.Run(c.name+"/"+vanished, func(t *testing.T) {
 				log := age(t, write(t, filepath.Join(t.TempDir(), "app.log"), "one\n"), 1)

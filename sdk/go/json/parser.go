@@ -90,8 +90,7 @@ func (p *Parser) Parse(data []byte) (Value, error) {
 // scanning some ten bytes. While a container is open, its node's next is the container around it.
 func (p *Parser) parse(d []byte, i int) (int, error) {
 	nodes := p.nodes[:0]
-	top := uint32(noNode) // the innermost open container
-	name := false         // a member's name comes next
+	top, name := uint32(noNode), false // the innermost open container; a member's name comes next
 	for {
 		if i >= len(d) {
 			return i, &SyntaxError{i, "unexpected end"}

@@ -10,18 +10,16 @@ import (
 	"github.com/wasmflow/wasmflow/sdk/go/internal/layout"
 )
 
-func TestLayoutIsThatOfTheABI(t *testing.T) {
-	var (
-		fh layout.FrameHeader
-		ci layout.CoreIn
-		oh layout.OutputHeader
-		co layout.CoreOut
-	)
-	for _, tt := range []struct {
-		name string
-		got  uintptr
-		want int
-	}{
+// field is a struct, or a field of one: its size or offset here and in the ABI.
+type field struct {
+	name string
+	got  uintptr
+	want int
+}
+
+func frameHeaderFields() []field {
+	var fh layout.FrameHeader
+	return []field{
 		{"FrameHeader", unsafe.Sizeof(fh), abi.FrameHeaderSize},
 		{"FrameHeader.Magic", unsafe.Offsetof(fh.Magic), abi.FrameOffMagic},
 		{"FrameHeader.HeaderSize", unsafe.Offsetof(fh.HeaderSize), abi.FrameOffHeaderSize},
@@ -44,7 +42,12 @@ func TestLayoutIsThatOfTheABI(t *testing.T) {
 		{"FrameHeader.Flags", unsafe.Offsetof(fh.Flags), abi.FrameOffFlags},
 		{"FrameHeader.Seed", unsafe.Offsetof(fh.Seed), abi.FrameOffSeed},
 		{"FrameHeader.Reserved", unsafe.Offsetof(fh.Reserved), abi.FrameOffReserved},
+	}
+}
 
+func coreInFields() []field {
+	var ci layout.CoreIn
+	return []field{
 		{"CoreIn", unsafe.Sizeof(ci), abi.CoreInSize},
 		{"CoreIn.Kind", unsafe.Offsetof(ci.Kind), abi.CoreInOffKind},
 		{"CoreIn.Flags", unsafe.Offsetof(ci.Flags), abi.CoreInOffFlags},
@@ -55,7 +58,12 @@ func TestLayoutIsThatOfTheABI(t *testing.T) {
 		{"CoreIn.ValueOff", unsafe.Offsetof(ci.ValueOff), abi.CoreInOffValueOff},
 		{"CoreIn.ValueLen", unsafe.Offsetof(ci.ValueLen), abi.CoreInOffValueLen},
 		{"CoreIn.Timestamp", unsafe.Offsetof(ci.Timestamp), abi.CoreInOffTimestamp},
+	}
+}
 
+func outputHeaderFields() []field {
+	var oh layout.OutputHeader
+	return []field{
 		{"OutputHeader", unsafe.Sizeof(oh), abi.OutputHeaderSize},
 		{"OutputHeader.Size", unsafe.Offsetof(oh.Size), abi.OutputOffSize},
 		{"OutputHeader.Status", unsafe.Offsetof(oh.Status), abi.OutputOffStatus},
@@ -72,7 +80,12 @@ func TestLayoutIsThatOfTheABI(t *testing.T) {
 		{"OutputHeader.ErrorPtr", unsafe.Offsetof(oh.ErrorPtr), abi.OutputOffErrorPtr},
 		{"OutputHeader.ErrorLen", unsafe.Offsetof(oh.ErrorLen), abi.OutputOffErrorLen},
 		{"OutputHeader.Reserved", unsafe.Offsetof(oh.Reserved), abi.OutputOffReserved},
+	}
+}
 
+func coreOutFields() []field {
+	var co layout.CoreOut
+	return []field{
 		{"CoreOut", unsafe.Sizeof(co), abi.CoreOutSize},
 		{"CoreOut.Kind", unsafe.Offsetof(co.Kind), abi.CoreOutOffKind},
 		{"CoreOut.Status", unsafe.Offsetof(co.Status), abi.CoreOutOffStatus},
@@ -85,11 +98,23 @@ func TestLayoutIsThatOfTheABI(t *testing.T) {
 		{"CoreOut.Output", unsafe.Offsetof(co.Output), abi.CoreOutOffOutput},
 		{"CoreOut.Reserved", unsafe.Offsetof(co.Reserved), abi.CoreOutOffReserved},
 		{"CoreOut.Reserved4", unsafe.Offsetof(co.Reserved4), abi.CoreOutOffReserved4},
+	}
+}
 
+func entries() []field {
+	return []field{
 		{"Column", unsafe.Sizeof(layout.Column{}), abi.ColumnEntrySize},
 		{"String", unsafe.Sizeof(layout.String{}), abi.StringEntrySize},
+	}
+}
+
+func TestLayoutIsThatOfTheABI(t *testing.T) {
+	for _, table := range [][]field{
+		frameHeaderFields(), coreInFields(), outputHeaderFields(), coreOutFields(), entries(),
 	} {
-		require.EqualValues(t, tt.want, tt.got, tt.name)
+		for _, f := range table {
+			require.EqualValues(t, f.want, f.got, f.name)
+		}
 	}
 }
 
