@@ -49,14 +49,15 @@ type trial struct {
 	make   func(dir, binary, guests string, s scale) (*fileEnds, error)
 }
 
-// trials covers every failpoint there is: those of the plain file sink by a job that has one, all
-// others by the job with buckets.
+// trials covers the failpoints of jobs whose log is the store: those of the plain file sink by a job
+// that has one, all others by the job with buckets.
 func trials(s scale) []trial {
 	var live, others []string
 	for _, name := range failpoint.Names() {
-		if strings.HasPrefix(name, "file/") {
+		switch {
+		case strings.HasPrefix(name, "file/"):
 			live = append(live, name)
-		} else {
+		case !ofTopic(name):
 			others = append(others, name)
 		}
 	}
@@ -65,6 +66,11 @@ func trials(s scale) []trial {
 		{"live", s.part(4), live, newLive},
 		{"poison", s.part(2), nil, newPoison},
 	}
+}
+
+// ofTopic tells the places that only a job passes whose log is in a topic, or moves there.
+func ofTopic(name string) bool {
+	return strings.HasPrefix(name, "txlog/") || name == "storelog/sealed"
 }
 
 // once lists the places that a run passes only when it starts: when it claims, recovers, and opens
