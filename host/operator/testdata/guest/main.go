@@ -148,6 +148,30 @@ func script(ctx context, r record, out emitter) error {
 		for i, word := range strings.Fields(rest) {
 			out.Value([]byte(word)).Output([]string{"even", "odd"}[i%2])
 		}
+	case "many", "many-fail", "many-exit", "forever":
+		return scriptMore(ctx, verb, rest, out)
+	case "random":
+		b := make([]byte, 8)
+		_, _ = rand.Read(b)
+		out.Value([]byte(hex.EncodeToString(b)))
+	case "clock":
+		out.Value([]byte(ctx.Now().UTC().Format("15:04:05.000")))
+	case "log":
+		ctx.Log(wasmflow.LevelInfo, rest)
+		ctx.Count("logged_total", 1)
+		if rest == "fail" {
+			return fmt.Errorf("failed")
+		}
+		out.Forward()
+	default:
+		return fmt.Errorf("unknown verb %q", verb)
+	}
+	return nil
+}
+
+// scriptMore is the verbs of script that answer a record in several calls.
+func scriptMore(ctx context, verb, rest string, out emitter) error {
+	switch verb {
 	case "many": // "many N": N records, as many at a time as are welcome
 		n, _ := strconv.ParseUint(rest, 10, 64)
 		for i := ctx.Cursor(); i < n; i++ {
@@ -173,21 +197,6 @@ func script(ctx context, r record, out emitter) error {
 			out.Value(b)
 		}
 		out.Continue(ctx.Cursor() + 1)
-	case "random":
-		b := make([]byte, 8)
-		_, _ = rand.Read(b)
-		out.Value([]byte(hex.EncodeToString(b)))
-	case "clock":
-		out.Value([]byte(ctx.Now().UTC().Format("15:04:05.000")))
-	case "log":
-		ctx.Log(wasmflow.LevelInfo, rest)
-		ctx.Count("logged_total", 1)
-		if rest == "fail" {
-			return fmt.Errorf("failed")
-		}
-		out.Forward()
-	default:
-		return fmt.Errorf("unknown verb %q", verb)
 	}
 	return nil
 }
