@@ -88,10 +88,7 @@ func TestSinkProblems(t *testing.T) {
 		key    string
 		text   string
 	}{
-		{"the default semantic", func(c *SinkConfig) { c.Semantic = "" }, "semantic",
-			`[checkpoint] mode, exactly-once unless you set it`},
-		{"exactly-once", func(c *SinkConfig) { c.Semantic = semanticExactlyOnce }, "semantic",
-			`set semantic = "at-least-once"`},
+		{"no semantic", func(c *SinkConfig) { c.Semantic = "" }, "semantic", "exactly-once"},
 		{"another semantic", func(c *SinkConfig) { c.Semantic = "maybe" }, "semantic", "maybe"},
 		{"idempotence with acks", func(c *SinkConfig) { c.Acks = acksLeader }, "idempotence", "acks"},
 		{"acks none", func(c *SinkConfig) { c.Acks, c.Idempotence = acksNone, false }, "acks", "loses"},

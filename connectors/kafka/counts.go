@@ -2,14 +2,12 @@ package kafka
 
 import (
 	"context"
-	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
-
-	"github.com/wasmflow/wasmflow/connectors"
 )
 
-// counts remembers how many partitions topics have, for functions that choose one.
+// counts remembers how many partitions topics have, as far as the sink has asked.
 type counts struct {
 	mu    sync.Mutex
 	known map[string]count
@@ -20,8 +18,8 @@ type count struct {
 	asked      time.Time
 }
 
-// partitions returns how many partitions topic has. Ones that are added are seen within
-// sinkMetadataAge, as soon as the client's own partitioners see them.
+// partitions returns how many partitions topic has, after creating it if it may. Ones that are
+// added are seen within sinkMetadataAge, as soon as the client's own partitioners see them.
 func (s *Sink) partitions(ctx context.Context, topic string) (int32, error) {
 	now := s.env.Now()
 	s.counts.mu.Lock()
@@ -30,44 +28,42 @@ func (s *Sink) partitions(ctx context.Context, topic string) (int32, error) {
 	if ok && now.Sub(c.asked) < sinkMetadataAge {
 		return c.partitions, nil
 	}
-	if err := s.needTopic(ctx, topic); err != nil {
+	n, err := s.needTopic(ctx, topic)
+	if err != nil {
 		return 0, err
 	}
-	topics, err := s.admin.ListTopics(ctx, topic)
-	if err == nil {
-		err = topics[topic].Err
-	}
-	if err != nil {
-		return 0, classify(fmt.Errorf("counting the partitions of topic %s: %w", topic, err))
-	}
-	c = count{int32(len(topics[topic].Partitions)), now}
 	s.counts.mu.Lock()
 	defer s.counts.mu.Unlock()
 	if s.counts.known == nil {
 		s.counts.known = map[string]count{}
 	}
-	s.counts.known[topic] = c
-	return c.partitions, nil
+	s.counts.known[topic] = count{n, now}
+	return n, nil
 }
 
-// Partitions implements connectors.PartitionCounter. A record without a topic has one place to go,
-// from which Write refuses it.
-func (w *writer) Partitions(ctx context.Context, target string) (int32, error) {
-	if target == "" {
-		target = w.sink.config.Topic
+// clientCounts are how many partitions topics have as far as a producing client knows: a function
+// that places records is told no more than that client will take.
+type clientCounts struct {
+	mu struct {
+		sync.Mutex
+		byTopic map[string]*atomic.Int32
 	}
-	if target == "" {
-		return 1, nil
-	}
-	return w.sink.partitions(ctx, target)
 }
 
-// HasPartitions implements connectors.Partitioned.
-func (c *SinkConfig) HasPartitions() bool { return true }
+func newClientCounts() *clientCounts {
+	c := &clientCounts{}
+	c.mu.byTopic = map[string]*atomic.Int32{}
+	return c
+}
 
-var (
-	_ connectors.PartitionCounter = (*writer)(nil)
-	_ connectors.Partitioned      = (*SinkConfig)(nil)
-	_ connectors.Embeddable       = (*SinkConfig)(nil)
-	_ connectors.Embeddable       = (*SourceConfig)(nil)
-)
+// of returns the count of topic, which is 0 as long as the client has placed no record there.
+func (c *clientCounts) of(topic string) *atomic.Int32 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := c.mu.byTopic[topic]
+	if n == nil {
+		n = new(atomic.Int32)
+		c.mu.byTopic[topic] = n
+	}
+	return n
+}

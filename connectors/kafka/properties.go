@@ -75,8 +75,8 @@ func propertyTable() []property {
 		{"partitioner.class", sinkSide, "partition_by", nil},
 		{"key.serializer", sinkSide, "serializer", nil},
 		{"value.serializer", sinkSide, "serializer", nil},
-		{"transactional.id", sinkSide, "semantic", nil},
-		{"transaction.timeout.ms", sinkSide, "semantic", nil},
+		{"transactional.id", sinkSide, "transactional_id_prefix", nil},
+		{"transaction.timeout.ms", sinkSide, "transaction_timeout", nil},
 		{"retries", sinkSide, "", retries},
 	}
 }

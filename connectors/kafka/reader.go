@@ -76,7 +76,7 @@ func openReader(
 	)
 	// Without partitions at its birth, a client would not take any later.
 	opts = append(opts, kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{}))
-	client, err := kgo.NewClient(opts...)
+	client, err := kgo.NewClient(append(opts, kgo.WithHooks(s.metrics))...)
 	if err != nil {
 		return nil, fmt.Errorf("opening a Kafka client: %w", err)
 	}

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -14,40 +14,44 @@ import (
 	"github.com/wasmflow/wasmflow/connectors"
 )
 
+// createdPoll is how soon a topic that was created is looked for again.
+const createdPoll = 2 * askMetadataAge
+
 // Sink is the opened sink. Its own client looks at topics; every writer has another, so that the
 // flush of one task never waits for the records of another.
 type Sink struct {
-	config *SinkConfig
-	env    connectors.Env
-	client *kgo.Client
-	admin  *kadm.Client
-
-	mu struct {
-		sync.Mutex
-		known map[string]bool // topics that are there
-	}
-	counts counts
+	config  *SinkConfig
+	env     connectors.Env
+	client  *kgo.Client
+	admin   *kadm.Client
+	metrics *clientMetrics
+	counts  counts
 }
 
-// OpenWriter opens the writer of one task.
+// OpenWriter opens the writer of one task. With exactly-once it joins the transaction of the log.
 func (s *Sink) OpenWriter(
 	ctx context.Context, wc connectors.WriterContext,
 ) (connectors.SinkWriter, error) {
+	if s.config.Transactional() {
+		tx, ok := wc.Tx.(joinable)
+		if !ok {
+			return nil, connectors.Permanent(fmt.Errorf("semantic = %q needs the job's epochs to be "+
+				"decided in this cluster; set [checkpoint] log to \"kafka:%s\", or semantic to "+
+				"\"at-least-once\"", semanticExactlyOnce, s.env.Name))
+		}
+		return tx.join(s, wc)
+	}
 	opts, err := s.config.options(ctx, s.env, sinkSide, strconv.Itoa(wc.Task))
 	if err != nil {
 		return nil, err
 	}
-	codec, _ := codecOf(s.config.Compression)
-	opts = append([]kgo.Opt{
-		kgo.ProducerBatchCompression(codec),
-		kgo.ProducerLinger(s.config.Linger.D()),
-		kgo.ProducerBatchMaxBytes(int32(s.config.BatchBytes)),
+	counts := newClientCounts()
+	opts = append(s.config.producerOptions(counts), opts...)
+	opts = append(opts,
 		kgo.MaxBufferedBytes(int(s.config.BufferBytes)),
 		kgo.MaxBufferedRecords(bufferRecordsMax),
-		kgo.RecordPartitioner(newPartitioner(s.config.PartitionBy, wc.Task)),
 		kgo.RequiredAcks(acksOf(s.config.Acks)),
-		kgo.MetadataMaxAge(sinkMetadataAge),
-	}, opts...)
+		kgo.WithHooks(s.metrics))
 	if !s.config.Idempotence {
 		// Re-ordering is what idempotence would prevent; one request at a time does, too.
 		opts = append(opts, kgo.DisableIdempotentWrite(), kgo.MaxProduceRequestsInflightPerBroker(1))
@@ -56,9 +60,22 @@ func (s *Sink) OpenWriter(
 	if err != nil {
 		return nil, fmt.Errorf("opening a Kafka client: %w", err)
 	}
-	w := &writer{sink: s, client: client, faults: wc.Faults}
+	w := &writer{outgoing: newOutgoing(s, wc, counts), client: client}
 	w.slabs.failed = w.failed
 	return w, nil
+}
+
+// producerOptions returns the options of every client that produces. The properties of the job
+// file come after them.
+func (c *SinkConfig) producerOptions(counts *clientCounts) []kgo.Opt {
+	codec, _ := codecOf(c.Compression)
+	return []kgo.Opt{
+		kgo.ProducerBatchCompression(codec),
+		kgo.ProducerLinger(c.Linger.D()),
+		kgo.ProducerBatchMaxBytes(int32(c.BatchBytes)),
+		kgo.RecordPartitioner(partitioner{counts}),
+		kgo.MetadataMaxAge(sinkMetadataAge),
+	}
 }
 
 func acksOf(name string) kgo.Acks {
@@ -72,48 +89,60 @@ func acksOf(name string) kgo.Acks {
 	}
 }
 
-// needTopic returns nil when topic is there, after creating it if it may.
-func (s *Sink) needTopic(ctx context.Context, topic string) error {
-	s.mu.Lock()
-	known := s.mu.known[topic]
-	s.mu.Unlock()
-	if known {
-		return nil
-	}
-	there, err := s.hasTopic(ctx, topic)
-	if err != nil {
-		return err
-	}
-	if !there {
+// needTopic returns how many partitions topic has, after creating it if it may.
+func (s *Sink) needTopic(ctx context.Context, topic string) (int32, error) {
+	n, err := s.partitionsOf(ctx, topic)
+	if err == nil && n == 0 {
 		if s.config.CreateTopic == nil {
-			return missingTopic(topic)
+			return 0, missingTopic(topic)
 		}
 		if err := s.createTopic(ctx, topic); err != nil {
+			return 0, err
+		}
+		err = soon(ctx, "topic "+topic, func() (bool, error) {
+			n, err = s.partitionsOf(ctx, topic)
+			return n > 0, err
+		})
+	}
+	return n, err
+}
+
+// soon waits until something that was created is there: the broker that answers is not always the
+// one that created it.
+func soon(ctx context.Context, what string, there func() (bool, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	again := time.NewTicker(createdPoll)
+	defer again.Stop()
+	for {
+		if ok, err := there(); ok || err != nil {
 			return err
 		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return connectors.Retryable(fmt.Errorf("%s was created and is not seen: %w", what, ctx.Err()))
+		}
 	}
-	s.mu.Lock()
-	s.mu.known[topic] = true
-	s.mu.Unlock()
-	return nil
 }
 
 func missingTopic(topic string) error {
 	return fmt.Errorf("writing to topic %s: %w; create it, or set create_topic", topic, ErrNoTopic)
 }
 
-func (s *Sink) hasTopic(ctx context.Context, topic string) (bool, error) {
+// partitionsOf returns how many partitions topic has; 0 says that there is no such topic.
+func (s *Sink) partitionsOf(ctx context.Context, topic string) (int32, error) {
 	topics, err := s.admin.ListTopics(ctx, topic)
 	if err == nil {
 		err = topics[topic].Err
 	}
 	if errors.Is(err, kerr.UnknownTopicOrPartition) {
-		return false, nil
+		return 0, nil
 	}
 	if err != nil {
-		return false, classify(fmt.Errorf("looking at topic %s: %w", topic, err))
+		return 0, classify(fmt.Errorf("looking at topic %s: %w", topic, err))
 	}
-	return true, nil
+	return int32(len(topics[topic].Partitions)), nil
 }
 
 // createTopic creates topic. Another task may be doing the same.

@@ -79,7 +79,7 @@ func TestKeysArePartitionedAsInJava(t *testing.T) {
 		"abc": 479470107,
 	}
 	for _, n := range []int{1, 2, 3, 7, 100} {
-		p := newPartitioner(byKey, 0).ForTopic("t")
+		p := partitioner{newClientCounts()}.ForTopic("t")
 		for key, hash := range hashes {
 			r := &kgo.Record{Key: []byte(key), Partition: connectors.NoPartition}
 			require.True(t, p.RequiresConsistency(r))
@@ -308,7 +308,7 @@ func TestFetchedRecordsAreNotCopied(t *testing.T) {
 	pool := new(slabs)
 	s := pool.take(b)
 	require.Zero(t, cap(s.bytes))
-	require.Same(t, &b.Records[0].Value[0], &s.fill(b, 0, "out").Value[0])
+	require.Same(t, &b.Records[0].Value[0], &s.fill(b, 0, "out", wayKey).Value[0])
 	b.Records[0].Value = []byte("changed on the way")
 	require.Equal(t, len("changed on the way"), cap(pool.take(b).bytes))
 }
@@ -319,7 +319,8 @@ func TestSlabsServeAgain(t *testing.T) {
 	pool := &slabs{failed: func(*kgo.Record, error) { failures++ }}
 	b := batchOf("a", "b")
 	first := pool.take(b)
-	one, two := first.fill(b, 0, "t"), first.fill(b, 1, "t")
+	one, two := first.fill(b, 0, "t", wayKey), first.fill(b, 1, "t", wayKey)
+	first.left.Add(2) // as send does
 	first.delivered(one, nil)
 	first.release() // the writer's
 	other := pool.take(b)

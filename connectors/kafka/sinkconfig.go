@@ -54,7 +54,7 @@ const (
 type SinkConfig struct {
 	Connection
 	Topic           string              `toml:"topic" doc:"topic of the records that name no target of their own; empty when all do" flink:"FlinkKafkaProducer(defaultTopic)"`
-	Semantic        string              `toml:"semantic" doc:"at-least-once waits for every record before an epoch is decided; none does not wait. Required, as long as exactly-once, the checkpoint mode of a job by default, is not to be had" flink:"FlinkKafkaProducer(semantic)"`
+	Semantic        string              `toml:"semantic" doc:"exactly-once writes in the transaction that decides the epoch; at-least-once waits for every record before an epoch is decided; none does not wait. Without it, the [checkpoint] mode counts" flink:"FlinkKafkaProducer(semantic)"`
 	PartitionBy     string              `toml:"partition_by" doc:"key hashes the key as Java's client does and spreads records without one; sticky fills a batch for one partition after the other; round-robin takes them in turn; task gives all records of a task to one. A record whose partition a function chose goes there" flink:"FlinkKafkaProducer(customPartitioner)"`
 	CreateTopic     *CreateTopic        `toml:"create_topic" doc:"creates topics that do not exist; without it they are an error"`
 	Acks            string              `toml:"acks" doc:"who has to have a record before it counts as written: all, leader or none" flink:"acks"`
@@ -62,8 +62,9 @@ type SinkConfig struct {
 	Compression     string              `toml:"compression" doc:"none, gzip, snappy, lz4 or zstd" flink:"compression.type"`
 	Linger          connectors.Duration `toml:"linger" doc:"how long a batch may wait for more records" flink:"linger.ms"`
 	BatchBytes      connectors.Size     `toml:"batch_bytes_max" doc:"largest batch; a record that does not fit is refused. Larger ones need the topic's max.message.bytes, too" flink:"max.request.size"`
-	BufferBytes     connectors.Size     `toml:"buffer_bytes_max" doc:"how much each task may have written and not acknowledged before it waits" flink:"buffer.memory"`
+	BufferBytes     connectors.Size     `toml:"buffer_bytes_max" doc:"how much each task may have written and not acknowledged before it waits; with exactly-once, what it writes while the epoch before is being decided counts too" flink:"buffer.memory"`
 	DeliveryTimeout connectors.Duration `toml:"delivery_timeout" doc:"how long the end of an epoch may wait for the last acknowledgement before the attempt fails" flink:"delivery.timeout.ms"`
+	Transactions
 }
 
 // CreateTopic is the table create_topic.
@@ -79,12 +80,13 @@ func newSinkConfig() *SinkConfig {
 		Linger: connectors.Duration(lingerDefault), BatchBytes: batchBytesDefault,
 		BufferBytes:     bufferBytesDefault,
 		DeliveryTimeout: connectors.Duration(deliveryTimeoutDefault),
+		Transactions:    newTransactions(),
 	}
 }
 
 // Validate reports what is wrong with c.
 func (c *SinkConfig) Validate(p *connectors.Problems) {
-	c.validate(p, sinkSide)
+	c.Connection.validate(p, sinkSide)
 	c.validateSemantic(p)
 	p.OneOf("partition_by", c.PartitionBy, byKey, bySticky, byRoundRobin, byTask)
 	p.OneOf("acks", c.Acks, acksAll, acksLeader, acksNone)
@@ -115,25 +117,29 @@ func (c *SinkConfig) Validate(p *connectors.Problems) {
 }
 
 func (c *SinkConfig) validateSemantic(p *connectors.Problems) {
-	const remedy = "set semantic = \"at-least-once\": nothing is lost, and a crash may double " +
-		"the records since the last epoch"
 	switch c.Semantic {
 	case semanticNone, semanticAtLeastOnce:
-	case "":
-		p.Addf("semantic", "required: its default is the job's [checkpoint] mode, exactly-once "+
-			"unless you set it, and this version writes to Kafka without transactions; %s", remedy)
 	case semanticExactlyOnce:
-		p.Addf("semantic", "exactly-once is not supported: this version writes to Kafka without "+
-			"transactions; %s", remedy)
+		c.Transactions.validate(p)
+		if c.Acks != acksAll {
+			p.Addf("acks", "%q loses records; exactly-once needs \"all\"", c.Acks)
+		}
+		if !c.Idempotence {
+			p.Addf("idempotence", "exactly-once needs it; leave it out, or set semantic = "+
+				"\"at-least-once\"")
+		}
 	default:
-		p.OneOf("semantic", c.Semantic, semanticNone, semanticAtLeastOnce)
+		p.OneOf("semantic", c.Semantic, semanticExactlyOnce, semanticAtLeastOnce, semanticNone)
 	}
 }
 
 // Guarantee returns what the semantic says.
 func (c *SinkConfig) Guarantee() connectors.Guarantee {
-	if c.Semantic == semanticNone {
+	switch c.Semantic {
+	case semanticNone:
 		return connectors.AtMostOnce
+	case semanticExactlyOnce:
+		return connectors.ExactlyOnce
 	}
 	return connectors.AtLeastOnce
 }
@@ -144,7 +150,7 @@ func (c *SinkConfig) Open(ctx context.Context, env connectors.Env) (connectors.S
 	if err != nil || c.Topic == "" {
 		return s, err
 	}
-	if err := s.needTopic(ctx, c.Topic); err != nil {
+	if _, err := s.partitions(ctx, c.Topic); err != nil {
 		return nil, joinClose(asked(c.Brokers, err), s)
 	}
 	return s, nil
@@ -155,12 +161,17 @@ func (c *SinkConfig) open(ctx context.Context, env connectors.Env) (*Sink, error
 	if err != nil {
 		return nil, err
 	}
+	metrics, err := newClientMetrics(env.Registerer, "kafka_sink", "produce")
+	if err != nil {
+		return nil, err
+	}
 	client, err := kgo.NewClient(append(opts, kgo.MetadataMinAge(askMetadataAge))...)
 	if err != nil {
 		return nil, fmt.Errorf("opening a Kafka client: %w", err)
 	}
-	s := &Sink{config: c, env: env, client: client, admin: kadm.NewClient(client)}
-	s.mu.known = map[string]bool{}
+	s := &Sink{
+		config: c, env: env, client: client, admin: kadm.NewClient(client), metrics: metrics,
+	}
 	return s, nil
 }
 
@@ -176,8 +187,8 @@ func (c *SinkConfig) CheckConnect(ctx context.Context, env connectors.Env) error
 		_, err = s.admin.ListBrokers(ctx)
 		return joinClose(asked(c.Brokers, err), s)
 	}
-	there, err := s.hasTopic(ctx, c.Topic)
-	if err == nil && !there && c.CreateTopic == nil {
+	partitions, err := s.partitionsOf(ctx, c.Topic)
+	if err == nil && partitions == 0 && c.CreateTopic == nil {
 		err = missingTopic(c.Topic)
 	}
 	return joinClose(asked(c.Brokers, err), s)
@@ -202,4 +213,6 @@ func codecOf(name string) (kgo.CompressionCodec, bool) {
 var (
 	_ connectors.SinkConfig = (*SinkConfig)(nil)
 	_ connectors.Checker    = (*SinkConfig)(nil)
+	_ connectors.Embeddable = (*SinkConfig)(nil)
+	_ connectors.Embeddable = (*SourceConfig)(nil)
 )

@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,22 +19,39 @@ const slabsMax = 64
 // not to stay in memory for ever, times slabsMax.
 const slabBytesMax = 2 << 20
 
+// clientRecordBytes is about what the client keeps of a record beside its bytes.
+const clientRecordBytes = 200
+
 // slab holds what the client is to keep of one batch: its records, and copies of their bytes. When
 // the client is done with the last record, the slab serves another batch. Bytes of a fetched
 // record, which nobody changes or re-uses, are not copied (Q6).
 type slab struct {
 	records []kgo.Record
+	used    int   // records that are filled
+	size    int   // bytes of their keys, values and headers, and what the client keeps of each
+	charged int64 // of it, counted as held by the writer
 	headers []kgo.RecordHeader
 	bytes   []byte
 	// left counts records the client holds, and one for the writer while it fills the slab.
 	left    atomic.Int64
+	state   atomic.Int32
 	pool    *slabs
 	promise func(*kgo.Record, error) // delivered; a value, so that no record allocates one
 }
 
-// slabs are the idle slabs of a writer.
+// What became of a slab's records.
+const (
+	slabUnsent int32 = iota
+	slabSent
+	slabFailed
+)
+
+// slabs are the slabs of a writer.
 type slabs struct {
 	failed func(*kgo.Record, error)
+	// acked hears that a slab is idle again: how much of it was charged, and whether every record
+	// was sent and delivered. nil is nobody.
+	acked func(charged int64, delivered bool)
 
 	mu struct {
 		sync.Mutex
@@ -54,6 +72,8 @@ func (p *slabs) take(b *connectors.Batch) *slab {
 		s.promise = s.delivered
 	}
 	s.left.Store(1)
+	s.used, s.size, s.charged = 0, 0, 0
+	s.state.Store(slabUnsent)
 	s.reserve(b)
 	return s
 }
@@ -87,10 +107,16 @@ func (s *slab) reserve(b *connectors.Batch) {
 	s.records = s.records[:b.Len()]
 }
 
-// fill makes record i of b and counts it as held by the client.
-func (s *slab) fill(b *connectors.Batch, i int, topic string) *kgo.Record {
-	r, out, lent := &b.Records[i], &s.records[i], carrierOf(b, i)
+// fill makes the next record of the slab from record i of b. way is what the partitioner goes by
+// when no function chose a partition.
+func (s *slab) fill(b *connectors.Batch, i int, topic string, way int32) *kgo.Record {
+	r, out, lent := &b.Records[i], &s.records[s.used], carrierOf(b, i)
+	s.used++
 	out.Topic, out.Partition, out.Key, out.Value = topic, r.Partition, r.Key, r.Value
+	if r.Partition == connectors.NoPartition {
+		out.Partition = way
+	}
+	s.size += len(r.Key) + len(r.Value) + clientRecordBytes
 	if lent == nil || !aliases(r.Key, lent.Key) {
 		out.Key = s.copy(r.Key)
 	}
@@ -104,11 +130,21 @@ func (s *slab) fill(b *connectors.Batch, i int, topic string) *kgo.Record {
 		from := len(s.headers)
 		for _, h := range r.Headers {
 			s.headers = append(s.headers, kgo.RecordHeader{Key: h.Key, Value: s.copy(h.Value)})
+			s.size += len(h.Key) + len(h.Value)
 		}
 		out.Headers = s.headers[from : from+n : from+n]
 	}
-	s.left.Add(1)
 	return out
+}
+
+// send hands the filled records to the client, in order, and gives up the writer's hold.
+func (s *slab) send(ctx context.Context, client *kgo.Client) {
+	s.state.Store(slabSent)
+	s.left.Add(int64(s.used))
+	for i := range s.records[:s.used] {
+		client.Produce(ctx, &s.records[i], s.promise)
+	}
+	s.release()
 }
 
 // copy returns a copy of p. A nil p stays nil, and an empty one empty (C5).
@@ -125,6 +161,7 @@ func (s *slab) copy(p []byte) []byte {
 // the record.
 func (s *slab) delivered(r *kgo.Record, err error) {
 	if err != nil {
+		s.state.Store(slabFailed)
 		s.pool.failed(r, err)
 	}
 	s.release()
@@ -134,6 +171,9 @@ func (s *slab) delivered(r *kgo.Record, err error) {
 func (s *slab) release() {
 	if s.left.Add(-1) > 0 {
 		return
+	}
+	if s.pool.acked != nil {
+		s.pool.acked(s.charged, s.used > 0 && s.state.Load() == slabSent)
 	}
 	// Nothing may point at a fetch buffer that everybody else has let go.
 	clear(s.records)

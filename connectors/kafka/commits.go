@@ -1,0 +1,127 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/wasmflow/wasmflow/checkpoint"
+	"github.com/wasmflow/wasmflow/connectors"
+)
+
+const (
+	// commitsSegmentBytes is small, so that the cleaner, which leaves the newest segment alone,
+	// leaves little to read back.
+	commitsSegmentBytes = 16 << 20
+	// commitsCompactionLagMillis is how soon superseded records are to go.
+	commitsCompactionLagMillis = 60_000
+	// commitsMinISR keeps a record that a transaction was committed with on two brokers.
+	commitsMinISR = 2
+)
+
+// commitsTopic is the partition that holds the records of a commit group.
+type commitsTopic struct {
+	name      string
+	partition int32
+	key       []byte // of every record, so that the cleaner keeps the newest
+	id        kadm.TopicID
+	there     bool
+}
+
+// findTopic looks for the commits topic.
+func (s *Session) findTopic(ctx context.Context) error {
+	topics, err := s.admin.ListTopics(ctx, s.topic.name)
+	if err == nil {
+		err = topics[s.topic.name].Err
+	}
+	if errors.Is(err, kerr.UnknownTopicOrPartition) {
+		s.topic.there = false
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("looking at the commits topic %s: %w", s.topic.name, err)
+	}
+	found := topics[s.topic.name]
+	if n := len(found.Partitions); int(s.topic.partition) >= n {
+		return connectors.Permanent(connectors.AtKey("commits.partitions", fmt.Errorf(
+			"topic %s has %d partitions and the job needs partition %d; lower commits.partitions to %d",
+			s.topic.name, n, s.topic.partition, n)))
+	}
+	if s.topic.there && found.ID != s.topic.id {
+		return s.topicGone(errors.New("it was created again"))
+	}
+	s.topic.id, s.topic.there = found.ID, true
+	return nil
+}
+
+// needTopic finds the commits topic or creates it.
+func (s *Session) needTopic(ctx context.Context) error {
+	if err := s.findTopic(ctx); err != nil || s.topic.there {
+		return err
+	}
+	if err := s.createTopic(ctx); err != nil {
+		return fmt.Errorf("creating the commits topic %s: %w", s.topic.name, err)
+	}
+	return soon(ctx, "the commits topic "+s.topic.name, func() (bool, error) {
+		err := s.findTopic(ctx)
+		return s.topic.there, err
+	})
+}
+
+func (s *Session) createTopic(ctx context.Context) error {
+	c := &s.config.Commits
+	replication := c.Replication
+	if replication == 0 {
+		brokers, err := s.admin.ListBrokers(ctx)
+		if err != nil {
+			return err
+		}
+		replication = int16(min(commitsReplicas, len(brokers)))
+	}
+	minISR := 1
+	if replication > commitsMinISR {
+		minISR = commitsMinISR
+	}
+	configs := map[string]string{
+		"cleanup.policy":        "compact",
+		"segment.bytes":         strconv.Itoa(max(commitsSegmentBytes, 2*int(c.RecordBytes))),
+		"max.compaction.lag.ms": strconv.Itoa(commitsCompactionLagMillis),
+		"max.message.bytes":     strconv.Itoa(int(c.RecordBytes)),
+		"min.insync.replicas":   strconv.Itoa(minISR),
+	}
+	pointers := make(map[string]*string, len(configs)+len(c.Configs))
+	for _, m := range [...]map[string]string{configs, c.Configs} {
+		for k, v := range m {
+			pointers[k] = &v
+		}
+	}
+	_, err := s.admin.CreateTopic(ctx, c.Partitions, replication, pointers, s.topic.name)
+	if errors.Is(err, kerr.TopicAlreadyExists) {
+		return nil // by another process of this job, or an answer that was lost
+	}
+	return err
+}
+
+// topicGone says that the records of the job are lost.
+func (s *Session) topicGone(why error) error {
+	return connectors.Permanent(fmt.Errorf("%w: the commits topic %s, which holds the place of the "+
+		"job, was deleted (%w); restore it, or begin anew with --fresh, which reads all input again",
+		checkpoint.ErrRefused, s.topic.name, why))
+}
+
+// explainAppend says what a commit record that was not taken means.
+func (s *Session) explainAppend(r *kgo.Record, err error) error {
+	switch {
+	case errors.Is(err, kerr.UnknownTopicOrPartition), errors.Is(err, kerr.UnknownTopicID):
+		return s.topicGone(err)
+	case errors.Is(err, kerr.MessageTooLarge), errors.Is(err, kerr.RecordListTooLarge):
+		return connectors.Permanent(fmt.Errorf("writing a commit record of %d bytes to topic %s: %w; "+
+			"raise the topic's max.message.bytes", len(r.Value), s.topic.name, err))
+	}
+	return classify(fmt.Errorf("writing the commit record to topic %s: %w", s.topic.name, err))
+}
