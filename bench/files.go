@@ -34,7 +34,9 @@ const (
 )
 
 // fileBench runs file -> guest -> bucketing as a process, beside the same job in plain Go and tr.
-func fileBench(dir, binary, self, cGuest, goGuest string, progress func(string)) (fileResult, error) {
+func fileBench(
+	dir, binary, self, cGuest, goGuest string, progress func(string),
+) (fileResult, error) {
 	input := filepath.Join(dir, "input.txt")
 	progress("writing 2 GiB of input")
 	if err := writeLines(input); err != nil {

@@ -113,7 +113,9 @@ type contender struct {
 }
 
 // interleave runs every contender once a round (B2) and returns their usages by name.
-func interleave(rounds int, contenders []contender, progress func(string)) (map[string][]usage, error) {
+func interleave(
+	rounds int, contenders []contender, progress func(string),
+) (map[string][]usage, error) {
 	out := map[string][]usage{}
 	for round := range rounds {
 		for _, c := range contenders {

@@ -75,9 +75,9 @@ func recordBench(ctx context.Context, cGuest, goGuest string, progress func(stri
 // shortCount is long enough for every buffer of a job to have grown.
 const shortCount = 250_000
 
-// allocations compares jobs of shortCount and of shortCount + further records, neither with an epoch
-// before its last. It returns the medians of what a short job allocates and of what the further
-// records do: start, end and growth are in both jobs and fall out of the difference.
+// allocations compares jobs of shortCount and of shortCount + further records, neither with an
+// epoch before its last. It returns the medians of what a short job allocates and of what the
+// further records do: start, end and growth are in both jobs and fall out of the difference.
 func allocations(ctx context.Context, rt *guest.Runtime, module string, rounds, further int,
 ) (job, more int64, err error) {
 	var short, difference []int64
@@ -112,7 +112,9 @@ func recordsOf(contenders []contender, got map[string][]usage) recordResult {
 		CPerRecord:  perRecord(func(i int) time.Duration { return c[i].cpu - plain[i].cpu }),
 		GoPerRecord: perRecord(func(i int) time.Duration { return goGuest[i].cpu - plain[i].cpu }),
 		Loop:        perRecord(func(i int) time.Duration { return loop[i].cpu }),
-		Overhead:    perRecord(func(i int) time.Duration { return c[i].cpu - plain[i].cpu - loop[i].cpu }),
+		Overhead: perRecord(func(i int) time.Duration {
+			return c[i].cpu - plain[i].cpu - loop[i].cpu
+		}),
 	}
 }
 

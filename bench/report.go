@@ -49,8 +49,8 @@ func report(m machineInfo, r recordResult, f fileResult) string {
 	line("")
 	line("Records of %d bytes, put into capitals; one task; %d million records a round; medians of %d",
 		recordBytes, recordCount/1_000_000, recordRounds)
-	line("interleaved rounds. Overhead is (generator -> C guest -> discard) less (generator -> discard)")
-	line("less the module's own loop called alone over the same number of records.")
+	line("interleaved rounds. Overhead is (generator -> C guest -> discard) less")
+	line("(generator -> discard) less the module's own loop called alone over as many records.")
 	line("")
 	line("| | CPU ns a record |")
 	line("|---|---|")
@@ -62,15 +62,16 @@ func report(m machineInfo, r recordResult, f fileResult) string {
 	line("")
 	line("Heap allocations with the C guest: %d for %d million further records, that is %.6f a record",
 		r.Allocs, recordCount/1_000_000, float64(r.Allocs)/recordCount)
-	line("(a longer job less a shorter one, medians of %d rounds; a job as such takes %d, for its plan,",
+	line("(a longer job less a shorter one, medians of %d rounds; a job as such takes %d, for its",
 		allocRounds, r.JobAllocs)
-	line("its instances and its last epoch). A few dozen more or less are the runtime's own.")
+	line("plan, its instances and its last epoch). A few dozen more or less are the runtime's own.")
 	line("")
 	line("## A job over 2 GiB of lines")
 	line("")
-	line("file -> guest -> bucketing with %d tasks and an epoch a second, beside the same job written", fileTasks)
-	line("in plain Go without positions or epochs, and beside tr in one process. Medians of %d rounds.",
-		fileRounds)
+	line("file -> guest -> bucketing with %d tasks and an epoch a second, beside the same job",
+		fileTasks)
+	line("written in plain Go without positions or epochs, and beside tr in one process. Medians of")
+	line("%d rounds.", fileRounds)
 	line("")
 	line("| | CPU against the native Go job | CPU s | wall s | peak RSS MiB |")
 	line("|---|---|---|---|---|")

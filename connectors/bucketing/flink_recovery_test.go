@@ -14,8 +14,9 @@ import (
 // The scenarios of BucketTest, BucketStateSerializerTest and AbstractRecoverableWriterTest: what
 // becomes of parts that an epoch, a crash or a restart finds.
 
-// recoverAfter decides an epoch for each row of decided ("" for an epoch without rows), writes lost,
-// and dies. A reader sees what was decided once and what was lost not at all; then the job goes on.
+// recoverAfter decides an epoch for each row of decided ("" for an epoch without rows), writes
+// lost, and dies. A reader sees what was decided once and what was lost not at all; then the job
+// goes on.
 func recoverAfter(lost string, decided ...string) func(*testing.T) {
 	return func(t *testing.T) {
 		j := newJob(t, func(c *Config) { c.Bucketer = Bucketer{} }).start(1)

@@ -20,9 +20,12 @@ func TestLagCountsWhatIsBehindThePositions(t *testing.T) {
 		want   int64
 	}{
 		{"nothing left", nil, 0},
-		{"a range that was begun", []checkpoint.Split{at(rangePosition{start: 20, end: 60, next: 45})}, 15},
-		{"a record beyond the end of its range", []checkpoint.Split{at(rangePosition{end: 60, next: 70})}, 0},
-		{"a compressed file that was not begun", []checkpoint.Split{at(rangePosition{end: endUnknown})}, 100},
+		{"a range that was begun",
+			[]checkpoint.Split{at(rangePosition{start: 20, end: 60, next: 45})}, 15},
+		{"a record beyond the end of its range",
+			[]checkpoint.Split{at(rangePosition{end: 60, next: 70})}, 0},
+		{"a compressed file that was not begun",
+			[]checkpoint.Split{at(rangePosition{end: endUnknown})}, 100},
 		{"a compressed file, decompressed beyond its size",
 			[]checkpoint.Split{at(rangePosition{end: endUnknown, next: 500})}, 0},
 		{"all together", []checkpoint.Split{
@@ -37,6 +40,7 @@ func TestLagCountsWhatIsBehindThePositions(t *testing.T) {
 			require.Equal(t, "bytes", unit)
 		})
 	}
-	_, _, err := s.Lag(t.Context(), []checkpoint.Split{{ID: "x", Position: checkpoint.Position{Version: 99}}})
+	newer := []checkpoint.Split{{ID: "x", Position: checkpoint.Position{Version: 99}}}
+	_, _, err := s.Lag(t.Context(), newer)
 	require.ErrorIs(t, err, checkpoint.ErrNewerFormat)
 }

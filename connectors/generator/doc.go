@@ -14,5 +14,6 @@
 //	    sequence in order.
 //	N4  Nothing allocates per record.
 //
-// Below: connectors, connectors/position, connectors/ratelimit. Above: the command's table of connectors.
+// Below: connectors, connectors/position, connectors/ratelimit. Above: the command's table of
+// connectors.
 package generator

@@ -125,7 +125,8 @@ func TestFill(t *testing.T) {
 		{"records", connectors.Limits{Records: 1, Bytes: 99}, nil, []string{"a", "b"}, 1, false},
 		{"bytes", connectors.Limits{Records: 9, Bytes: 3}, nil, []string{"ab", "cd", "ef"}, 2, false},
 		{"a first record always", connectors.Limits{}, nil, []string{"a", "b"}, 1, false},
-		{"error behind a record", connectors.Limits{Records: 9, Bytes: 99}, broken, []string{"a"}, 1, false},
+		{"error behind a record", connectors.Limits{Records: 9, Bytes: 99}, broken, []string{"a"}, 1,
+			false},
 		{"error alone", connectors.Limits{Records: 9, Bytes: 99}, broken, nil, 0, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -15,6 +15,6 @@
 //	K5  Every start of a reader begins a new run, so a record's place names it for ever although
 //	    a connection cannot be read again.
 //
-// Below: connectors, connectors/filesystem, connectors/position, connectors/format/delimited. Above:
-// the command's table of connectors.
+// Below: connectors, connectors/filesystem, connectors/position, connectors/format/delimited.
+// Above: the command's table of connectors.
 package socket

@@ -44,7 +44,9 @@ func write(t testing.TB, in *guest.Instance, info abi.FrameInfo, values ...strin
 }
 
 // process is one call; it returns the values of the output, which has to be right.
-func process(t testing.TB, in *guest.Instance, first, count uint32) (values []string, consumed uint32) {
+func process(
+	t testing.TB, in *guest.Instance, first, count uint32,
+) (values []string, consumed uint32) {
 	t.Helper()
 	ptr, err := in.Process(context.Background(), guest.Call{First: first})
 	require.NoError(t, err)
@@ -134,7 +136,8 @@ func requireRefused(t *testing.T, in *guest.Instance, call guest.Call, want stri
 	ptr, err := in.Process(context.Background(), call)
 	require.NoError(t, err)
 	var out abi.Output
-	err = out.Decode(in.Memory(), ptr, abi.Call{Role: abi.RoleTransform, Count: 1}, abi.DefaultLimits())
+	one := abi.Call{Role: abi.RoleTransform, Count: 1}
+	err = out.Decode(in.Memory(), ptr, one, abi.DefaultLimits())
 	var refused *abi.CallError
 	require.ErrorAs(t, err, &refused)
 	require.Contains(t, refused.Text, want)

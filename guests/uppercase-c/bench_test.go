@@ -42,7 +42,8 @@ func TestBenchLoop(t *testing.T) {
 // BenchmarkLoop is the guest's own work, a record at a time.
 func BenchmarkLoop(b *testing.B) {
 	in := instantiate(b)
-	write(b, in, abi.FrameInfo{}, slices.Repeat([]string{strings.Repeat("v", benchValue)}, benchRecords)...)
+	values := slices.Repeat([]string{strings.Repeat("v", benchValue)}, benchRecords)
+	write(b, in, abi.FrameInfo{}, values...)
 	rounds := 0
 	for b.Loop() {
 		benchLoop(b, in, 1)

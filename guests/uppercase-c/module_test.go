@@ -50,7 +50,8 @@ func TestModuleIsBuiltFromTheSource(t *testing.T) {
 		return
 	}
 	if !strings.Contains(string(out), "version "+compilerVersion) {
-		t.Logf("%s is not of version %s: only the hashes of the modules were checked", compiler, compilerVersion)
+		t.Logf("%s is not of version %s: only the hashes of the modules were checked", compiler,
+			compilerVersion)
 		return
 	}
 	for _, b := range builds {

@@ -111,7 +111,9 @@ func (w *memoryWriter) Write(_ context.Context, b *connectors.Batch) error {
 
 func (w *memoryWriter) Flush(context.Context) error { return nil }
 
-func (w *memoryWriter) Prepare(_ context.Context, e checkpoint.Epoch) ([]checkpoint.Committable, error) {
+func (w *memoryWriter) Prepare(
+	_ context.Context, e checkpoint.Epoch,
+) ([]checkpoint.Committable, error) {
 	w.prepared[e] = len(w.lines)
 	return []checkpoint.Committable{{Sink: "out", Epoch: e}}, nil
 }
@@ -283,7 +285,9 @@ func TestTaskAppliesThePolicyToWhatAWriterRefuses(t *testing.T) {
 // ending declares the end of a split at a record that says so.
 type ending struct{ ended []string }
 
-func (d *ending) Deserialize(_ context.Context, in, out *connectors.Batch, _ *connectors.Faults) error {
+func (d *ending) Deserialize(
+	_ context.Context, in, out *connectors.Batch, _ *connectors.Faults,
+) error {
 	d.ended = nil
 	out.Splits = append(out.Splits, in.Splits...)
 	for i := range in.Records {
@@ -300,7 +304,8 @@ func (d *ending) Ended() []string { return d.ended }
 func (d *ending) Close() error    { return nil }
 
 func TestASplitThatTheDeserializerEndsLeavesTheManifest(t *testing.T) {
-	r := newRig(map[string][]string{"f": {"a", "end", "b", "c"}, "g": {"d"}}, Policy{Action: ActionFail})
+	lines := map[string][]string{"f": {"a", "end", "b", "c"}, "g": {"d"}}
+	r := newRig(lines, Policy{Action: ActionFail})
 	s := &r.task.sources[0]
 	d := &ending{}
 	s.Deserializer, s.ender = d, d
