@@ -26,6 +26,9 @@ type SourceHarness struct {
 	Endless int
 	// Guarantee is what the source promises. Below exactly-once nothing is read twice.
 	Guarantee connectors.Guarantee
+	// LingerMillis is that of every reader: none for sources that have their input at hand, enough
+	// for others to have some with every Poll.
+	LingerMillis int
 }
 
 const (
@@ -102,6 +105,7 @@ func (s *sourceSuite) start(
 	splits []checkpoint.Split,
 ) *job {
 	t.Helper()
+	limits.LingerMillis = s.h.LingerMillis
 	j := &job{t: t, h: s.h, source: s.h.Open(t, tasks), state: state}
 	for i := range tasks {
 		r, err := j.source.OpenReader(t.Context(), connectors.ReaderContext{Task: i, Limits: limits})

@@ -1,7 +1,6 @@
 package socket_test
 
 import (
-	"context"
 	"net"
 	"slices"
 	"strings"
@@ -13,17 +12,6 @@ import (
 	"github.com/wasmflow/wasmflow/connectors/connectortest"
 )
 
-// patient gives readers a linger: the suite's own limits have none, and a connection takes a
-// while.
-type patient struct{ connectors.Source }
-
-func (p patient) OpenReader(
-	ctx context.Context, rc connectors.ReaderContext,
-) (connectors.SourceReader, error) {
-	rc.Limits.LingerMillis = 1000
-	return p.Source.OpenReader(ctx, rc)
-}
-
 func TestSourceConformance(t *testing.T) {
 	values := strings.Fields("some lines of text that a server has to send, perhaps")
 	// A reader may close before it has read all; the server need not care.
@@ -32,13 +20,13 @@ func TestSourceConformance(t *testing.T) {
 		return nil
 	}
 	connectortest.RunSource(t, connectortest.SourceHarness{
-		Guarantee: connectors.AtMostOnce, Values: values,
+		Guarantee: connectors.AtMostOnce, Values: values, LingerMillis: 1000,
 		Open: func(t *testing.T, _ int) connectors.Source {
 			ln := listen(t)
 			serve(t, ln, slices.Repeat([]func(net.Conn) error{handle}, 4)...)
 			s, err := sourceConfig(ln.Addr().String(), 1).Open(t.Context(), env(&warnings{}))
 			require.NoError(t, err)
-			return patient{s}
+			return s
 		},
 	})
 }
