@@ -73,16 +73,16 @@ func dryRun(ctx context.Context, p *process, file string, n int, asJSON bool) (e
 		out := &dryJSON{enc: json.NewEncoder(p.stdout)}
 		out.enc.SetEscapeHTML(false)
 		if err := engine.DryRun(ctx, n, out.event); err != nil {
-			return &startError{err}
+			return &startError{blame(job, err)}
 		}
 		return out.err
 	}
 	out := &dryPrinter{w: p.stdout}
 	err = engine.DryRun(ctx, n, out.event)
-	out.end()
 	if err != nil {
-		return &startError{err}
+		return &startError{blame(job, err)}
 	}
+	out.end()
 	return nil
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -43,7 +42,7 @@ type startError struct{ err error }
 func (e *startError) Error() string { return e.err.Error() }
 func (e *startError) Unwrap() error { return e.err }
 
-// blamedError is a failure of a running job together with the line of the job file it belongs to.
+// blamedError is a failure together with the line of the job file that it belongs to.
 type blamedError struct {
 	err  error
 	line error // a *config.Error
@@ -65,18 +64,6 @@ type storeError struct{ err error }
 
 func (e *storeError) Error() string { return e.err.Error() }
 func (e *storeError) Unwrap() error { return e.err }
-
-// withStoreRemedy adds to what the store says of a record how to go on. file is the job file; it
-// may be empty.
-func withStoreRemedy(err error, file string) error {
-	switch {
-	case errors.Is(err, checkpoint.ErrNewerFormat):
-		return fmt.Errorf("%w; run the release of wasmflow that wrote it, or a newer one", err)
-	case errors.Is(err, checkpoint.ErrCorrupt):
-		return fmt.Errorf("%w; `wasmflow fsck %s` tells what to do", err, cmp.Or(file, "JOB.toml"))
-	}
-	return err
-}
 
 // exitCode returns what err means to a script.
 func exitCode(err error) int {
@@ -131,14 +118,14 @@ func report(w io.Writer, err error) {
 		return
 	}
 	var job *config.Error
-	blamed, inStage := err.(*blamedError)
+	var blamed *blamedError
 	switch parts := joined(err); {
-	case inStage:
-		report(w, blamed.line)
 	case parts != nil:
 		for _, e := range parts {
 			report(w, e)
 		}
+	case errors.As(err, &blamed):
+		report(w, blamed.line)
 	case errors.As(err, &job):
 		for _, p := range job.Problems {
 			fmt.Fprintln(w, p)

@@ -15,6 +15,7 @@ import (
 	"github.com/wasmflow/wasmflow/checkpoint"
 	"github.com/wasmflow/wasmflow/connectors"
 	"github.com/wasmflow/wasmflow/host/config"
+	"github.com/wasmflow/wasmflow/host/task"
 )
 
 // checkup is what fsck prints.
@@ -78,14 +79,14 @@ func fsck(ctx context.Context, p *process, job *config.Job, accept []string, asJ
 	}
 	found, err := examine(ctx, p, job, s)
 	if err != nil {
-		return &startError{fmt.Errorf("checking job %s: %w", job.Name, err)}
+		return &startError{blame(job, fmt.Errorf("checking job %s: %w", job.Name, err))}
 	}
 	if len(accept) > 0 {
 		if err := acceptMissing(ctx, p, s, found, accept); err != nil {
 			return err
 		}
 		if found, err = examine(ctx, p, job, s); err != nil {
-			return &startError{fmt.Errorf("checking job %s: %w", job.Name, err)}
+			return &startError{blame(job, fmt.Errorf("checking job %s: %w", job.Name, err))}
 		}
 	}
 	out := checkup{Job: job.Name, Store: s.view.Dir(), Findings: []finding{}}
@@ -132,7 +133,7 @@ func examine(ctx context.Context, p *process, job *config.Job, s *store,
 	last, ran, err := s.view.Last(ctx)
 	if err != nil || !ran {
 		// Without the last record there is no output to look for; Check tells what is wrong.
-		return s.view.Check(ctx, nil)
+		return checkView(ctx, s, nil)
 	}
 	verifiers := map[string]checkpoint.Verifier{}
 	sinks := job.Sinks
@@ -142,14 +143,24 @@ func examine(ctx context.Context, p *process, job *config.Job, s *store,
 	for _, x := range sinks {
 		v, closer, err := openVerifier(ctx, p, job, x, last)
 		if err != nil {
-			return nil, fmt.Errorf("opening sink %s: %w", x.Name, err)
+			return nil, task.AtStage(x.Name, err, "opening sink %s", x.Name)
 		}
 		defer func() { err = errors.Join(err, closer()) }()
 		if v != nil {
 			verifiers[x.Name] = v
 		}
 	}
-	return s.view.Check(ctx, verifiers)
+	return checkView(ctx, s, verifiers)
+}
+
+// checkView has the store check itself.
+func checkView(ctx context.Context, s *store, verifiers map[string]checkpoint.Verifier,
+) ([]checkpoint.Finding, error) {
+	found, err := s.view.Check(ctx, verifiers)
+	if err != nil {
+		err = &storeError{err}
+	}
+	return found, err
 }
 
 // openVerifier opens the committer of a sink, if it can tell what became of its output. The

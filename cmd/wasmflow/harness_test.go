@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -66,6 +67,7 @@ func testProcess(t *testing.T) (*process, *bytes.Buffer, *bytes.Buffer) {
 			v, ok := env[name]
 			return v, ok
 		},
+		remindEvery: time.Minute,
 	}, &stdout, &stderr
 }
 

@@ -179,8 +179,8 @@ func TestValidate(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(got.stdout), &v))
 	require.False(t, v.OK)
 	require.Len(t, v.Problems, 1)
-	require.Equal(t, "sources.lines", v.Problems[0].Key)
-	require.Equal(t, 10, v.Problems[0].Line)
+	require.Equal(t, "sources.lines.path", v.Problems[0].Key)
+	require.Equal(t, 12, v.Problems[0].Line)
 
 	warned := folder(t, map[string]string{"job.toml": endlessJob})
 	got = do(t, "validate", filepath.Join(warned, "job.toml"))

@@ -10,12 +10,17 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/wasmflow/wasmflow/host/config"
 )
 
 // version is set by the linker: go build -ldflags "-X main.version=v1.2.3".
 var version = "unknown"
+
+// remindEvery is how often somebody who waits for a job to stop is told what it waits for: longer
+// than most last epochs take, and shorter than it takes to lose patience.
+const remindEvery = 5 * time.Second
 
 // signalsMax is how many signals matter: the first one asks, the second one insists.
 const signalsMax = 2
@@ -27,6 +32,7 @@ func main() {
 	os.Exit(run(os.Args[1:], &process{
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
 		lookupEnv: os.LookupEnv, signals: signals,
+		remindEvery: remindEvery,
 	}))
 }
 

@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/wasmflow/wasmflow/connectors/filesystem/local"
 )
@@ -15,6 +16,7 @@ type process struct {
 	lookupEnv      func(name string) (string, bool)
 	signals        <-chan os.Signal // SIGINT and SIGTERM
 	disk           local.Disk       // nil is the real one
+	remindEvery    time.Duration    // between two reminders of what a stop waits for
 }
 
 // cacheDir returns the folder for compiled modules, or "" where the machine names none for the

@@ -5,18 +5,14 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/wasmflow/wasmflow/checkpoint"
-	"github.com/wasmflow/wasmflow/connectors/filesystem"
 	"github.com/wasmflow/wasmflow/host"
 	"github.com/wasmflow/wasmflow/host/config"
-	"github.com/wasmflow/wasmflow/host/task"
 )
 
 // statusIntervalDefault is how often the live line changes: fast enough to feel alive, slow
@@ -157,8 +153,11 @@ func runJob(ctx context.Context, p *process, file string, o *runOptions) (err er
 	if err != nil {
 		return err
 	}
-	before, err := announceStart(ctx, p, s, job.File, o.start)
+	before, err := announceStart(ctx, p, s, job, o.start)
 	if err != nil {
+		return err
+	}
+	if err := checkSources(job, before, o.drop); err != nil {
 		return err
 	}
 	log, err := s.log(job, o.start, logger)
@@ -203,12 +202,14 @@ func prepare(ctx context.Context, p *process, job *config.Job, log host.JobLog, 
 
 // announceStart tells what an unusual start does to output that is there already. It returns the
 // record that the run will build on; that of a job that never ran is zero.
-func announceStart(ctx context.Context, p *process, s *store, file string, o startOptions,
+func announceStart(ctx context.Context, p *process, s *store, job *config.Job, o startOptions,
 ) (checkpoint.Manifest, error) {
 	text, err := s.view.Consequences(ctx, o.fresh, o.epoch)
+	if o.epoch != 0 && errors.Is(err, checkpoint.ErrRefused) {
+		return checkpoint.Manifest{}, usagef("run", "--epoch %d: %v", o.epoch, err)
+	}
 	if err != nil {
-		err = withStoreRemedy(fmt.Errorf("reading the checkpoint store: %w", err), file)
-		return checkpoint.Manifest{}, &startError{err}
+		return checkpoint.Manifest{}, unreadableStore(job, err)
 	}
 	if text != "" {
 		fmt.Fprintf(p.stderr, "wasmflow: %s\n", text)
@@ -274,10 +275,13 @@ func (r *runner) wait(done <-chan ended) (ended, error) {
 	live := newLive(r)
 	defer live.close()
 	stopping := false
+	var reminder <-chan time.Time
 	for {
 		select {
 		case end := <-done:
 			return end, nil
+		case <-reminder:
+			r.remind()
 		case <-live.ticks():
 			live.show()
 		case sig := <-r.p.signals:
@@ -288,7 +292,25 @@ func (r *runner) wait(done <-chan ended) (ended, error) {
 			fmt.Fprintf(r.screen, "wasmflow: %v: publishing a last epoch; a second signal ends the "+
 				"job at once\n", sig)
 			r.engine.Stop()
+			ticker := time.NewTicker(r.p.remindEvery)
+			defer ticker.Stop()
+			reminder = ticker.C
 		}
+	}
+}
+
+// remind says what the last epoch waits for. A task between two stages is not worth a word: it will
+// be in one of them the next time.
+func (r *runner) remind() {
+	var waits []string
+	for _, w := range r.engine.Waits() {
+		if w.Stage != "" {
+			waits = append(waits, fmt.Sprintf("%s in task %d", stageKey(r.job, w.Stage), w.Task))
+		}
+	}
+	if len(waits) > 0 {
+		fmt.Fprintf(r.screen, "wasmflow: still waiting for %s; a second signal ends the job at once\n",
+			strings.Join(waits, ", "))
 	}
 }
 
@@ -304,10 +326,11 @@ func (r *runner) conclude(end ended) error {
 			err = nil
 		}
 	default:
-		err = r.blame(err)
+		err = blame(r.job, err)
 	}
-	if errors.Is(err, checkpoint.ErrBusy) && !r.options.asJSON {
-		return err // another process runs the job: there is nothing to sum up here
+	var refused *host.StartError
+	if errors.As(err, &refused) && !r.options.asJSON {
+		return err // nothing ran: there is nothing to sum up
 	}
 	s := summarize(r.job, end.result, r.before.Counts, err)
 	s.NothingNew = err == nil && s.Totals.Read == s.Earlier && allRead(r.job, r.before)
@@ -320,52 +343,4 @@ func (r *runner) conclude(end ended) error {
 		return errors.Join(printJSON(out, s), err)
 	}
 	return errors.Join(s.print(out), err)
-}
-
-// blame says which line of the job file a failure belongs to, if it happened in a stage. The chain
-// of err stays, for the exit code.
-func (r *runner) blame(err error) error {
-	var stage *task.StageError
-	var record *task.RecordError
-	var store *storeError
-	switch {
-	case errors.As(err, &stage):
-		return &blamedError{err, r.job.Refuse(stageKey(r.job, stage.Stage), withRemedy(err))}
-	case errors.As(err, &record):
-		return &blamedError{err, r.job.Refuse(stageKey(r.job, record.Stage), withRemedy(err))}
-	case errors.As(err, &store) && withRemedy(err) != err.Error():
-		return &blamedError{err, r.job.Refuse("checkpoint.store", withRemedy(err))}
-	}
-	return err
-}
-
-// stageKey is the key of the table of a stage.
-func stageKey(job *config.Job, name string) string {
-	for _, s := range job.Sources {
-		if s.Name == name {
-			return "sources." + name
-		}
-	}
-	for _, s := range job.Transforms {
-		if s.Name == name {
-			return "transforms." + name
-		}
-	}
-	if name == config.DeadLetterName {
-		return name
-	}
-	return "sinks." + name
-}
-
-// withRemedy words err with what to do about the errors of outside systems that have a remedy.
-func withRemedy(err error) string {
-	text := err.Error()
-	switch {
-	case errors.Is(err, filesystem.ErrReadOnly), errors.Is(err, fs.ErrPermission),
-		errors.Is(err, syscall.EROFS): // the lock of the store does not name the cause otherwise
-		text += "; give the user that runs wasmflow the right to it, or name another path"
-	case errors.Is(err, filesystem.ErrNoSpace), errors.Is(err, syscall.ENOSPC):
-		text += "; make room and run the job again, it goes on from the last epoch"
-	}
-	return text
 }

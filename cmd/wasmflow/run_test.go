@@ -10,8 +10,11 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/wasmflow/wasmflow/connectors/filesystem/local"
 )
 
 // watcher is an output that a test can wait on.
@@ -59,12 +62,19 @@ type started struct {
 // start runs the command until it ends or the test sends signals.
 func start(t *testing.T, args ...string) *started {
 	t.Helper()
+	return startOn(t, nil, args...)
+}
+
+// startOn is start with another disk; nil is the real one.
+func startOn(t *testing.T, disk local.Disk, args ...string) *started {
+	t.Helper()
 	s := &started{
 		stdout: newWatcher(), stderr: newWatcher(),
 		signals: make(chan os.Signal, signalsMax), code: make(chan int, 1),
 	}
 	p, _, _ := testProcess(t)
-	p.stdout, p.stderr, p.signals = s.stdout, s.stderr, s.signals
+	p.stdout, p.stderr, p.signals, p.disk = s.stdout, s.stderr, s.signals, disk
+	p.remindEvery = time.Millisecond
 	go func() { s.code <- run(args, p) }()
 	return s
 }
@@ -180,8 +190,8 @@ func TestTwoProcessesOnOneJob(t *testing.T) {
 	first.stdout.await("10\n")
 	refused := do(t, "run", file)
 	require.Equal(t, 3, refused.code)
-	require.True(t, strings.HasPrefix(lastLine(refused.stderr),
-		"wasmflow: claiming job \"endless\": job is already running: "+dir), refused.stderr)
+	require.True(t, strings.HasPrefix(lastLine(refused.stderr), file+
+		":2: name: claiming job \"endless\": job is already running: "+dir), refused.stderr)
 	require.Contains(t, refused.stderr, fmt.Sprintf("pid %d", os.Getpid()))
 	require.Contains(t, refused.stderr, "--takeover")
 	require.Empty(t, refused.stdout, "there is nothing to sum up")
@@ -238,7 +248,7 @@ func TestRenamedSource(t *testing.T) {
 		got := do(t, args...)
 		require.Equal(t, 2, got.code, args)
 		require.Contains(t, got.stderr, `source "lines" is in the last checkpoint but not in the job `+
-			"file; put it back, or give up the rest of its input with --drop-source lines")
+			"file; give a source that name again, or give up the rest of its input with --drop-source lines")
 	}
 	got := do(t, "run", "--drop-source", "lines", file)
 	require.Zero(t, got.code, got.stderr)

@@ -16,6 +16,7 @@ import (
 	"github.com/wasmflow/wasmflow/connectors"
 	"github.com/wasmflow/wasmflow/connectors/filesystem"
 	"github.com/wasmflow/wasmflow/host/admin"
+	"github.com/wasmflow/wasmflow/host/config"
 )
 
 // storeDefault is where a job file keeps its store unless it says otherwise.
@@ -76,7 +77,7 @@ type target struct {
 	job   string
 	store *store
 	token connectors.Secret // configured in the job file; zero when unknown
-	file  string            // the job file; empty when unknown
+	file  *config.Job       // the job file; nil when unknown
 }
 
 // findJob finds the job that a person names: by its file, or by its name and its store.
@@ -87,7 +88,7 @@ func findJob(ctx context.Context, p *process, name, root string) (target, error)
 			return target{}, err
 		}
 		s, err := openStore(ctx, p, job)
-		return target{job.Name, s, job.Admin.Token, job.File}, err
+		return target{job.Name, s, job.Admin.Token, job}, err
 	}
 	if !strings.Contains(root, ":") {
 		abs, err := filepath.Abs(root)
@@ -210,7 +211,10 @@ func status(ctx context.Context, p *process, t target, asJSON bool) error {
 func (t target) stored(ctx context.Context) (*storeStatus, error) {
 	last, found, err := t.store.view.Last(ctx)
 	if err != nil {
-		return nil, withStoreRemedy(fmt.Errorf("reading the checkpoint store: %w", err), t.file)
+		if t.file != nil {
+			return nil, unreadableStore(t.file, err)
+		}
+		return nil, withStoreRemedy(fmt.Errorf("reading the checkpoint store: %w", err), "")
 	}
 	if !found {
 		return nil, fmt.Errorf("job %q never ran in %s; name the store with --store, or the job file",

@@ -186,6 +186,10 @@ func edgesOf(job *config.Job) []config.Edge {
 	return all
 }
 
+// nothing reports whether a run that did not end well has decided nothing yet: what it read will
+// be read again, so there is nothing to add up.
+func (s summary) nothing() bool { return s.Error != "" && s.Epoch == 0 && s.Totals == (totals{}) }
+
 // print writes s as a person reads it.
 func (s summary) print(w io.Writer) error {
 	var b strings.Builder
@@ -195,6 +199,11 @@ func (s summary) print(w io.Writer) error {
 	}
 	if s.Restarts > 0 {
 		fmt.Fprintf(&b, "; %d restarts", s.Restarts)
+	}
+	if s.nothing() {
+		b.WriteString("; nothing is published\n")
+		_, err := io.WriteString(w, b.String())
+		return err
 	}
 	b.WriteString("\n\n")
 	var table strings.Builder

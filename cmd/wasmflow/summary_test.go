@@ -158,10 +158,10 @@ route finished after 0.0 s; everything up to epoch 2 is published
 10 records read = 8 written + 0 dropped + 2 for outputs that nobody reads + 0 dead letters
 `},
 		{"a stage that is gone", fanOutJob, host.Result{
-			Outcome: checkpoint.Fenced,
-			Counts:  map[string]checkpoint.Count{"old": counts(1, 1, 0, 0)},
+			Outcome: checkpoint.Fenced, Epoch: 7,
+			Counts: map[string]checkpoint.Count{"old": counts(1, 1, 0, 0)},
 		}, nil, checkpoint.ErrFenced, `
-fan fenced after 0.0 s
+fan fenced after 0.0 s; everything up to epoch 7 is published
 
              in  out  dropped  skipped  dead letters  bytes
   source in   0    0        0        0             0      0
@@ -170,6 +170,8 @@ fan fenced after 0.0 s
 
 0 records read, 0 written; they need not be equal: in is read by 2 stages
 `},
+		{"a failure before the first epoch", fanOutJob, host.Result{Outcome: checkpoint.Fatal}, nil,
+			errors.New("disk on fire"), "fan failed after 0.0 s; nothing is published\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := summarize(jobOf(t, c.job), c.result, c.before, c.err)

@@ -5,13 +5,14 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"runtime"
 	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/wasmflow/wasmflow/checkpoint"
 	"github.com/wasmflow/wasmflow/connectors"
+	"github.com/wasmflow/wasmflow/connectors/filesystem"
 	"github.com/wasmflow/wasmflow/host/config"
 )
 
@@ -121,6 +122,7 @@ func check(ctx context.Context, p *process, job *config.Job, connect bool) (err 
 // nothing. All problems are reported.
 func checkConnectors(ctx context.Context, p *process, job *config.Job, sources bool) error {
 	var found config.Error
+	tasks := job.Settings.Tasks(runtime.NumCPU())
 	look := func(key, name string, c any) {
 		checker, ok := c.(connectors.Checker)
 		if !ok {
@@ -129,11 +131,11 @@ func checkConnectors(ctx context.Context, p *process, job *config.Job, sources b
 		ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 		defer cancel()
 		err := checker.CheckConnect(ctx, connectors.Env{
-			Job: job.Name, Name: name, Parallelism: 1, Logger: quiet(),
+			Job: job.Name, Name: name, Parallelism: tasks, Logger: quiet(),
 			Registerer: prometheus.NewRegistry(), Now: time.Now, FileSystems: fileSystems(p, false),
 		})
 		var at *config.Error
-		if err != nil && errors.As(job.Refuse(key, err.Error()), &at) {
+		if err != nil && errors.As(job.Refuse(settingOf(job, key, err), withRemedy(err)), &at) {
 			found.Problems = append(found.Problems, at.Problems...)
 		}
 	}
@@ -165,17 +167,12 @@ func checkStore(ctx context.Context, p *process, job *config.Job) error {
 	if err != nil {
 		return err
 	}
-	last, found, err := s.view.Last(ctx)
+	last, _, err := s.view.Last(ctx)
 	if err != nil {
-		return &startError{withStoreRemedy(fmt.Errorf("reading the checkpoint store: %w", err), job.File)}
+		return unreadableStore(job, err)
 	}
-	if !found {
-		return nil
+	if err := filesystem.CheckWrite(ctx, s.fs, s.view.Dir()); err != nil {
+		return &startError{blameStore(job, err)}
 	}
-	var names []string
-	for _, x := range job.Sources {
-		names = append(names, x.Name)
-	}
-	_, err = checkpoint.Reconcile(last.Sources, names, nil)
-	return err
+	return checkSources(job, last, nil)
 }

@@ -94,10 +94,11 @@ func (s *Source) Close() error { return nil }
 // rootError explains why the path of the job file cannot be read.
 func (s *Source) rootError(err error) error {
 	if errors.Is(err, filesystem.ErrNotFound) {
-		return connectors.Permanent(fmt.Errorf("file source %s: %w: %s; correct the key path",
-			s.env.Name, ErrNoPath, s.cfg.Path))
+		return connectors.Permanent(connectors.AtKey("path", fmt.Errorf(
+			"file source %s: %w: %s; correct the key path", s.env.Name, ErrNoPath, s.cfg.Path)))
 	}
-	return fmt.Errorf("file source %s: looking for files in %s: %w", s.env.Name, s.cfg.Path, err)
+	return connectors.AtKey("path", fmt.Errorf(
+		"file source %s: looking for files in %s: %w", s.env.Name, s.cfg.Path, err))
 }
 
 var (
