@@ -1,7 +1,6 @@
 package kafka
 
 import (
-	"context"
 	"fmt"
 	"strconv"
 	"testing"
@@ -12,16 +11,6 @@ import (
 	"github.com/wasmflow/wasmflow/connectors"
 	"github.com/wasmflow/wasmflow/connectors/connectortest"
 )
-
-// patient gives the readers a linger: the suite's zero would make it spin on the network.
-type patient struct{ *Source }
-
-func (p patient) OpenReader(
-	ctx context.Context, rc connectors.ReaderContext,
-) (connectors.SourceReader, error) {
-	rc.Limits.LingerMillis = lingerMillis
-	return p.Source.OpenReader(ctx, rc)
-}
 
 func TestSourceConformance(t *testing.T) {
 	c := newCluster(t)
@@ -45,9 +34,9 @@ func TestSourceConformance(t *testing.T) {
 			valid(t, config)
 			s, err := config.Open(t.Context(), testEnv("under-test", parallelism))
 			require.NoError(t, err)
-			return patient{s.(*Source)}
+			return s
 		},
-		Values: values, Guarantee: connectors.ExactlyOnce,
+		Values: values, Guarantee: connectors.ExactlyOnce, LingerMillis: lingerMillis,
 	})
 }
 
