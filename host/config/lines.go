@@ -14,9 +14,10 @@ const nestingMax = 64
 // mark says where one key, table or list element of a document begins, and holds the marks of
 // what stands inside it.
 type mark struct {
-	line  int
-	keys  map[string]*mark
-	items []*mark
+	line    int
+	defined bool // by a header or a "key =" of its own, not only implied by one below it
+	keys    map[string]*mark
+	items   []*mark
 }
 
 // child returns the mark of key below m; a new one begins at line.
@@ -30,6 +31,28 @@ func (m *mark) child(key string, line int) *mark {
 	c := &mark{line: line}
 	m.keys[key] = c
 	return c
+}
+
+// first returns the line above before where key, in dotted form, is defined; 0 is none.
+func (m *mark) first(key string, before int) int {
+	parts := (&lineScanner{src: key, line: 1}).dottedKey()
+	for i, part := range parts {
+		if m = m.keys[part]; m == nil {
+			return 0
+		}
+		if i == len(parts)-1 {
+			break
+		}
+		for _, item := range m.items {
+			if item.line < before {
+				m = item
+			}
+		}
+	}
+	if m.line >= before {
+		return 0
+	}
+	return m.line
 }
 
 // descend follows parts from m. A list of tables stands for its last element, as in TOML.
@@ -96,7 +119,9 @@ func (s *lineScanner) statement(root, table *mark) *mark {
 		s.take("]")
 		table = root.descend(parts, line)
 		// A table that was only implied by a header below it begins at its own header.
-		table.line = line
+		if !table.defined {
+			table.line, table.defined = line, true
+		}
 		return table
 	default:
 		s.pair(table)
@@ -113,7 +138,9 @@ func (s *lineScanner) pair(table *mark) {
 		return
 	}
 	s.skipBlank()
-	s.value(table.descend(parts, line))
+	m := table.descend(parts, line)
+	m.defined = true
+	s.value(m)
 }
 
 // value reads a value into m, whose line is already set.

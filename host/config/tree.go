@@ -3,6 +3,7 @@ package config
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -29,7 +30,7 @@ func parseTree(src string, c *collector) *node {
 	}
 	doc := map[string]any{}
 	if _, err := decodeTOML(src, &doc); err != nil {
-		addSyntaxError(c, err)
+		addSyntaxError(c, err, marks)
 		return nil
 	}
 	return treeOf(doc, marks, marks.line)
@@ -38,9 +39,12 @@ func parseTree(src string, c *collector) *node {
 // fileText finds what the parser repeats of the file in its messages.
 var fileText = regexp.MustCompile(`"(?:[^"\\]|\\.)*"|'[^']*'|^\S+ is out of`)
 
+// definedTwice finds the key in what the parser says of one that is there twice.
+var definedTwice = regexp.MustCompile(`^Key '(.+)' has already been defined$`)
+
 // addSyntaxError keeps the parser's line and words, but not what it repeats of the file, unless
 // that is a key: the place of a mistake may be the value of a secret (J4).
-func addSyntaxError(c *collector, err error) {
+func addSyntaxError(c *collector, err error, marks *mark) {
 	var parse toml.ParseError
 	if !errors.As(err, &parse) {
 		c.addf(1, "", "not readable as TOML")
@@ -58,6 +62,11 @@ func addSyntaxError(c *collector, err error) {
 			}
 			return "..."
 		})
+	}
+	if key := definedTwice.FindStringSubmatch(text); key != nil {
+		if first := marks.first(key[1], parse.Position.Line); first > 0 {
+			text += fmt.Sprintf(", in line %d; put both together or give one another name", first)
+		}
 	}
 	if strings.HasPrefix(text, "expected value but found") {
 		text += "; put text between quotes"
