@@ -79,8 +79,10 @@ func checkText(s string) error {
 	if !utf8.ValidString(s) {
 		return errors.New("is no valid UTF-8")
 	}
-	if i := strings.IndexFunc(s, unicode.IsControl); i >= 0 {
-		return fmt.Errorf("holds the control character %q", s[i])
+	for _, r := range s {
+		if unicode.IsControl(r) {
+			return fmt.Errorf("holds the control character %q", r)
+		}
 	}
 	return nil
 }

@@ -168,7 +168,7 @@ func (c *committer) Recover(
 	if err := c.publish(ctx, committed, keep); err != nil {
 		return err
 	}
-	named, err := c.items(ctx, append(committed, keep.Named...))
+	named, err := c.items(ctx, slices.Concat(committed, keep.Named))
 	if err != nil {
 		return err
 	}

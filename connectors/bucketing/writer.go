@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strconv"
@@ -106,7 +107,7 @@ func (w *writer) encode(b *connectors.Batch, i int, p *part) error {
 	}
 	var refusal *format.Refusal
 	if errors.As(err, &refusal) {
-		return w.fault(b, i, refusal.Err)
+		return w.report(b, connectors.Fault{Index: i, Text: refusal.Error(), Function: Name})
 	}
 	return err
 }
@@ -188,6 +189,10 @@ func (w *writer) bucketNamed(name string) (*bucket, error) {
 	if err := checkBucket(name); err != nil {
 		return nil, err
 	}
+	if len(w.buckets) >= partsEpochMax {
+		// Without an open part a bucket is a name only: a guest may name some for no record.
+		maps.DeleteFunc(w.buckets, func(_ string, b *bucket) bool { return b.part == nil })
+	}
 	b := &bucket{name: strings.Clone(name)} // a guest's answer is valid for one call
 	w.buckets[b.name] = b
 	return b, nil
@@ -202,7 +207,7 @@ func (w *writer) forgetBuckets() {
 	}
 }
 
-// fault reports a record that this sink refuses.
+// fault reports a record for which no bucket can be named.
 func (w *writer) fault(b *connectors.Batch, i int, err error) error {
 	function := w.sink.config.Bucketer.Function.String()
 	if function == "" {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -181,6 +182,47 @@ func TestNullValueIsAFault(t *testing.T) {
 	j.checkpoint()
 	require.Equal(t, map[string]string{"part-5eed-out-0-1-00000001-0": "one\n\n"}, j.files())
 	require.Equal(t, []string{": bucketing: " + lines.ErrNull.Error()}, j.Faults)
+}
+
+// TestARefusedRecordIsNotTheGuests: who names buckets is not to blame for what the format refuses.
+func TestARefusedRecordIsNotTheGuests(t *testing.T) {
+	j := newJob(t).start(1)
+	b := &connectors.Batch{}
+	b.Append()
+	require.NoError(t, j.Writers[0].Write(j.Ctx, b))
+	require.Equal(t, []string{": bucketing: " + lines.ErrNull.Error()}, j.Faults)
+}
+
+// talkative names buckets to which no record goes.
+type talkative struct{ count int }
+
+func (a *talkative) Assign(
+	_ context.Context, in *connectors.Batch, out *connectors.Buckets, _ *connectors.Faults,
+) error {
+	for range in.Records {
+		a.count++
+		out.Names = append(out.Names, strconv.Itoa(a.count))
+		out.Index = append(out.Index, connectors.NoBucket)
+	}
+	return nil
+}
+
+func (a *talkative) Close() error { return nil }
+
+// TestBucketsWithoutPartsAreForgotten within an epoch: a guest must not fill memory with names.
+func TestBucketsWithoutPartsAreForgotten(t *testing.T) {
+	j := newJob(t)
+	names := &talkative{}
+	j.Bucketer = names
+	j.start(1)
+	b := &connectors.Batch{}
+	for range 1_000 {
+		b.Append()
+	}
+	for names.count < partsEpochMax+b.Len() {
+		require.NoError(t, j.Writers[0].Write(j.Ctx, b))
+	}
+	require.LessOrEqual(t, len(j.Writers[0].buckets), b.Len())
 }
 
 func TestOnlyRefusedRecordsMakeNoPart(t *testing.T) {
