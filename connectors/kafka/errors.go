@@ -42,7 +42,7 @@ var hopeless = [...]error{
 	kerr.UnsupportedSaslMechanism, kerr.IllegalSaslState, kerr.InvalidTopicException,
 	kerr.UnsupportedVersion, kerr.UnsupportedForMessageFormat, kerr.SecurityDisabled,
 	kerr.InvalidReplicationFactor, kerr.InvalidPartitions, kerr.InvalidConfig,
-	kerr.PolicyViolation, kerr.InvalidGroupID,
+	kerr.PolicyViolation, kerr.InvalidGroupID, kerr.MessageTooLarge, kerr.RecordListTooLarge,
 }
 
 // classify marks err with what the engine is to do about it. A nil err stays nil.

@@ -37,7 +37,12 @@ const (
 // ReadBack hands the committed records of the group to each, newest first. It reads with a client
 // of its own, in windows that grow towards the beginning.
 func (s *Session) ReadBack(ctx context.Context, each func(record []byte) (more bool)) error {
-	if err := s.readBack(ctx, each); err != nil {
+	before := s.topic.there
+	err := s.readBack(ctx, each)
+	if before && errors.Is(err, kerr.UnknownTopicOrPartition) {
+		err = s.topicGone(err)
+	}
+	if err != nil {
 		return asked(s.config.Brokers, fmt.Errorf("reading the commits topic %s back: %w",
 			s.topic.name, err))
 	}
@@ -51,7 +56,7 @@ func (s *Session) readBack(ctx context.Context, each func([]byte) bool) error {
 	}
 	if !s.topic.there {
 		if before {
-			return s.topicGone(kerr.UnknownTopicOrPartition)
+			return kerr.UnknownTopicOrPartition
 		}
 		return nil
 	}

@@ -2,15 +2,23 @@ package kafka
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/wasmflow/wasmflow/checkpoint"
+	"github.com/wasmflow/wasmflow/checkpoint/txlog"
 	"github.com/wasmflow/wasmflow/connectors"
 )
 
@@ -100,6 +108,19 @@ func TestOutputIsSeenWithItsCommitRecord(t *testing.T) {
 // values returns what a read_committed reader sees of a topic now, partition by partition.
 func (c *cluster) values(topic string) []string {
 	c.t.Helper()
+	byPartition := c.committedRecords(topic)
+	var out []string
+	for _, p := range slices.Sorted(maps.Keys(byPartition)) {
+		for _, r := range byPartition[p] {
+			out = append(out, string(r.Value))
+		}
+	}
+	return out
+}
+
+// committedRecords returns what a read_committed reader sees of a topic now, by partition.
+func (c *cluster) committedRecords(topic string) map[int32][]*kgo.Record {
+	c.t.Helper()
 	stable, err := c.admin.ListCommittedOffsets(c.t.Context(), topic)
 	require.NoError(c.t, err)
 	require.NoError(c.t, stable.Error())
@@ -109,8 +130,7 @@ func (c *cluster) values(topic string) []string {
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(c.t.Context(), 10*time.Second)
 	defer cancel()
-	byPartition := map[int32][]string{}
-	reached := map[int32]int64{}
+	out, reached := map[int32][]*kgo.Record{}, map[int32]int64{}
 	behind := func() bool {
 		for p, o := range stable[topic] {
 			if reached[p] < o.Offset {
@@ -125,13 +145,350 @@ func (c *cluster) values(topic string) []string {
 		fetches.EachRecord(func(r *kgo.Record) {
 			reached[r.Partition] = r.Offset + 1
 			if !r.Attrs.IsControl() {
-				byPartition[r.Partition] = append(byPartition[r.Partition], string(r.Value))
+				out[r.Partition] = append(out[r.Partition], r)
 			}
 		})
 	}
-	var out []string
-	for _, p := range slices.Sorted(maps.Keys(byPartition)) {
-		out = append(out, byPartition[p]...)
-	}
 	return out
+}
+
+// TestFencedSession: a session that comes later ends the transaction of one before it, whose own
+// commit then says so, and which may take over again.
+func TestFencedSession(t *testing.T) {
+	c := newCluster(t)
+	c.topic("out", 1)
+	config := c.exactlyOnce("out")
+	old, young := openSession(t, config), openSession(t, config)
+	require.NoError(t, old.Fence(t.Context()))
+	w := joinWriter(t, config, 0, begin(t, old, 1))
+	require.NoError(t, w.Write(t.Context(), batchOf("old")))
+	require.NoError(t, old.Append(t.Context(), []byte("old")))
+
+	require.NoError(t, young.Fence(t.Context()))
+	begin(t, young, 1)
+	require.NoError(t, decide(t, young, "young"))
+	require.ErrorIs(t, old.Commit(t.Context()), checkpoint.ErrFenced)
+	require.Error(t, w.Write(t.Context(), batchOf("too late")))
+	require.Empty(t, c.values("out"))
+	require.Equal(t, []string{"young"}, readBack(t, old), "also one that was fenced can read")
+
+	require.NoError(t, old.Fence(t.Context()))
+	begin(t, old, 2)
+	require.NoError(t, decide(t, old, "old again"))
+	require.Equal(t, []string{"old again", "young"}, readBack(t, old))
+	require.Zero(t, c.held("out"))
+}
+
+// held returns how many offsets a read_committed reader may not read yet.
+func (c *cluster) held(topic string) (held int64) {
+	c.t.Helper()
+	end, err := c.admin.ListEndOffsets(c.t.Context(), topic)
+	require.NoError(c.t, err)
+	stable, err := c.admin.ListCommittedOffsets(c.t.Context(), topic)
+	require.NoError(c.t, err)
+	end.Each(func(o kadm.ListedOffset) {
+		s, _ := stable.Lookup(topic, o.Partition)
+		held += o.Offset - s.Offset
+	})
+	return held
+}
+
+// TestUnknownOutcome: when no answer to the commit comes, nothing is said about it, and the next
+// claim reads what became of it.
+func TestUnknownOutcome(t *testing.T) {
+	for _, arrives := range []bool{true, false} {
+		t.Run(fmt.Sprintf("the request arrives %t", arrives), func(t *testing.T) {
+			c := newCluster(t)
+			c.topic("out", 1)
+			config := c.exactlyOnce("out")
+			s := openSession(t, config)
+			require.NoError(t, s.Fence(t.Context()))
+			w := joinWriter(t, config, 0, begin(t, s, 1))
+			require.NoError(t, w.Write(t.Context(), batchOf("a")))
+			require.NoError(t, s.Append(t.Context(), []byte("epoch 1")))
+
+			ctx, giveUp := context.WithCancel(t.Context())
+			defer giveUp()
+			delivered := make(chan error, 1)
+			c.fake.ControlKey(int16(kmsg.EndTxn), func(r kmsg.Request) (kmsg.Response, error, bool) {
+				giveUp()
+				go func() { // ends with the request
+					if arrives {
+						delivered <- c.request(r)
+						return
+					}
+					delivered <- nil
+				}()
+				return nil, errors.New("hang up"), true
+			})
+			err := s.Commit(ctx)
+			require.Error(t, err)
+			require.NotErrorIs(t, err, checkpoint.ErrFenced)
+			require.NotErrorIs(t, err, txlog.ErrNotCommitted)
+			_, err = s.Begin(t.Context(), 2)
+			require.Error(t, err, "not before the outcome is known")
+
+			require.NoError(t, <-delivered)
+			require.NoError(t, s.Fence(t.Context()))
+			if arrives {
+				require.Equal(t, []string{"epoch 1"}, readBack(t, s))
+				require.Equal(t, []string{"a"}, c.values("out"))
+			} else {
+				require.Empty(t, readBack(t, s))
+				require.Empty(t, c.values("out"))
+			}
+			require.Zero(t, c.held("out"))
+		})
+	}
+}
+
+// request sends a request that a connection lost.
+func (c *cluster) request(r kmsg.Request) error {
+	client, err := kgo.NewClient(kgo.SeedBrokers(c.addrs...))
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	_, err = client.Request(context.Background(), r)
+	return err
+}
+
+// TestEmptyTransaction: the client would say nil of a transaction that it turned into an abort.
+func TestEmptyTransaction(t *testing.T) {
+	c := newCluster(t)
+	s := openSession(t, c.exactlyOnce(""))
+	require.NoError(t, s.Fence(t.Context()))
+	begin(t, s, 1)
+	err := s.Commit(t.Context())
+	require.ErrorIs(t, err, txlog.ErrNotCommitted)
+	require.ErrorContains(t, err, "nothing was written")
+}
+
+func TestNothingHappensBeforeFence(t *testing.T) {
+	c := newCluster(t)
+	s := openSession(t, c.exactlyOnce(""))
+	_, err := s.Begin(t.Context(), 1)
+	require.ErrorContains(t, err, "fenced")
+	require.Error(t, s.Append(t.Context(), []byte("r")))
+	require.Error(t, s.Commit(t.Context()))
+	require.NoError(t, s.Abort(t.Context()))
+}
+
+// TestAbort: nothing of the transaction stays, and only another Fence makes the session usable.
+func TestAbort(t *testing.T) {
+	c := newCluster(t)
+	c.topic("out", 1)
+	config := c.exactlyOnce("out")
+	s := openSession(t, config)
+	require.NoError(t, s.Fence(t.Context()))
+	w := joinWriter(t, config, 0, begin(t, s, 1))
+	require.NoError(t, w.Write(t.Context(), batchOf("a")))
+	require.NoError(t, s.Append(t.Context(), []byte("epoch 1")))
+	require.NoError(t, s.Abort(t.Context()))
+	require.NoError(t, s.Abort(t.Context()))
+	require.ErrorIs(t, s.Commit(t.Context()), txlog.ErrNotCommitted)
+	require.Empty(t, c.values("out"))
+	require.Zero(t, c.held("out"))
+	require.Empty(t, readBack(t, s))
+	require.NoError(t, s.Fence(t.Context()))
+	w = joinWriter(t, config, 0, begin(t, s, 1))
+	require.NoError(t, w.Write(t.Context(), batchOf("b")))
+	require.NoError(t, decide(t, s, "epoch 1"))
+	require.Equal(t, []string{"b"}, c.values("out"))
+}
+
+// TestReadBackInWindows reads far more than one window, newest first, and stops when it is told.
+func TestReadBackInWindows(t *testing.T) {
+	c := newCluster(t)
+	config := c.exactlyOnce("")
+	s := openSession(t, config)
+	foreign := &kgo.Record{Topic: s.Topic(), Key: []byte("group-7"), Value: []byte("of another group")}
+	const n = 3 * readBackOffsetsMax
+	var records []*kgo.Record
+	for i := range n {
+		records = append(records, &kgo.Record{Topic: s.Topic(), Key: []byte("group-0"),
+			Value: []byte(strconv.Itoa(i))})
+	}
+	c.produce(append(records, foreign)...)
+	got := readBack(t, s)
+	require.Len(t, got, n)
+	for i, r := range got {
+		require.Equal(t, strconv.Itoa(n-1-i), r)
+	}
+	var few []string
+	require.NoError(t, s.ReadBack(t.Context(), func(r []byte) bool {
+		few = append(few, string(r))
+		return len(few) < 3
+	}))
+	require.Equal(t, got[:3], few)
+}
+
+// TestReadBackSeesNoOpenTransaction: one who has not fenced reads up to the open transaction and
+// does not wait for it.
+func TestReadBackSeesNoOpenTransaction(t *testing.T) {
+	c := newCluster(t)
+	config := c.exactlyOnce("")
+	s := openSession(t, config)
+	require.NoError(t, s.Fence(t.Context()))
+	begin(t, s, 1)
+	require.NoError(t, decide(t, s, "epoch 1"))
+	begin(t, s, 2)
+	require.NoError(t, s.Append(t.Context(), []byte("epoch 2")))
+	require.NoError(t, s.current().client.Flush(t.Context()))
+	require.NotZero(t, c.held(s.Topic()))
+	looker, err := config.OpenSession(t.Context(), testEnv("out", 1), SessionOptions{ReadOnly: true})
+	require.NoError(t, err)
+	require.Equal(t, []string{"epoch 1"}, readBack(t, looker))
+	require.Error(t, looker.Fence(t.Context()), "it is for looking")
+	require.NoError(t, looker.Close())
+	require.NoError(t, s.Commit(t.Context()), "the owner was not disturbed")
+}
+
+// TestLookingCreatesNothing: neither the topic nor a transactional id.
+func TestLookingCreatesNothing(t *testing.T) {
+	c := newCluster(t)
+	s, err := c.exactlyOnce("").OpenSession(t.Context(), testEnv("out", 1),
+		SessionOptions{ReadOnly: true})
+	require.NoError(t, err)
+	require.Empty(t, readBack(t, s))
+	require.NoError(t, s.Close())
+	topics, err := c.admin.ListTopics(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, topics)
+	listed, err := c.admin.ListTransactions(t.Context(), nil, nil)
+	require.NoError(t, err)
+	require.Empty(t, listed)
+}
+
+// TestCommitsTopicIsMadeForItsUse looks at what the topic is created with.
+func TestCommitsTopicIsMadeForItsUse(t *testing.T) {
+	c := newCluster(t, kfake.NumBrokers(3))
+	config := c.exactlyOnce("")
+	config.Commits.Partitions = 2
+	config.Commits.Configs = map[string]string{"segment.bytes": "33554432"}
+	s := openSession(t, config)
+	require.Equal(t, "wasmflow.test.commits", s.Topic())
+	require.Equal(t, "wasmflow.test.0", s.ID())
+	topics, err := c.admin.ListTopics(t.Context(), s.Topic())
+	require.NoError(t, err)
+	require.Len(t, topics[s.Topic()].Partitions, 2)
+	require.Equal(t, 3, topics[s.Topic()].Partitions.NumReplicas())
+	configs, err := c.admin.DescribeTopicConfigs(t.Context(), s.Topic())
+	require.NoError(t, err)
+	got := map[string]string{}
+	for _, c := range configs[0].Configs {
+		got[c.Key] = c.MaybeValue()
+	}
+	for key, want := range map[string]string{
+		"cleanup.policy": "compact", "min.insync.replicas": "2", "segment.bytes": "33554432",
+		"max.message.bytes": "8388608", "max.compaction.lag.ms": "60000",
+	} {
+		require.Equal(t, want, got[key], key)
+	}
+	other, err := config.OpenSession(t.Context(), testEnv("out", 1), SessionOptions{Group: 1})
+	require.NoError(t, err)
+	require.Equal(t, int32(1), other.topic.partition)
+	require.NoError(t, other.Close())
+}
+
+// TestCommitsTopicDeleted: the job stops with the reason, whatever notices first.
+func TestCommitsTopicDeleted(t *testing.T) {
+	for name, deleted := range map[string]func(*testing.T, *cluster, *Session) error{
+		"while an epoch is decided": func(t *testing.T, c *cluster, s *Session) error {
+			c.delete(s.Topic())
+			return decide(t, s, "epoch 2")
+		},
+		"before a claim": func(t *testing.T, c *cluster, s *Session) error {
+			c.delete(s.Topic())
+			return s.ReadBack(t.Context(), func([]byte) bool { return true })
+		},
+		"and created again": func(t *testing.T, c *cluster, s *Session) error {
+			c.delete(s.Topic())
+			c.topic(s.Topic(), 1)
+			var err error
+			require.Eventually(t, func() bool { // an answer may be some milliseconds old
+				err = s.ReadBack(t.Context(), func([]byte) bool { return true })
+				return err != nil
+			}, 10*time.Second, askMetadataAge)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCluster(t)
+			s := openSession(t, c.exactlyOnce(""))
+			require.NoError(t, s.Fence(t.Context()))
+			begin(t, s, 1)
+			require.NoError(t, decide(t, s, "epoch 1"))
+			begin(t, s, 2)
+			err := deleted(t, c, s)
+			require.ErrorIs(t, err, checkpoint.ErrRefused)
+			require.ErrorContains(t, err, "wasmflow.test.commits")
+			require.ErrorContains(t, err, "--fresh")
+		})
+	}
+}
+
+// TestCommitRecordTooLarge: the setting to change is named.
+func TestCommitRecordTooLarge(t *testing.T) {
+	c := newCluster(t)
+	config := c.exactlyOnce("")
+	config.Commits.RecordBytes = 4096
+	s := openSession(t, config)
+	require.NoError(t, s.Fence(t.Context()))
+	begin(t, s, 1)
+	require.ErrorContains(t, s.Append(t.Context(), make([]byte, 4096)), "commits.record_bytes_max")
+	large := strings.Repeat("x", 3*batchBytesDefault)
+	config.Commits.RecordBytes = 4 * batchBytesDefault
+	require.NoError(t, s.Append(t.Context(), []byte(large)))
+	err := s.Commit(t.Context())
+	require.ErrorIs(t, err, txlog.ErrNotCommitted)
+	require.ErrorContains(t, err, "max.message.bytes")
+
+	config.Commits.Topic = "roomy"
+	s = openSession(t, config)
+	require.NoError(t, s.Fence(t.Context()))
+	begin(t, s, 1)
+	require.NoError(t, decide(t, s, large), "larger than batch_bytes_max")
+	require.Equal(t, []string{large}, readBack(t, s))
+}
+
+// TestDeliveryTimeoutOfACommit: brokers that do not answer end the attempt, and nothing of it will
+// be seen.
+func TestDeliveryTimeoutOfACommit(t *testing.T) {
+	c := newCluster(t)
+	c.topic("out", 1)
+	config := c.exactlyOnce("out")
+	s := openSession(t, config)
+	require.NoError(t, s.Fence(t.Context()))
+	begin(t, s, 1)
+	release := make(chan struct{})
+	c.fake.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+		c.fake.KeepControl()
+		c.fake.SleepControl(func() { <-release })
+		return nil, nil, false
+	})
+	go func() { // ends when the session has given up
+		<-s.current().dead
+		close(release)
+	}()
+	config.DeliveryTimeout = connectors.Duration(50 * time.Millisecond)
+	require.NoError(t, s.Append(t.Context(), []byte("epoch 1")))
+	err := s.Commit(t.Context())
+	require.ErrorIs(t, err, txlog.ErrNotCommitted)
+	require.ErrorContains(t, err, "delivery_timeout")
+}
+
+func TestIntervalAndTimeout(t *testing.T) {
+	config := newSinkConfig()
+	require.NoError(t, config.CheckInterval(0))
+	require.NoError(t, config.CheckInterval(29*time.Second))
+	err := config.CheckInterval(30 * time.Second)
+	require.ErrorContains(t, err, "raise transaction_timeout above 1m0s")
+	var key *connectors.KeyError
+	require.ErrorAs(t, err, &key)
+	require.Equal(t, "transaction_timeout", key.Key)
+	c := newCluster(t)
+	_, err = c.exactlyOnce("").OpenSession(t.Context(), testEnv("out", 1),
+		SessionOptions{Interval: time.Hour})
+	require.ErrorContains(t, err, "interval is 1h0m0s")
 }

@@ -75,6 +75,7 @@ func (c *SinkConfig) producerOptions(counts *clientCounts) []kgo.Opt {
 		kgo.ProducerBatchMaxBytes(int32(c.BatchBytes)),
 		kgo.RecordPartitioner(partitioner{counts}),
 		kgo.MetadataMaxAge(sinkMetadataAge),
+		kgo.MetadataMinAge(produceMetadataAge),
 	}
 }
 

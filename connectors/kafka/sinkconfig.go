@@ -26,6 +26,9 @@ const (
 	deliveryTimeoutDefault = 2 * time.Minute
 	// sinkMetadataAge is how soon partitions that were added get their share.
 	sinkMetadataAge = time.Minute
+	// produceMetadataAge is how soon a client that produces looks again for a leader that moved,
+	// and for a topic that is gone. It is that of Java's client between two tries.
+	produceMetadataAge = 100 * time.Millisecond
 )
 
 // The semantics of a sink.
