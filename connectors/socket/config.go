@@ -25,6 +25,9 @@ const (
 	recordBytesLimit = 1 << 30
 )
 
+// name is the connector's name in job files.
+const name = "socket"
+
 // SourceConfig is a [sources.x] table with connector = "socket".
 type SourceConfig struct {
 	Address  string `toml:"address" doc:"host:port of the server" flink:"socketTextStream(hostname), socketTextStream(port)"`
@@ -53,7 +56,7 @@ type Connection struct {
 func Spec() connectors.Spec {
 	c := Connection{Backoff: connectors.Duration(backoffDefault)}
 	return connectors.Spec{
-		Name: "socket",
+		Name: name,
 		Doc: "Connects to a TCP server, with or without TLS, and reads delimited records from it " +
 			"or writes them to it.",
 		NewSource: func() connectors.SourceConfig {

@@ -89,7 +89,7 @@ func (w *writer) refuse(r *connectors.Record, index int) error {
 	if w.faults == nil {
 		return fmt.Errorf("writing record %d of a batch: %s", index, text)
 	}
-	return w.faults(r, connectors.Fault{Index: index, Text: text})
+	return w.faults(r, connectors.Fault{Index: index, Text: text, Function: name})
 }
 
 // trim gives up the oldest batches of a window that has grown too large.

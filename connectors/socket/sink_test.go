@@ -257,7 +257,7 @@ func TestNullValues(t *testing.T) {
 	require.NoError(t, s.Close())
 	require.Equal(t, []string{"a", ""}, got.wait(t))
 	require.Equal(t, []connectors.Fault{
-		{Index: 1, Text: "a null value cannot be written to a socket"},
+		{Index: 1, Text: "a null value cannot be written to a socket", Function: "socket"},
 	}, faults)
 }
 

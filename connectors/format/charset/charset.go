@@ -71,7 +71,8 @@ func NewDecoder(enc encoding.Encoding, policy Policy) *Decoder {
 }
 
 // Decode returns the text in UTF-8: raw itself where that is possible, otherwise a copy in memory
-// that alloc gives.
+// that alloc gives. Under Fail a text of another charset that holds U+FFFD itself is refused, too:
+// decoders write it for what is invalid.
 func (d *Decoder) Decode(raw []byte, alloc func(n int) []byte) ([]byte, error) {
 	if d.decoder == nil {
 		if d.policy == Keep || utf8.Valid(raw) {

@@ -1,7 +1,7 @@
 // Package envelope writes a whole record as one JSON object: value, key, timestamp and headers. It
 // is what the dead letters of sinks without headers are written in.
 //
-// It owns that shape and its escaping. It never reads it back and never changes a record.
+// It owns that shape. It never reads it back and never changes a record.
 //
 // Invariants:
 //
@@ -10,5 +10,5 @@
 //	    nothing of a record is lost.
 //	V3  A null key or value is JSON's null.
 //
-// Below: connectors. Above: the command's table of serializers.
+// Below: connectors, connectors/format/jsontext. Above: the command's table of serializers.
 package envelope

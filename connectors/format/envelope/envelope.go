@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/wasmflow/wasmflow/connectors"
+	"github.com/wasmflow/wasmflow/connectors/format/jsontext"
 )
 
 // Name is the serializer's name in job files.
@@ -73,41 +74,12 @@ func appendBytes(dst []byte, name string, b []byte) []byte {
 	case b == nil:
 		return append(dst, `":null`...)
 	case utf8.Valid(b):
-		return appendString(append(dst, `":`...), b)
+		return jsontext.AppendString(append(dst, `":`...), b)
 	default:
 		dst = append(dst, `_base64":"`...)
 		dst = base64.StdEncoding.AppendEncode(dst, b)
 		return append(dst, '"')
 	}
-}
-
-const hexDigits = "0123456789abcdef"
-
-// appendString appends valid UTF-8 as a JSON string. Runs without an escape are copied whole.
-func appendString(dst, b []byte) []byte {
-	dst = append(dst, '"')
-	from := 0
-	for i, c := range b {
-		if c >= ' ' && c != '"' && c != '\\' {
-			continue
-		}
-		dst = append(dst, b[from:i]...)
-		from = i + 1
-		switch c {
-		case '"', '\\':
-			dst = append(dst, '\\', c)
-		case '\n':
-			dst = append(dst, '\\', 'n')
-		case '\r':
-			dst = append(dst, '\\', 'r')
-		case '\t':
-			dst = append(dst, '\\', 't')
-		default:
-			dst = append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
-		}
-	}
-	dst = append(dst, b[from:]...)
-	return append(dst, '"')
 }
 
 var _ connectors.Serializer = (*Serializer)(nil)

@@ -12,5 +12,6 @@
 //	N3  Nothing is replaced without a word: a character that the charset lacks and a null that the
 //	    format lacks are errors of the record.
 //
-// Below: connectors. Above: connectors/bucketing, connectors/file.
+// Below: connectors, connectors/format/charset, connectors/format/jsontext. Above:
+// connectors/bucketing, connectors/file.
 package lines

@@ -5,14 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 
-	"github.com/valyala/fastjson"
 	"golang.org/x/text/encoding"
-	"golang.org/x/text/encoding/ianaindex"
 	"golang.org/x/text/transform"
 
 	"github.com/wasmflow/wasmflow/connectors"
+	"github.com/wasmflow/wasmflow/connectors/format/charset"
+	"github.com/wasmflow/wasmflow/connectors/format/jsontext"
 )
 
 // Errors of a record.
@@ -83,14 +82,11 @@ func (e *Encoder) Append(dst []byte, r *connectors.Record) ([]byte, error) {
 
 // converter returns what converts to the charset, or nil for UTF-8.
 func (o Options) converter() (*encoding.Encoder, error) {
-	if strings.EqualFold(o.Charset, utf8Name) {
-		return nil, nil
+	enc, err := charset.Lookup(o.Charset)
+	if err != nil || enc == nil {
+		return nil, err
 	}
-	charset, err := ianaindex.IANA.Encoding(o.Charset)
-	if err != nil || charset == nil {
-		return nil, fmt.Errorf("%q is no charset; write an IANA name such as \"ISO-8859-1\"", o.Charset)
-	}
-	converter := charset.NewEncoder()
+	converter := enc.NewEncoder()
 	if _, err := converter.String(o.Delimiter); err != nil {
 		return nil, fmt.Errorf("%q has no form in charset %s: %w", o.Delimiter, o.Charset, err)
 	}
@@ -105,9 +101,10 @@ func (o Options) converter() (*encoding.Encoder, error) {
 
 func textRow(dst, value []byte) ([]byte, error) { return append(dst, value...), nil }
 
-// jsonRow passes JSON on. Line breaks in it are white space, since a string holds none (N2).
+// jsonRow passes JSON on. Line breaks in it are white space, since a string holds none (N2). How
+// deep it may be nested is bounded: checking must not use up the stack.
 func jsonRow(dst, value []byte) ([]byte, error) {
-	if err := fastjson.ValidateBytes(value); err != nil {
+	if err := jsontext.Check(value); err != nil {
 		return dst, fmt.Errorf("%w: %w", ErrNotJSON, err)
 	}
 	if bytes.IndexByte(value, '\n') < 0 && bytes.IndexByte(value, '\r') < 0 {
