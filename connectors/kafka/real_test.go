@@ -97,6 +97,20 @@ func TestReal(t *testing.T) {
 		{"RecordsThatDoNotFit", TestRecordsThatDoNotFit},
 		{"FetchedRecordsAreNotCopied", TestFetchedRecordsAreNotCopied},
 		{"OneEpochManyTasks", TestOneEpochManyTasks},
+		{"OutputIsSeenWithItsCommitRecord", TestOutputIsSeenWithItsCommitRecord},
+		{"FencedSession", TestFencedSession},
+		{"EmptyTransaction", TestEmptyTransaction},
+		{"Abort", TestAbort},
+		{"ReadBackInWindows", TestReadBackInWindows},
+		{"ReadBackSeesNoOpenTransaction", TestReadBackSeesNoOpenTransaction},
+		{"CommitsTopicDeleted", TestCommitsTopicDeleted},
+		{"StagedRecordsGoWithTheNextEpoch", TestStagedRecordsGoWithTheNextEpoch},
+		{"ManyEpochsKeepEveryKeyInOrder", TestManyEpochsKeepEveryKeyInOrder},
+		{"FullBufferWaitsForTheNextTransaction", TestFullBufferWaitsForTheNextTransaction},
+		{"SinksOfOneClusterShareTheTransaction", TestSinksOfOneClusterShareTheTransaction},
+		{"ChosenPartitions", TestChosenPartitions},
+		{"ASickNeighbourDoesNotHoldReadersBack", TestASickNeighbourDoesNotHoldReadersBack},
+		{"AnEndedAttemptLeavesNothingOpen", TestAnEndedAttemptLeavesNothingOpen},
 	} {
 		t.Run(tt.name, tt.run)
 	}

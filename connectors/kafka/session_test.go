@@ -121,6 +121,7 @@ func (c *cluster) values(topic string) []string {
 // committedRecords returns what a read_committed reader sees of a topic now, by partition.
 func (c *cluster) committedRecords(topic string) map[int32][]*kgo.Record {
 	c.t.Helper()
+	c.markers()
 	stable, err := c.admin.ListCommittedOffsets(c.t.Context(), topic)
 	require.NoError(c.t, err)
 	require.NoError(c.t, stable.Error())
@@ -179,9 +180,21 @@ func TestFencedSession(t *testing.T) {
 	require.Zero(t, c.held("out"))
 }
 
+// markers waits until every transaction that was ended is ended in every partition: brokers answer
+// before that.
+func (c *cluster) markers() {
+	c.t.Helper()
+	require.Eventually(c.t, func() bool {
+		listed, err := c.admin.ListTransactions(c.t.Context(), nil,
+			[]string{statePrepareCommit, statePrepareAbort})
+		return err == nil && len(listed) == 0
+	}, 10*time.Second, time.Millisecond)
+}
+
 // held returns how many offsets a read_committed reader may not read yet.
 func (c *cluster) held(topic string) (held int64) {
 	c.t.Helper()
+	c.markers()
 	end, err := c.admin.ListEndOffsets(c.t.Context(), topic)
 	require.NoError(c.t, err)
 	stable, err := c.admin.ListCommittedOffsets(c.t.Context(), topic)
