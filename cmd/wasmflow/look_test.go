@@ -303,12 +303,18 @@ func TestRegistry(t *testing.T) {
 	b := builtins()
 	for name, open := range b.Serializers {
 		s, err := open(t.Context(), connectors.FunctionContext{}, nil)
-		require.NoError(t, err, name)
+		if err != nil {
+			require.ErrorContains(t, err, "it has no schema", name)
+			continue
+		}
 		require.NoError(t, s.Close())
 	}
 	for name, open := range b.Deserializers {
 		d, err := open(t.Context(), connectors.FunctionContext{}, nil)
-		require.NoError(t, err, name)
+		if err != nil {
+			require.ErrorContains(t, err, "it has no schema", name)
+			continue
+		}
 		require.NoError(t, d.Close())
 	}
 	_, _, err := fileSystems(p, false)(t.Context(), "hdfs://127.0.0.1/x")

@@ -2,6 +2,7 @@ package format
 
 import (
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/wasmflow/wasmflow/connectors"
@@ -13,9 +14,12 @@ const streamBufferBytes = 64 << 10
 // ErrClosed is returned by Append and Flush of a closed Writer.
 var ErrClosed = errors.New("writer is closed")
 
-// Refusal is an error that concerns one record: the format cannot hold it. Writers return it from
-// Append; the sink hands it to its faults and goes on.
+// Refusal is an error that concerns one record: the format cannot hold it, or cannot make sense of
+// it. Writers return it from Append; the sink hands it to its faults and goes on. See Each, too.
 type Refusal struct{ Err error }
+
+// Refuse returns a *Refusal with the text.
+func Refuse(text string, args ...any) error { return &Refusal{fmt.Errorf(text, args...)} }
 
 // Error implements error.
 func (r *Refusal) Error() string { return r.Err.Error() }

@@ -360,8 +360,9 @@ func BenchmarkOrder(b *testing.B) {
 	b.Run("serialize", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
+			to, _, _ := s.writer.Begin(b.Context(), nil, "")
 			s.e.out = s.e.out[:0]
-			if err := s.encode(s.fixed, []byte(orderJSON)); err != nil {
+			if err := s.encode(to, []byte(orderJSON)); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -2,7 +2,6 @@ package avro
 
 import (
 	"context"
-	"errors"
 
 	"github.com/wasmflow/wasmflow/connectors"
 	"github.com/wasmflow/wasmflow/connectors/format/registry"
@@ -38,18 +37,26 @@ func NewDeserializerOptions() *DeserializerOptions {
 	return &DeserializerOptions{Unions: unionsPlain, Registry: registry.NewOptions()}
 }
 
+func (o *DeserializerOptions) writer() *registry.Source {
+	return &registry.Source{Name: "schema", Text: o.Schema, File: o.SchemaFile}
+}
+
+func (o *DeserializerOptions) reader() *registry.Source {
+	return &registry.Source{Name: "reader_schema", Text: o.ReaderSchema, File: o.ReaderSchemaFile}
+}
+
 // Validate reports every problem.
 func (o *DeserializerOptions) Validate(p *connectors.Problems) {
 	p.OneOf("unions", o.Unions, unionsPlain, unionsTagged)
 	o.Registry.Validate(p)
-	writer := source{"schema", o.Schema, o.SchemaFile}
-	writer.validate(p)
-	(&source{"reader_schema", o.ReaderSchema, o.ReaderSchemaFile}).validate(p)
+	writer := o.writer()
+	writer.Validate(p)
+	o.reader().Validate(p)
 	switch {
-	case o.Registry.On() && writer.given():
-		p.Addf(writer.key(), "the registry knows what a value was written with; "+
+	case o.Registry.On() && writer.Given():
+		p.Addf(writer.Key(), "the registry knows what a value was written with; "+
 			"leave it out, or name it reader_schema")
-	case !o.Registry.On() && !writer.given():
+	case !o.Registry.On() && !writer.Given():
 		p.Addf("schema_file", "required without a registry; name the schema of the values")
 	}
 }
@@ -58,14 +65,13 @@ func (o *DeserializerOptions) Validate(p *connectors.Problems) {
 func (o *DeserializerOptions) CheckFiles(
 	ctx context.Context, env connectors.Env, p *connectors.Problems,
 ) {
-	writer := source{"schema", o.Schema, o.SchemaFile}
-	reader := source{"reader_schema", o.ReaderSchema, o.ReaderSchemaFile}
-	w, r := writer.check(ctx, env, p), reader.check(ctx, env, p)
-	if w == nil || r == nil {
+	w, haveWriter := registry.CheckSource(ctx, env, o.writer(), p, parseAlone)
+	r, haveReader := registry.CheckSource(ctx, env, o.reader(), p, parseAlone)
+	if !haveWriter || !haveReader {
 		return
 	}
 	if _, err := resolve(w, r, false); err != nil {
-		p.Addf(reader.key(), "%v; change one of the two schemas", err)
+		p.Addf(o.reader().Key(), "%v; change one of the two schemas", err)
 	}
 }
 
@@ -90,16 +96,18 @@ func NewSerializerOptions() *SerializerOptions {
 	}
 }
 
-func (o *SerializerOptions) source() *source { return &source{"schema", o.Schema, o.SchemaFile} }
+func (o *SerializerOptions) source() *registry.Source {
+	return &registry.Source{Name: "schema", Text: o.Schema, File: o.SchemaFile}
+}
 
 // Validate reports every problem.
 func (o *SerializerOptions) Validate(p *connectors.Problems) {
 	p.OneOf("unions", o.Unions, unionsPlain, unionsTagged)
 	p.OneOf("unknown_fields", o.UnknownFields, unknownFail, unknownDrop)
 	s := o.source()
-	s.validate(p)
-	o.WriteOptions.Validate(p, s.given())
-	if !s.given() && o.Registration != registry.Latest {
+	s.Validate(p)
+	o.WriteOptions.Validate(p, s.Given())
+	if !s.Given() && o.Registration != registry.Latest {
 		p.Addf("schema_file", "required; name the schema to write values with")
 	}
 }
@@ -110,7 +118,7 @@ func (o *SerializerOptions) CheckFiles(
 	ctx context.Context, env connectors.Env, p *connectors.Problems,
 ) {
 	if len(o.References) == 0 {
-		o.source().check(ctx, env, p)
+		registry.CheckSource(ctx, env, o.source(), p, parseAlone)
 	}
 }
 
@@ -119,67 +127,8 @@ func (o *SerializerOptions) CheckConnect(ctx context.Context, env connectors.Env
 	return registry.Check(ctx, env, &o.Registry)
 }
 
-// source is a schema in the job file or in a file of its own.
-type source struct{ name, text, file string }
-
-func (s *source) given() bool { return s.text != "" || s.file != "" }
-
-// key returns the key that gives the schema.
-func (s *source) key() string {
-	if s.file != "" {
-		return s.name + "_file"
-	}
-	return s.name
-}
-
-func (s *source) validate(p *connectors.Problems) {
-	if s.text != "" && s.file != "" {
-		p.Addf(s.name, "not together with %s_file; leave one of them out", s.name)
-	}
-}
-
-// check reads and parses the schema, and reports what is wrong with it. It returns nil when
-// nothing is given or anything is wrong.
-func (s *source) check(ctx context.Context, env connectors.Env, p *connectors.Problems) *schema {
-	if !s.given() {
-		return nil
-	}
-	text, err := s.read(ctx, env)
-	if err != nil {
-		p.Addf(s.key(), "%v; name a file of an Avro schema", err)
-		return nil
-	}
-	out, err := parse(text, nil)
-	if err != nil {
-		p.Addf(s.key(), "%v; correct it", err)
-		return nil
-	}
-	return out
-}
-
-func (s *source) read(ctx context.Context, env connectors.Env) (string, error) {
-	if s.file == "" {
-		return s.text, nil
-	}
-	return registry.ReadSchema(ctx, env, s.file)
-}
-
-// load returns the schema, or nil when none is given.
-func (s *source) load(ctx context.Context, env connectors.Env, needs []registry.Dependency,
-) (*schema, string, error) {
-	if !s.given() {
-		return nil, "", nil
-	}
-	text, err := s.read(ctx, env)
-	if err != nil {
-		return nil, "", connectors.Permanent(errors.Join(errors.New("reading "+s.key()), err))
-	}
-	out, err := parse(text, needs)
-	if err != nil {
-		return nil, "", connectors.Permanent(err)
-	}
-	return out, text, nil
-}
+// parseAlone reads a schema that refers to no other.
+func parseAlone(text string) (*schema, error) { return parse(text, nil) }
 
 var (
 	_ connectors.FileChecker = (*DeserializerOptions)(nil)

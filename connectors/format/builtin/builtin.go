@@ -5,9 +5,13 @@ import (
 	"fmt"
 
 	"github.com/wasmflow/wasmflow/connectors"
+	"github.com/wasmflow/wasmflow/connectors/format/avro"
 	"github.com/wasmflow/wasmflow/connectors/format/csv"
 	"github.com/wasmflow/wasmflow/connectors/format/envelope"
 	"github.com/wasmflow/wasmflow/connectors/format/jsonlines"
+	"github.com/wasmflow/wasmflow/connectors/format/jsonschema"
+	"github.com/wasmflow/wasmflow/connectors/format/keyvalue"
+	"github.com/wasmflow/wasmflow/connectors/format/protobuf"
 	"github.com/wasmflow/wasmflow/connectors/format/text"
 )
 
@@ -31,7 +35,13 @@ type Opener[T any] func(
 // Deserializers returns the table of deserializers, by name.
 func Deserializers() []Function[connectors.Deserializer] {
 	type T = connectors.Deserializer
+	type place = connectors.FunctionContext
 	return []Function[T]{
+		keys(outward(avro.Name, "Avro, of a schema in a file or of a schema registry; it becomes JSON.",
+			avro.NewDeserializerOptions,
+			func(ctx context.Context, fc place, o *avro.DeserializerOptions) (T, error) {
+				return avro.NewDeserializer(ctx, fc, o)
+			})),
 		keys(plain(text.NameBytes, "Records as they were read. This is the default.",
 			func() T { return text.Pass{} })),
 		configured(csv.Name, "Rows of delimited fields; they become JSON objects of typed columns.",
@@ -39,6 +49,21 @@ func Deserializers() []Function[connectors.Deserializer] {
 			func(o *csv.DeserializerOptions) (T, error) { return csv.NewDeserializer(o) }),
 		keys(configured(jsonlines.Name, "JSON; a value that is none is refused.", jsonlines.NewOptions,
 			func(o *jsonlines.Options) (T, error) { return jsonlines.NewChecker(o), nil })),
+		outward(keyvalue.Name, "Key and value that are JSON; they become one object, with the place "+
+			"of the record if asked for.", keyvalue.NewOptions,
+			func(_ context.Context, fc place, o *keyvalue.Options) (T, error) {
+				return keyvalue.NewDeserializer(fc, o), nil
+			}),
+		keys(outward(jsonschema.Name, "JSON that fits a JSON Schema in a file or of a schema registry.",
+			jsonschema.NewDeserializerOptions,
+			func(ctx context.Context, fc place, o *jsonschema.DeserializerOptions) (T, error) {
+				return jsonschema.NewDeserializer(ctx, fc, o)
+			})),
+		keys(outward(protobuf.Name, "Protobuf messages, of a schema in a file or of a schema registry; "+
+			"they become JSON.", protobuf.NewDeserializerOptions,
+			func(ctx context.Context, fc place, o *protobuf.DeserializerOptions) (T, error) {
+				return protobuf.NewDeserializer(ctx, fc, o)
+			})),
 		keys(configured(text.NameString, "Text of any charset; it becomes UTF-8.",
 			text.NewDeserializerOptions,
 			func(o *text.DeserializerOptions) (T, error) { return text.NewDeserializer(o) })),
@@ -48,7 +73,13 @@ func Deserializers() []Function[connectors.Deserializer] {
 // Serializers returns the table of serializers, by name.
 func Serializers() []Function[connectors.Serializer] {
 	type T = connectors.Serializer
+	type place = connectors.FunctionContext
 	return []Function[T]{
+		keys(outward(avro.Name, "JSON; it becomes Avro of a schema in a file or in a schema registry.",
+			avro.NewSerializerOptions,
+			func(ctx context.Context, fc place, o *avro.SerializerOptions) (T, error) {
+				return avro.NewSerializer(ctx, fc, o)
+			})),
 		keys(plain(text.NameBytes, "Values as they are. This is the default.",
 			func() T { return text.Pass{} })),
 		configured(csv.Name, "JSON objects or arrays; they become rows of delimited fields.",
@@ -58,6 +89,18 @@ func Serializers() []Function[connectors.Serializer] {
 			func() T { return envelope.New() }),
 		keys(configured(jsonlines.Name, "JSON; a value that is none is refused.", jsonlines.NewOptions,
 			func(o *jsonlines.Options) (T, error) { return jsonlines.NewChecker(o), nil })),
+		plain(keyvalue.Name, "An object with key and value; both become JSON of their own.",
+			func() T { return keyvalue.NewSerializer() }),
+		keys(outward(jsonschema.Name, "JSON that fits a JSON Schema in a file or in a schema registry.",
+			jsonschema.NewSerializerOptions,
+			func(ctx context.Context, fc place, o *jsonschema.SerializerOptions) (T, error) {
+				return jsonschema.NewSerializer(ctx, fc, o)
+			})),
+		keys(outward(protobuf.Name, "JSON; it becomes a Protobuf message of a schema in a file or in a "+
+			"schema registry.", protobuf.NewSerializerOptions,
+			func(ctx context.Context, fc place, o *protobuf.SerializerOptions) (T, error) {
+				return protobuf.NewSerializer(ctx, fc, o)
+			})),
 		keys(configured(text.NameString, "Text in UTF-8; it becomes text of another charset.",
 			text.NewSerializerOptions,
 			func(o *text.SerializerOptions) (T, error) { return text.NewSerializer(o) })),

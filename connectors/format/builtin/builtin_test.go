@@ -14,9 +14,13 @@ import (
 
 // TestTables opens every row with its defaults, and with options of another.
 func TestTables(t *testing.T) {
-	require.Equal(t, []string{"bytes", "csv", "json", "string"}, check(t, builtin.Deserializers()))
-	require.Equal(t, []string{"bytes", "csv", "envelope", "json", "string"},
-		check(t, builtin.Serializers()))
+	require.Equal(t, []string{
+		"avro", "bytes", "csv", "json", "json-key-value", "json-schema", "protobuf", "string",
+	}, check(t, builtin.Deserializers()))
+	require.Equal(t, []string{
+		"avro", "bytes", "csv", "envelope", "json", "json-key-value", "json-schema", "protobuf",
+		"string",
+	}, check(t, builtin.Serializers()))
 }
 
 type closer interface{ Close() error }
@@ -28,11 +32,21 @@ func check[T closer](t *testing.T, table []builtin.Function[T]) (names []string)
 		names = append(names, f.Name)
 		require.NotEmpty(t, f.Doc)
 		defaults := []connectors.FunctionOptions{nil}
+		if needsSchema(f.Name) {
+			defaults = nil
+		}
 		if f.NewOptions != nil {
 			var p connectors.Problems
 			f.NewOptions().Validate(&p)
-			require.Empty(t, p.List)
-			defaults = append(defaults, f.NewOptions())
+			if needsSchema(f.Name) {
+				require.Len(t, p.List, 1)
+				require.Equal(t, "schema_file", p.List[0].Key)
+				_, err := f.Open(t.Context(), connectors.FunctionContext{}, nil)
+				require.ErrorContains(t, err, "it has no schema")
+			} else {
+				require.Empty(t, p.List)
+				defaults = append(defaults, f.NewOptions())
+			}
 		}
 		for _, o := range defaults {
 			opened, err := f.Open(t.Context(), connectors.FunctionContext{}, o)
@@ -45,19 +59,27 @@ func check[T closer](t *testing.T, table []builtin.Function[T]) (names []string)
 	return names
 }
 
+// needsSchema tells the functions whose defaults do not do.
+func needsSchema(name string) bool {
+	return name == "avro" || name == "protobuf" || name == "json-schema"
+}
+
 // TestFunctionsKeepRecords checks what all functions owe a record: everything but the value stays,
 // faults name their record, nulls stay nulls, and the input is not touched.
 func TestFunctionsKeepRecords(t *testing.T) {
 	type call func(ctx context.Context, in, out *connectors.Batch, f *connectors.Faults) error
 	calls := map[string]call{}
 	for _, d := range builtin.Deserializers() {
+		if needsSchema(d.Name) || d.Name == "json-key-value" {
+			continue // that one reads keys, too
+		}
 		f, err := d.Open(t.Context(), connectors.FunctionContext{}, nil)
 		require.NoError(t, err)
 		calls["deserializer "+d.Name] = f.Deserialize
 	}
 	for _, s := range builtin.Serializers() {
-		if s.Name == "envelope" {
-			continue // it turns all of a record into its value
+		if needsSchema(s.Name) || s.Name == "envelope" || s.Name == "json-key-value" {
+			continue // the last two look at all of a record
 		}
 		f, err := s.Open(t.Context(), connectors.FunctionContext{}, nil)
 		require.NoError(t, err)
@@ -107,6 +129,9 @@ func BenchmarkDeserializers(b *testing.B) {
 	o := csv.NewDeserializerOptions()
 	o.Columns = []string{"user", "path", "status int", "bytes long", "ok boolean", "text string"}
 	for _, d := range builtin.Deserializers() {
+		if needsSchema(d.Name) {
+			continue
+		}
 		value, options := text, connectors.FunctionOptions(nil)
 		if d.Name == "csv" {
 			value, options = row, o

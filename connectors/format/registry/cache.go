@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/wasmflow/wasmflow/connectors/format"
 )
 
 // Bounds of what a task keeps.
@@ -17,7 +19,7 @@ const (
 type Schemas[T any] struct {
 	client *Client
 	typ    Type
-	parse  func(Schema, []Dependency) (T, error)
+	parse  Parse[T]
 	known  map[uint32]made[T]
 	lastID uint32
 	last   *T // of lastID: nearly every record has the schema of the one before
@@ -25,17 +27,17 @@ type Schemas[T any] struct {
 
 type made[T any] struct {
 	of      T
-	refused error     // why nothing could be made; a *Refusal
+	refused error     // why nothing could be made; a *format.Refusal
 	until   time.Time // zero for ever
 }
 
 // NewSchemas returns a cache over a client, for schemas of one language. What parse refuses is
 // refused for every record of the schema.
-func NewSchemas[T any](c *Client, t Type, parse func(Schema, []Dependency) (T, error)) *Schemas[T] {
+func NewSchemas[T any](c *Client, t Type, parse Parse[T]) *Schemas[T] {
 	return &Schemas[T]{client: c, typ: t, parse: parse, known: map[uint32]made[T]{}}
 }
 
-// Get returns what was made of the schema of id. An error is a *Refusal, or one of the registry.
+// Get returns what was made of the schema of id. An error is a *format.Refusal, or one of the registry.
 func (s *Schemas[T]) Get(ctx context.Context, id uint32) (T, error) {
 	if s.last != nil && s.lastID == id {
 		return *s.last, nil
@@ -60,21 +62,21 @@ func (s *Schemas[T]) Get(ctx context.Context, id uint32) (T, error) {
 func (s *Schemas[T]) make(ctx context.Context, id uint32) (m made[T], err error) {
 	schema, err := s.client.ByID(ctx, id)
 	if errors.Is(err, ErrUnknownID) { // R3
-		return made[T]{refused: &Refusal{err}, until: time.Now().Add(unknownKept)}, nil
+		return made[T]{refused: &format.Refusal{Err: err}, until: time.Now().Add(unknownKept)}, nil
 	}
 	if err != nil {
 		return m, err
 	}
 	if schema.Type != s.typ {
-		m.refused = Refuse("schema %d is of %v, not of %v", id, schema.Type, s.typ)
+		m.refused = format.Refuse("schema %d is of %v, not of %v", id, schema.Type, s.typ)
 		return m, nil
 	}
 	needs, err := s.client.Dependencies(ctx, schema.References)
 	if err != nil {
 		return m, err
 	}
-	if m.of, err = s.parse(schema, needs); err != nil {
-		m.refused = Refuse("using schema %d: %w", id, err)
+	if m.of, err = s.parse(schema.Text, needs); err != nil {
+		m.refused = format.Refuse("using schema %d: %w", id, err)
 	}
 	return m, nil
 }

@@ -70,7 +70,7 @@ type Schema struct {
 	References []Reference
 }
 
-// Dependency is a schema that another refers to.
+// Dependency is a schema that another refers to by name.
 type Dependency struct{ Name, Text string }
 
 // Client asks one registry. It is used by one task, and safe for concurrent use.

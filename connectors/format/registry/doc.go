@@ -10,7 +10,8 @@
 //	R1  A schema of an id never changes, so an answer is asked for once in each task.
 //	R2  A registry that does not answer is asked again for Options.Patience; then the error is one
 //	    that connectors.Classify calls retryable. What asking again cannot mend is permanent.
-//	R3  An id that the registry does not know concerns the record that bears it: a *Refusal.
+//	R3  An id that the registry does not know concerns the record that bears it: a
+//	    *format.Refusal.
 //	R4  Credentials stand in no error and no log.
 //	R5  Nothing is registered in a dry run.
 //

@@ -34,30 +34,6 @@ var (
 	ErrUnknownID = errors.New("the schema registry has no schema of this id")
 )
 
-// Refusal is an error that concerns one record alone.
-type Refusal struct{ Err error }
-
-// Error implements error.
-func (r *Refusal) Error() string { return r.Err.Error() }
-
-// Unwrap returns what is wrong.
-func (r *Refusal) Unwrap() error { return r.Err }
-
-// Refuse returns a *Refusal with the text.
-func Refuse(format string, args ...any) error {
-	return &Refusal{fmt.Errorf(format, args...)}
-}
-
-// AddFault adds a fault of record i when err is a *Refusal, and returns every other error.
-func AddFault(faults *connectors.Faults, i int, function string, err error) error {
-	var refused *Refusal
-	if !errors.As(err, &refused) {
-		return err
-	}
-	faults.Add(connectors.Fault{Index: i, Function: function, Text: refused.Error()})
-	return nil
-}
-
 // again reports whether err may be gone in a moment.
 func again(err error) bool {
 	var response *sr.ResponseError

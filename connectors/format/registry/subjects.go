@@ -22,7 +22,7 @@ type Subjects[T any] struct {
 	options *WriteOptions
 	fc      connectors.FunctionContext
 	own     Own[T]
-	parse   func(Schema, []Dependency) (T, error)
+	parse   Parse[T]
 	known   map[string]written[T] // by subject
 	topic   string                // of the record before
 	last    *written[T]           // for it
@@ -36,9 +36,8 @@ type written[T any] struct {
 // NewSubjects returns what finds the schemas for the serializer of fc. own is not looked at when
 // the options say Latest, parse only then.
 func NewSubjects[T any](c *Client, o *WriteOptions, fc connectors.FunctionContext, own Own[T],
-	parse func(Schema, []Dependency) (T, error),
+	parse Parse[T],
 ) *Subjects[T] {
-	own.Schema.References = o.References
 	return &Subjects[T]{
 		client: c, options: o, fc: fc, own: own, parse: parse, known: map[string]written[T]{},
 	}
@@ -135,7 +134,7 @@ func (s *Subjects[T]) latest(ctx context.Context, subject string) (w written[T],
 		return w, err
 	}
 	w.id = schema.ID
-	if w.of, err = s.parse(schema, needs); err != nil {
+	if w.of, err = s.parse(schema.Text, needs); err != nil {
 		err = connectors.Permanent(fmt.Errorf("using the latest schema of subject %q: %w", subject,
 			err))
 	}
