@@ -94,7 +94,7 @@ func describe(out io.Writer, k *servers.Kafka, s *servers.Security) error {
 }
 
 func describeSecurity(out io.Writer, k *servers.Kafka, s *servers.Security) error {
-	client, err := s.Authority.Issue("client")
+	client, err := s.Authority.Issue(servers.UserAdmin)
 	if err != nil {
 		return err
 	}

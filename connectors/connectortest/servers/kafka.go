@@ -152,10 +152,14 @@ func (k *Kafka) connect(ctx context.Context) error {
 		return fmt.Errorf("opening a client: %w", err)
 	}
 	k.client, k.admin = client, kadm.NewClient(client)
-	return k.until(ctx, "all brokers to take part", func(ctx context.Context) (bool, error) {
+	err = k.until(ctx, "all brokers to take part", func(ctx context.Context) (bool, error) {
 		brokers, err := k.admin.ListBrokers(ctx)
 		return len(brokers) == len(k.nodes), err
 	})
+	if err != nil || k.options.Security == nil {
+		return err
+	}
+	return k.addUsers(ctx)
 }
 
 // Bootstrap returns the addresses for clients that neither encrypt nor log in.

@@ -46,9 +46,6 @@ func (n *Node) format(ctx context.Context) error {
 	for _, name := range slices.Sorted(maps.Keys(o.Features)) {
 		args = append(args, "--feature", fmt.Sprintf("%s=%d", name, o.Features[name]))
 	}
-	if o.Security != nil {
-		args = append(args, o.Security.scram()...)
-	}
 	flags := []string{"-Xmx128m", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"}
 	flags = append(flags, n.kafka.java.shared()...)
 	argv := n.kafka.java.command(flags, "kafka.tools.StorageTool", args...)

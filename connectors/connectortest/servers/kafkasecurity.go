@@ -1,6 +1,7 @@
 package servers
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -8,16 +9,20 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/twmb/franz-go/pkg/kadm"
 )
 
 // Users of a cluster with Security, and their password.
 const (
-	// UserAdmin may do everything.
+	// UserAdmin may do everything, also as the bearer of a certificate with that name.
 	UserAdmin = "admin"
 	// UserNobody logs in and may do nothing until it is given a right.
 	UserNobody = "nobody"
 	// Password is that of all users. It holds what needs quoting in files of Java.
 	Password = `s3cret "quoted" \ and spaced`
+	// scramIterations is the least that brokers take.
+	scramIterations = 4096
 )
 
 // Security makes a cluster check who asks and what for. Who uses the plain listener may do
@@ -27,6 +32,8 @@ type Security struct {
 	Authority *Authority
 	// Tokens signs what OAUTHBEARER takes.
 	Tokens *Tokens
+	// Kerberos is where tickets come from; nil leaves it out.
+	Kerberos *KDC
 }
 
 // NewSecurity makes keys for a cluster, in files below dir.
@@ -42,22 +49,34 @@ func NewSecurity(dir string) (*Security, error) {
 	return &Security{Authority: authority, Tokens: tokens}, nil
 }
 
-// scram returns the arguments that format users into the cluster's first records.
-func (s *Security) scram() []string {
-	var args []string
-	for _, mechanism := range []string{"SCRAM-SHA-256", "SCRAM-SHA-512"} {
+// addUsers adds the users of SCRAM: unlike the others' they are kept by the cluster.
+func (k *Kafka) addUsers(ctx context.Context) error {
+	for _, mechanism := range []kadm.ScramMechanism{kadm.ScramSha256, kadm.ScramSha512} {
+		var users []kadm.UpsertSCRAM // one request names a user once
 		for _, user := range []string{UserAdmin, UserNobody} {
-			args = append(args, "--add-scram",
-				fmt.Sprintf("%s=[name=%s,password=%q]", mechanism, user, Password))
+			users = append(users, kadm.UpsertSCRAM{
+				User: user, Mechanism: mechanism, Iterations: scramIterations, Password: Password,
+			})
+		}
+		altered, err := k.admin.AlterUserSCRAMs(ctx, nil, users)
+		if err == nil {
+			err = altered.Error()
+		}
+		if err != nil {
+			return fmt.Errorf("adding users: %w", err)
 		}
 	}
-	return args
+	return nil
 }
 
 // flags returns what the virtual machine has to know.
 func (s *Security) flags() []string {
 	// Brokers read keys from places on this list only.
-	return []string{"-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls=" + s.Tokens.url()}
+	flags := []string{"-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls=" + s.Tokens.url()}
+	if s.Kerberos != nil {
+		flags = append(flags, "-Djava.security.krb5.conf="+s.Kerberos.Config())
+	}
+	return flags
 }
 
 // apply adds the listeners and the rights of a node to its properties.
@@ -83,8 +102,11 @@ func (s *Security) apply(n *Node, p map[string]string) error {
 		"listener.name.tls.ssl.client.auth":     "required",
 		"listener.name.sasltls.ssl.client.auth": "none",
 		"authorizer.class.name":                 "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-		"super.users":                           "User:ANONYMOUS;User:" + UserAdmin,
+		"super.users":                           "User:ANONYMOUS;User:CN=" + UserAdmin + ";User:" + UserAdmin,
 	})
+	if s.Kerberos != nil {
+		p["sasl.kerberos.service.name"] = "kafka"
+	}
 	mechanisms := s.mechanisms()
 	p["sasl.enabled.mechanisms"] = strings.Join(slices.Sorted(maps.Keys(mechanisms)), ",")
 	for name, jaas := range mechanisms {
@@ -106,12 +128,16 @@ func (s *Security) mechanisms() map[string]string {
 	for _, user := range []string{UserAdmin, UserNobody} {
 		fmt.Fprintf(&users, ` user_%s="%s"`, user, quote(Password))
 	}
-	return map[string]string{
+	m := map[string]string{
 		"PLAIN":         module + "plain.PlainLoginModule required" + users.String() + ";",
 		"SCRAM-SHA-256": module + "scram.ScramLoginModule required;",
 		"SCRAM-SHA-512": module + "scram.ScramLoginModule required;",
 		"OAUTHBEARER":   module + "oauthbearer.OAuthBearerLoginModule required;",
 	}
+	if s.Kerberos != nil {
+		m["GSSAPI"] = s.Kerberos.jaas()
+	}
+	return m
 }
 
 // quote writes a text between the quotes of a login module, in a properties file: each of them
