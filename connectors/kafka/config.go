@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"strconv"
@@ -90,15 +91,20 @@ func (c *Connection) options(
 	if env.Logger != nil {
 		opts = append(opts, kgo.WithLogger(newClientLogger(env.Logger, env.Now)))
 	}
+	var config *tls.Config
 	if c.TLS != nil {
-		config, err := c.TLS.Load(ctx, env)
-		if err != nil {
+		var err error
+		if config, err = c.TLS.Load(ctx, env); err != nil {
 			return nil, fmt.Errorf("reading the TLS files: %w", err)
 		}
 		opts = append(opts, kgo.DialTLSConfig(config))
 	}
 	if c.SASL != nil {
-		opts = append(opts, kgo.SASL(c.SASL.mechanism()))
+		mechanism, err := c.SASL.mechanism(ctx, env, config)
+		if err != nil {
+			return nil, fmt.Errorf("preparing the login: %w", err)
+		}
+		opts = append(opts, kgo.SASL(mechanism))
 	}
 	more, err := propertyOptions(c.Properties, side)
 	return append(opts, more...), err

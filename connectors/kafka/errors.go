@@ -3,14 +3,6 @@ package kafka
 import (
 	"errors"
 	"fmt"
-	"io"
-	"net"
-	"strings"
-
-	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kgo"
-
-	"github.com/wasmflow/wasmflow/connectors"
 )
 
 var (
@@ -34,45 +26,6 @@ var (
 	// ErrNoGroupOffset is returned, marked as permanent, when no_group_offset is "fail".
 	ErrNoGroupOffset = errors.New("the group has committed no offset")
 )
-
-// hopeless are the errors of a broker that a person has to mend.
-var hopeless = [...]error{
-	kerr.TopicAuthorizationFailed, kerr.GroupAuthorizationFailed, kerr.ClusterAuthorizationFailed,
-	kerr.TransactionalIDAuthorizationFailed, kerr.SaslAuthenticationFailed,
-	kerr.UnsupportedSaslMechanism, kerr.IllegalSaslState, kerr.InvalidTopicException,
-	kerr.UnsupportedVersion, kerr.UnsupportedForMessageFormat, kerr.SecurityDisabled,
-	kerr.InvalidReplicationFactor, kerr.InvalidPartitions, kerr.InvalidConfig,
-	kerr.PolicyViolation, kerr.InvalidGroupID, kerr.MessageTooLarge, kerr.RecordListTooLarge,
-}
-
-// classify marks err with what the engine is to do about it. A nil err stays nil.
-func classify(err error) error {
-	for _, h := range hopeless {
-		if errors.Is(err, h) {
-			return connectors.Permanent(err)
-		}
-	}
-	var network *net.OpError
-	if kerr.IsRetriable(err) || kgo.IsRetryableBrokerErr(err) || errors.As(err, &network) {
-		return connectors.Retryable(err)
-	}
-	return err
-}
-
-// asked names the brokers of an error.
-func asked(brokers []string, err error) error {
-	if err == nil {
-		return nil
-	}
-	hint := ""
-	if errors.Is(err, io.EOF) {
-		// Brokers hang up on a client that speaks TLS to a plain port, or the other way round, and
-		// some of them on a wrong password.
-		hint = "; a broker closed the connection: check tls, sasl and the port"
-	}
-	return classify(fmt.Errorf("asking the Kafka cluster at %s: %w%s",
-		strings.Join(brokers, ", "), err, hint))
-}
 
 // atPartition names where err happened.
 func atPartition(err error, doing, topic string, partition int32, offset int64) error {

@@ -134,13 +134,8 @@ func (o *outgoing) refuse(r *connectors.Record, f connectors.Fault) error {
 // explainSend names the record whose send failed and, where a setting mends it, the setting.
 func explainSend(r *kgo.Record, err error) error {
 	text := ""
-	switch {
-	case errors.Is(err, kerr.MessageTooLarge) || errors.Is(err, kerr.RecordListTooLarge):
-		text = "; raise the topic's max.message.bytes, or lower batch_bytes_max"
-	case errors.Is(err, kerr.UnknownTopicOrPartition) || errors.Is(err, kerr.UnknownTopicID):
+	if errors.Is(err, kerr.UnknownTopicOrPartition) || errors.Is(err, kerr.UnknownTopicID) {
 		text = "; the topic or the chosen partition does not exist"
-	case errors.Is(err, kerr.TopicAuthorizationFailed):
-		text = "; let the user of this job write to the topic"
 	}
 	return classify(fmt.Errorf("writing to topic %s, partition %d: %w%s",
 		r.Topic, max(r.Partition, -1), err, text))

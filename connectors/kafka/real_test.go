@@ -13,10 +13,9 @@ import (
 )
 
 // real is the real broker of this package's tests. It starts when the first test wants it.
-var real = servers.Shared{Options: servers.KafkaOptions{Properties: map[string]string{
-	"message.max.bytes":                "20000000", // testBigRecordJob
-	"replica.fetch.response.max.bytes": "20000000",
-}}}
+var real = servers.Shared{Secure: true, Options: servers.KafkaOptions{
+	Properties: map[string]string{"message.max.bytes": "20000000"}, // testBigRecordJob
+}}
 
 func TestMain(m *testing.M) {
 	code := m.Run()

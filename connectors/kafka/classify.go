@@ -1,0 +1,106 @@
+package kafka
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/wasmflow/wasmflow/connectors"
+)
+
+// tooLarge is how to write records that are larger than a broker takes.
+const tooLarge = "raise the topic's max.message.bytes, or lower batch_bytes_max"
+
+// refusals are the errors of a broker that a person has to mend, and how.
+var refusals = [...]struct {
+	err    error
+	remedy string
+}{
+	{kerr.TopicAuthorizationFailed,
+		"let the user of this job use the topic, or log in as another one (sasl, tls.cert)"},
+	{kerr.GroupAuthorizationFailed, "let the user of this job use the group, or set another group"},
+	{kerr.ClusterAuthorizationFailed,
+		"let the user of this job write idempotently, or set idempotence = false"},
+	{kerr.TransactionalIDAuthorizationFailed,
+		"let the user of this job use the transactional id for writing and describing"},
+	{kerr.SaslAuthenticationFailed,
+		"check sasl.mechanism, sasl.username and sasl.password, or the token"},
+	{kerr.UnsupportedSaslMechanism, "set sasl.mechanism to one that the brokers take"},
+	{kerr.IllegalSaslState, "the brokers want another kind of login: check sasl and the port"},
+	{kerr.SecurityDisabled, "the brokers check no rights"},
+	{kerr.UnsupportedVersion, "the brokers are too old for this"},
+	{kerr.UnsupportedForMessageFormat, "the topic keeps records in a format that is too old for this"},
+	{kerr.InvalidTopicException, "check the topic's name"},
+	{kerr.InvalidReplicationFactor, "set create_topic.replication to what the cluster can keep"},
+	{kerr.InvalidPartitions, "check create_topic.partitions"},
+	{kerr.InvalidConfig, "check create_topic.configs"},
+	{kerr.PolicyViolation, "the cluster has a rule against it"},
+	{kerr.InvalidGroupID, "check group"},
+	{kerr.MessageTooLarge, tooLarge},
+	{kerr.RecordListTooLarge, tooLarge},
+}
+
+// classify marks err with what the engine is to do about it and, where a person has to mend it,
+// adds how. A nil err stays nil, and what is marked stays as it is.
+func classify(err error) error {
+	if err == nil || connectors.Classify(err) == connectors.Fatal {
+		return err
+	}
+	for _, r := range refusals {
+		if errors.Is(err, r.err) {
+			return connectors.Permanent(fmt.Errorf("%w; %s", err, r.remedy))
+		}
+	}
+	if text := distrust(err); text != "" {
+		return connectors.Permanent(fmt.Errorf("%w; %s", err, text))
+	}
+	var network *net.OpError
+	if kerr.IsRetriable(err) || kgo.IsRetryableBrokerErr(err) || errors.As(err, &network) {
+		return connectors.Retryable(err)
+	}
+	return err
+}
+
+// remoteError is the operation of a network error by which crypto/tls says that the other side
+// ended the handshake.
+const remoteError = "remote error"
+
+// distrust returns what to mend when the two ends did not come to a common TLS.
+func distrust(err error) string {
+	var certificate *tls.CertificateVerificationError
+	var header tls.RecordHeaderError
+	var network *net.OpError
+	switch {
+	case errors.As(err, &certificate):
+		return "set tls.ca to the authority that signed the broker's certificate, and tls.server_name " +
+			"when that bears another name than the address"
+	case errors.As(err, &network) && network.Op == remoteError:
+		return "the broker refuses this client: check tls.cert and tls.key"
+	case errors.As(err, &header):
+		return "the broker speaks no TLS at this port: check tls and the port"
+	case strings.Contains(err.Error(), "speaking to a tls endpoint"): // the client's own guess
+		return "check tls and the port"
+	}
+	return ""
+}
+
+// asked names the brokers of an error.
+func asked(brokers []string, err error) error {
+	if err == nil {
+		return nil
+	}
+	hint := ""
+	if errors.Is(err, io.EOF) {
+		// Brokers hang up on a client that speaks TLS to a plain port, or the other way round, and
+		// some of them on a wrong password.
+		hint = "; a broker closed the connection: check tls, sasl and the port"
+	}
+	return classify(fmt.Errorf("asking the Kafka cluster at %s: %w%s",
+		strings.Join(brokers, ", "), err, hint))
+}
