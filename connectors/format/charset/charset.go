@@ -11,6 +11,7 @@ import (
 	"golang.org/x/text/encoding/ianaindex"
 	"golang.org/x/text/encoding/unicode"
 	"golang.org/x/text/encoding/unicode/utf32"
+	"golang.org/x/text/transform"
 )
 
 // ErrInvalid is returned by Decode under Fail for bytes that are no text of the charset.
@@ -89,6 +90,10 @@ func (d *Decoder) Decode(raw []byte, alloc func(n int) []byte) ([]byte, error) {
 	out := alloc(3*len(raw) + utf8.UTFMax)
 	d.decoder.Reset()
 	n, used, err := d.decoder.Transform(out, raw, true)
+	if errors.Is(err, transform.ErrShortSrc) && d.policy == Replace {
+		// Some decoders leave it to the caller what half a character at the end becomes.
+		n, err = n+copy(out[n:], "\ufffd"), nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: after byte %d: %w", ErrInvalid, used, err)
 	}

@@ -114,6 +114,10 @@ func (s *Splitter) convert(atEnd bool) {
 	n, used, _ := s.decoder.Transform(s.text[s.end:], s.raw[:s.rawLen], atEnd)
 	s.end += n
 	s.rawLen = copy(s.raw, s.raw[used:s.rawLen])
+	if atEnd && s.rawLen > 0 { // some decoders leave it to the caller
+		s.end += copy(s.text[s.end:], "\ufffd")
+		s.rawLen = 0
+	}
 }
 
 // Next returns the next complete record without its delimiter, or false when more bytes are

@@ -127,13 +127,28 @@ func TestCharsets(t *testing.T) {
 }
 
 func TestHalfACharacterAtTheEnd(t *testing.T) {
-	o := options()
-	o.Charset = "UTF-16LE"
-	s, err := delimited.New(o)
-	require.NoError(t, err)
-	_, tail, err := split(s, []byte{'a', 0, 'b'})
-	require.NoError(t, err)
-	require.Equal(t, "a\ufffd", tail)
+	for _, c := range []struct {
+		charset string
+		in      string
+		want    string
+	}{
+		{"UTF-16LE", "a\x00b", "a\ufffd"},
+		{"UTF-32LE", "a\x00\x00\x00b", "a\ufffd"},
+		{"UTF-32", "\x00\x00", "\ufffd"},
+		{"Shift_JIS", "a\x93", "a\ufffd"},
+	} {
+		t.Run(c.charset, func(t *testing.T) {
+			o := options()
+			o.Charset = c.charset
+			s, err := delimited.New(o)
+			require.NoError(t, err)
+			for range 2 { // a stream that follows begins with a character of its own
+				_, tail, err := split(s, []byte(c.in))
+				require.NoError(t, err)
+				require.Equal(t, c.want, tail)
+			}
+		})
+	}
 }
 
 func TestTailIsJoinedWithTheNextStream(t *testing.T) {
