@@ -114,9 +114,15 @@ func (l *Log) base(ctx context.Context, doing string) (base, error) {
 		}
 		// Records are lost, or the last one went while it was listed because it has a successor.
 	}
+	if !hinted && !b.found {
+		if b.hint, err = l.introduce(ctx); err != nil {
+			return base{}, fmt.Errorf("%s: %w", doing, err)
+		}
+		hinted = true
+	}
 	switch {
 	case hinted:
-		b.inUse = hint.Log
+		b.inUse = b.hint.Log
 		if err := l.checkHint(doing, b); err != nil {
 			return base{}, err
 		}
@@ -124,6 +130,17 @@ func (l *Log) base(ctx context.Context, doing string) (base, error) {
 		b.inUse = b.last.Log
 	}
 	return b, l.checkLast(doing, b)
+}
+
+// introduce notes where a new job has its log, before its first record is published: of two processes
+// that start it at once with different logs one takes the log of the other, and seals that.
+func (l *Log) introduce(ctx context.Context) (checkpoint.Hint, error) {
+	standing, err := l.store.Introduce(ctx, checkpoint.Hint{
+		JobID: cmp.Or(l.opts.JobID, l.opts.NewID()), JobName: l.job, Log: Name,
+	})
+	// What another process has counted since the records were read is no reason to miss any.
+	standing.LastEpoch, standing.Claim = 0, 0
+	return standing, err
 }
 
 // checkLast refuses to build on a last record that is not this job's, or not this owner's any
@@ -178,7 +195,7 @@ func (l *Log) checkHint(doing string, b base) error {
 func (l *Log) succession(b base, nonce string) checkpoint.Succession {
 	return checkpoint.Succession{
 		Last: b.last, Found: b.found, JobName: l.job,
-		JobID:      cmp.Or(l.opts.JobID, b.hint.JobID, l.opts.NewID()),
+		JobID:      b.hint.JobID,
 		Owner:      checkpoint.Owner{Nonce: nonce, Host: l.opts.Host, PID: l.opts.PID},
 		EpochAbove: b.marked, ClaimAbove: b.hint.Claim, CreatedMillis: l.opts.Now().UnixMilli(),
 	}

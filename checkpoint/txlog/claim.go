@@ -125,7 +125,7 @@ func (l *Log) look(ctx context.Context, doing string) (base, error) {
 		return base{}, fmt.Errorf("%s: %w", doing, err)
 	}
 	b.marked = max(marked, b.hint.LastEpoch)
-	if b.last, b.found, err = l.Last(ctx); err != nil {
+	if b.last, b.found, err = l.lastOf(ctx, b); err != nil {
 		return base{}, l.explainDamage(doing, err)
 	}
 	if !b.hinted && b.found {
@@ -149,6 +149,23 @@ func (l *Log) look(ctx context.Context, doing string) (base, error) {
 		b.hinted = true
 	}
 	return b, nil
+}
+
+// lastOf reads the newest record, again and again while the log is shorter than the store remembers:
+// a record shows only some time after its commit was acknowledged, and its owner may have told the
+// store about it at once. It gives up after newerWait, since what shows by then is all there is.
+func (l *Log) lastOf(ctx context.Context, b base) (checkpoint.Manifest, bool, error) {
+	deadline := l.opts.Now().Add(newerWait)
+	for {
+		last, found, err := l.Last(ctx)
+		short := last.Epoch < b.marked && b.inUse(l.opts.Name) == l.opts.Name
+		if err != nil || !short || !l.opts.Now().Before(deadline) {
+			return last, found, err
+		}
+		if err := l.opts.Sleep(ctx, newerPoll); err != nil {
+			return checkpoint.Manifest{}, false, err
+		}
+	}
 }
 
 // explainDamage adds what a person can do when the newest record cannot be read.

@@ -31,8 +31,6 @@ type Options struct {
 	Version1 bool
 	// Delays leaves markers to Step. Without it they are written at once.
 	Delays bool
-	// Uncommitted has readers of the commits see open transactions too. It is a bug.
-	Uncommitted bool
 }
 
 // Broker is a cluster of one broker. Its methods may be called from several goroutines.
@@ -55,8 +53,11 @@ type coordinator struct {
 	partitions []string // of the running transaction, in order of their first records
 	committing bool     // the result of the transaction that is ended
 	ended      int64    // epoch in which the last transaction was ended by its producer
-	seen       map[int64]struct{}
+	seen       map[sequence]struct{}
 }
+
+// sequence is the place of a record in what a producer sends under one epoch.
+type sequence struct{ epoch, n int64 }
 
 // state of a transactional id.
 type state int
@@ -101,7 +102,7 @@ func (b *Broker) initProducer(id string) (pid, epoch int64, err error) {
 	c := b.ids[id]
 	if c == nil {
 		b.pids++
-		c = &coordinator{pid: b.pids}
+		c = &coordinator{pid: b.pids, seen: map[sequence]struct{}{}}
 		b.ids[id] = c
 	}
 	switch c.state {
@@ -115,7 +116,7 @@ func (b *Broker) initProducer(id string) (pid, epoch int64, err error) {
 		return 0, 0, ErrConcurrent
 	}
 	c.epoch++
-	c.ended, c.seen = 0, nil
+	c.ended = 0
 	return c.pid, c.epoch, nil
 }
 
@@ -132,15 +133,14 @@ func (b *Broker) produce(id string, pid, epoch, seq int64, partition string, val
 	case c.state == ending:
 		return ErrConcurrent
 	}
-	if _, ok := c.seen[seq]; ok {
+	if _, ok := c.seen[sequence{epoch, seq}]; ok {
 		return nil
 	}
 	if c.state == empty {
 		b.txns++
-		c.state, c.txn, c.started, c.seen = ongoing, b.txns, b.opts.Now(), map[int64]struct{}{}
-		c.partitions = nil
+		c.state, c.txn, c.started, c.partitions = ongoing, b.txns, b.opts.Now(), nil
 	}
-	c.seen[seq] = struct{}{}
+	c.seen[sequence{epoch, seq}] = struct{}{}
 	if !slices.Contains(c.partitions, partition) {
 		c.partitions = append(c.partitions, partition)
 	}
@@ -260,31 +260,71 @@ func (b *Broker) Open(id string) bool {
 	return b.ids[id] != nil && b.ids[id].state != empty
 }
 
+// isolation is what a reader wants to see.
+type isolation int
+
+const (
+	committed   isolation = iota // up to the first record whose transaction is not settled there
+	decided                      // also of transactions whose markers are still to come
+	uncommitted                  // everything that was ever written
+)
+
 // Committed returns what a reader sees of a partition: the committed records in order, up to the
 // first record of a transaction whose result does not stand in the partition yet.
-func (b *Broker) Committed(name string) [][]byte {
+func (b *Broker) Committed(name string) [][]byte { return b.read(name, committed) }
+
+// Decided returns the records of every transaction whose end was decided, as an observer knows it
+// who sees the coordinator.
+func (b *Broker) Decided(name string) [][]byte { return b.read(name, decided) }
+
+func (b *Broker) read(name string, level isolation) [][]byte {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.expire()
+	coming := map[int64]bool{}
+	if level == decided {
+		for _, c := range b.ids {
+			if c.state == ending {
+				coming[c.txn] = c.committing
+			}
+		}
+	}
 	log := b.log(name)
 	var out [][]byte
 	for _, r := range log.records {
-		committed, resolved := log.resolved[r.txn]
-		if !resolved && !b.opts.Uncommitted {
-			break
+		result, resolved := log.resolved[r.txn]
+		switch {
+		case !resolved && level == committed:
+			return out
+		case !resolved && level == decided:
+			result = coming[r.txn]
+		case level == uncommitted:
+			result = true
 		}
-		if committed || !resolved {
+		if result {
 			out = append(out, bytes.Clone(r.value))
 		}
 	}
 	return out
 }
 
-// Truncate empties a partition, as a topic that was deleted and made again.
-func (b *Broker) Truncate(name string) {
+// Partition is the content of a partition that was taken away.
+type Partition struct{ log *partition }
+
+// Take empties a partition, as when a topic is deleted and made again, and returns what it held.
+func (b *Broker) Take(name string) Partition {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	log := b.log(name)
 	delete(b.logs, name)
+	return Partition{log}
+}
+
+// Restore brings back what Take took.
+func (b *Broker) Restore(name string, p Partition) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.logs[name] = p.log
 }
 
 // delay keeps a request for later.

@@ -45,6 +45,7 @@ type ClientOptions struct {
 	// Mistakes that a client of this kind could make.
 	IgnoreFailedRecords bool // end a transaction although a record was not acknowledged
 	ReuseAfterUnknown   bool // go on with the same epoch after an end without an answer
+	ReadUncommitted     bool // read records of transactions that did not commit
 }
 
 // Client is a transactional producer with a reader of the commit records. It is a txlog.Session.
@@ -135,7 +136,11 @@ func (c *Client) Fence(context.Context) error {
 func (c *Client) ReadBack(_ context.Context, each func(record []byte) bool) error {
 	var records [][]byte
 	err := c.send(CallFetch, func() error {
-		records = c.o.Broker.Committed(c.o.Commits)
+		level := committed
+		if c.o.ReadUncommitted {
+			level = uncommitted
+		}
+		records = c.o.Broker.read(c.o.Commits, level)
 		return nil
 	})
 	if err != nil {

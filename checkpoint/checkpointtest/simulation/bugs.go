@@ -27,8 +27,38 @@ const (
 	BugRestartWithoutClaim Bug = "restart tasks from memory instead of the last decided epoch"
 )
 
-// Bugs lists every bug.
-func Bugs() []Bug {
+// The bugs of a log in a topic and of the sinks that join it.
+const (
+	BugReadBeforeFence    Bug = "read the log before the fence and not after it"
+	BugNoWait             Bug = "claim at once after being fenced"
+	BugIgnoreFailedRecord Bug = "commit although a record of the transaction failed"
+	BugRetryEndLater      Bug = "answer an unknown end with another transaction"
+	BugStageIntoOld       Bug = "produce staged records into the old transaction"
+	BugKeepStages         Bug = "keep staged records over a restart"
+	BugDiscardUnknown     Bug = "discard parts after an unknown outcome"
+	BugSkipClaimRecord    Bug = "recover without a claim record"
+	BugReadUncommitted    Bug = "read the last record without regard to transactions"
+	BugEmptyIsFresh       Bug = "take an empty log for a new job"
+	BugImportWithoutSeal  Bug = "import without a seal"
+	BugOwnProducer        Bug = "a transactional id of each process's own"
+	BugRecordApart        Bug = "commit record in a transaction of its own"
+	BugFencedIsDone       Bug = "take a fenced end for a commit"
+	// BugOldBroker is no mistake of ours, but what the warning about old brokers is for.
+	BugOldBroker Bug = "one producer epoch for many transactions, as before transaction version 2"
+)
+
+// TopicBugs lists the bugs that only a log in a topic can have.
+func TopicBugs() []Bug {
+	return []Bug{
+		BugReadBeforeFence, BugNoWait, BugIgnoreFailedRecord, BugRetryEndLater, BugStageIntoOld,
+		BugKeepStages, BugDiscardUnknown, BugSkipClaimRecord, BugReadUncommitted, BugEmptyIsFresh,
+		BugImportWithoutSeal, BugOwnProducer, BugRecordApart, BugFencedIsDone,
+		BugOldBroker,
+	}
+}
+
+// StoreBugs lists the bugs of the store log, and those that any log can have.
+func StoreBugs() []Bug {
 	return []Bug{
 		BugSkipFileSync, BugSkipFolderSync, BugRenameFence, BugNoListing, BugPublishEarly,
 		BugReusePendingName, BugDecideEarly, BugRecoverOwnTasks, BugSkipRecover, BugPositionAhead,

@@ -74,6 +74,15 @@ func (w *world) judgeRecords(parts []part) {
 			records.See(path.Dir(p.name), id, n)
 		}
 	}
+	for _, record := range w.cluster.Committed(outTopic) {
+		id, seq, _ := strings.Cut(string(record), ":")
+		n, err := strconv.Atoi(seq)
+		if err != nil {
+			records.Strange(outTopic, string(record))
+			continue
+		}
+		records.See(outTopic, id, n)
+	}
 	if _, err := records.Verdict(); err != nil {
 		w.fail("%v", err)
 	}

@@ -3,14 +3,13 @@ package simulation
 import (
 	"errors"
 	"fmt"
-	"io"
 	"iter"
-	"log/slog"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/wasmflow/wasmflow/checkpoint"
-	"github.com/wasmflow/wasmflow/checkpoint/storelog"
+	"github.com/wasmflow/wasmflow/checkpoint/checkpointtest/broker"
 	"github.com/wasmflow/wasmflow/connectors/filesystem"
 	"github.com/wasmflow/wasmflow/connectors/filesystem/fstest"
 	"github.com/wasmflow/wasmflow/connectors/filesystem/local"
@@ -35,11 +34,18 @@ type process struct {
 	asleep      int // steps
 
 	fs       filesystem.FileSystem // of the sink
-	log      *storelog.Log
+	logName  string
+	log      jobLog
+	retain   int
 	deciding bool
-	jobID    string
-	parts    int            // opened in the life of the process
-	memory   map[string]int // positions in memory, for BugRestartWithoutClaim
+	logTime  time.Duration // what the log has waited
+	// disturbed tells that the process slept or met a fault since it fenced the others.
+	disturbed  bool
+	toldFenced bool     // since then
+	leftover   []staged // for BugKeepStages
+	jobID      string
+	parts      int            // opened in the life of the process
+	memory     map[string]int // positions in memory, for BugRestartWithoutClaim
 
 	// Of the attempt that runs.
 	m            *checkpoint.Machine
@@ -51,6 +57,7 @@ type process struct {
 	pool         *pool
 	inputEnded   bool
 	attemptParts int
+	tx           *broker.Tx // that sinks join; nil for a log without
 }
 
 func newProcess(w *world, id int) *process {
@@ -58,24 +65,8 @@ func newProcess(w *world, id int) *process {
 	var disk local.Disk = fstest.WrapDisk(w.disk, p.onCall)
 	disk = buggyDisk{Disk: disk, bug: w.Bug}
 	p.fs = local.New(local.Options{Disk: disk, Nonce: fmt.Sprintf("p%d", id)})
-	log, err := storelog.New(storelog.Options{
-		FileSystem: buggyStore{
-			FileSystem: p.fs, bug: w.Bug, deciding: &p.deciding, delay: w.delay,
-		},
-		Root: storeRoot, Job: jobName, Host: "host", PID: id,
-		Retain: 1 + w.rng.IntN(3),
-		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
-		Now:    func() time.Time { return time.UnixMilli(0) },
-		Nonce: func() string {
-			w.nonces++
-			return fmt.Sprintf("%08x", w.nonces)
-		},
-		NewID: func() string { return "jobid" },
-	})
-	if err != nil {
-		panic(err)
-	}
-	p.log = log
+	p.retain, p.logName = 1+w.rng.IntN(3), w.config
+	p.log = p.openLog(p.logName)
 	p.next, p.stop = iter.Pull(func(yield func(struct{}) bool) {
 		p.yield = yield
 		p.run()
@@ -106,7 +97,13 @@ func (p *process) onCall(op fstest.Op) fstest.Fault {
 		return fstest.Fault{Err: fstest.ErrCrashed}
 	}
 	p.w.doze(p, op)
-	return p.w.onCall(op)
+	if p.logName == topicLog && !op.Kind.Reads() && strings.HasPrefix(op.Path, outRoot) &&
+		!p.w.claimStands(p.log.Owner()) {
+		p.w.fail("p%d touches %s before its claim stands", p.id, op.Path) // I1
+	}
+	f := p.w.onCall(op)
+	p.disturbed = p.disturbed || f.Err != nil
+	return f
 }
 
 // run is the life of the process: attempt after attempt until an end that is no restart.
@@ -117,46 +114,59 @@ func (p *process) run() {
 			return
 		}
 		p.w.trace("p%d ends an attempt: %s: %v", p.id, end.Outcome, end.Err)
-		switch end.Outcome {
-		case checkpoint.Finished:
-			p.w.finished = true
-			return
-		case checkpoint.Stopped:
-			return
-		case checkpoint.Fenced:
-			p.w.result.Fenced++
-			return
-		case checkpoint.Fatal:
-			if errors.Is(end.Err, checkpoint.ErrLost) && !p.isOwner() {
-				// It slept between Decide and Commit; a newer owner published for it, and the
-				// consumer has taken the output since.
-				p.w.result.Fenced++
-				return
-			}
-			p.w.fail("p%d: fatal: %v", p.id, end.Err)
-			return
+		if end.Outcome != checkpoint.Restart {
+			p.exit(end)
+			break
 		}
 		if errors.Is(end.Err, checkpoint.ErrOutcomeUnknown) {
 			p.w.result.Unknown++
 		}
+		if errors.Is(end.Err, checkpoint.ErrEpochLost) {
+			p.w.result.Lost++
+		}
+	}
+	if err := p.log.Close(); err != nil {
+		p.w.trace("p%d closes its log: %v", p.id, err)
 	}
 }
 
-// isOwner asks the store, without faults, whether p owns the job.
-func (p *process) isOwner() bool {
-	view, err := storelog.NewView(p.w.rawFS(), storeRoot, jobName)
-	if err != nil {
-		panic(err)
+// exit judges an end that is no restart.
+func (p *process) exit(end checkpoint.End) {
+	switch end.Outcome {
+	case checkpoint.Finished:
+		p.w.finished = true
+	case checkpoint.Fenced:
+		p.w.result.Fenced++
+	case checkpoint.Fatal:
+		switch {
+		case errors.Is(end.Err, checkpoint.ErrLost) && !p.isOwner():
+			// It slept between Decide and Commit; a newer owner published for it, and the
+			// consumer has taken the output since.
+			p.w.result.Fenced++
+		case errors.Is(end.Err, checkpoint.ErrRefused) && p.w.logs == changing &&
+			strings.Contains(end.Err.Error(), "checkpoint.log"):
+			// The job left this log for the other one; an operator reads that and obeys.
+			if p.w.config == p.logName {
+				p.w.changeLog()
+			}
+		case p.w.bringBack(end.Err):
+		default:
+			p.w.fail("p%d: fatal: %v", p.id, end.Err)
+		}
 	}
-	last, _, err := view.Last(p.w.ctx)
-	return err != nil || last.Owner == p.log.Owner()
+}
+
+// isOwner asks the logs, without faults, whether p owns the job.
+func (p *process) isOwner() bool {
+	owner, ok := p.w.newestOwner()
+	return !ok || owner == p.log.Owner()
 }
 
 // attempt drives one machine to its end.
 func (p *process) attempt() checkpoint.End {
 	rng := p.w.rng
 	p.m = checkpoint.NewMachine(checkpoint.Config{
-		JobName: jobName, Log: storelog.Name, Parallelism: p.parallelism,
+		JobName: jobName, Log: p.logName, Parallelism: p.parallelism,
 		Sources:           []string{source},
 		Interval:          time.Duration(5+rng.IntN(60)) * turnTime,
 		MinPause:          time.Duration(rng.IntN(10)) * turnTime,
@@ -164,13 +174,14 @@ func (p *process) attempt() checkpoint.End {
 		TolerableFailures: rng.IntN(3),
 	})
 	p.end, p.events, p.call, p.tasks, p.inputEnded = nil, nil, nil, nil, false
-	p.pool, p.attemptParts = nil, 0
+	p.pool, p.attemptParts, p.tx = nil, 0, nil
 	p.step(checkpoint.Start{})
 	for p.end == nil && !p.dead {
 		p.now += turnTime
 		p.turn()
 		p.pause()
 	}
+	p.dropStages()
 	if p.dead {
 		return checkpoint.End{}
 	}
@@ -294,9 +305,12 @@ func (p *process) carryOut(effect checkpoint.Effect) {
 	case checkpoint.Recover:
 		p.call = func() { p.recover(e.Manifest) }
 	case checkpoint.Begin:
-		if _, err := p.log.Begin(p.w.ctx, e.Epoch); err != nil {
+		tx, err := p.log.Begin(p.w.ctx, e.Epoch)
+		if err != nil {
 			p.later(checkpoint.Failed{Err: err})
+			return
 		}
+		p.began(tx)
 	case checkpoint.StartTasks:
 		p.startTasks(e.Manifest)
 	case checkpoint.Prepare:
@@ -333,7 +347,14 @@ func (p *process) carryOut(effect checkpoint.Effect) {
 func (p *process) claim() {
 	m, found, err := p.log.Claim(p.w.ctx)
 	p.jobID = m.JobID
+	if p.w.fencer.p == p {
+		p.w.fencer.claimed = true
+	}
 	if err == nil {
+		if p.w.lastLog != "" && p.w.lastLog != p.logName {
+			p.w.result.Moves++
+		}
+		p.w.lastLog = p.logName
 		p.w.trace("p%d is %s at record %d", p.id, p.log.Owner(), m.Epoch)
 	}
 	p.later(checkpoint.ClaimDone{Manifest: m, Found: found, Owner: p.log.Owner(), Err: err})
@@ -361,6 +382,9 @@ func (p *process) decide(m checkpoint.Manifest) {
 	if err != nil && p.w.Bug == BugAbortAfterDecide {
 		_ = committer{p}.abort(m.Committables)
 	}
+	if errors.Is(err, checkpoint.ErrOutcomeUnknown) && p.w.Bug == BugDiscardUnknown {
+		_ = committer{p}.abort(m.Committables)
+	}
 	if errors.Is(err, checkpoint.ErrFenced) && p.w.Bug == BugCommitWhenFenced {
 		_ = committer{p}.commit(m.Committables)
 	}
@@ -373,6 +397,7 @@ func (p *process) startTasks(m checkpoint.Manifest) {
 	for i := range p.parallelism {
 		p.tasks = append(p.tasks, &task{
 			p: p, index: i, writer: &writer{p: p, task: i},
+			topic:     &topicWriter{p: p, epoch: m.Epoch + 1},
 			snapshots: map[checkpoint.Epoch]map[string]int{},
 		})
 	}

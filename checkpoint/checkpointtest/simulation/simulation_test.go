@@ -36,7 +36,9 @@ func TestSeeds(t *testing.T) {
 				"kills": total.Kills, "power failures": total.PowerFailures, "sleeps": total.Sleeps,
 				"failed calls": total.Faults, "fenced owners": total.Fenced, "epochs": total.Epochs,
 				"unknown outcomes": total.Unknown, "taken files": total.Taken,
-				"late publications": total.Late,
+				"late publications": total.Late, "moves": total.Moves, "outages": total.Outages,
+				"late requests": total.LateRequests, "staged records": total.Staged,
+				"lost topics": total.TopicsLost, "lost epochs": total.Lost,
 			} {
 				require.NotZero(t, n, what)
 			}
@@ -46,7 +48,7 @@ func TestSeeds(t *testing.T) {
 
 // TestEveryBugIsCaught is the judge's own test.
 func TestEveryBugIsCaught(t *testing.T) {
-	for _, bug := range Bugs() {
+	for _, bug := range append(StoreBugs(), TopicBugs()...) {
 		t.Run(string(bug), func(t *testing.T) {
 			t.Parallel()
 			for seed := uint64(1); seed <= bugSeedsMax; seed++ {
@@ -89,4 +91,10 @@ func (r *Result) add(s Result) {
 	r.Unknown += s.Unknown
 	r.Taken += s.Taken
 	r.Late += s.Late
+	r.Moves += s.Moves
+	r.Outages += s.Outages
+	r.LateRequests += s.LateRequests
+	r.Staged += s.Staged
+	r.TopicsLost += s.TopicsLost
+	r.Lost += s.Lost
 }

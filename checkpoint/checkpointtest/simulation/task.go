@@ -82,6 +82,7 @@ type task struct {
 	reading   []*reading
 	finished  map[string]int // of the epoch in progress, for acknowledgements
 	writer    *writer
+	topic     *topicWriter
 	snapshots map[checkpoint.Epoch]map[string]int
 	final     bool // has prepared the final epoch
 	broken    bool
@@ -144,7 +145,7 @@ func (t *task) dropRead() {
 func (t *task) read(r *reading) {
 	r.next = max(r.next, r.split.acknowledged)
 	for range min(1+t.p.w.rng.IntN(batchMax), r.split.records-r.next) {
-		if err := t.writer.write(r.split.id, r.next); err != nil {
+		if err := t.write(r.split.id, r.next); err != nil {
 			t.breakDown(err)
 			return
 		}
@@ -152,6 +153,15 @@ func (t *task) read(r *reading) {
 	}
 	t.p.memory[r.split.id] = r.next
 	t.dropRead()
+}
+
+// write gives a record to its sink: one half of them goes to a topic when the log has transactions.
+func (t *task) write(id string, seq int) error {
+	if t.p.logName == topicLog && seq/7%buckets == 1 {
+		t.topic.write(id, seq)
+		return nil
+	}
+	return t.writer.write(id, seq)
 }
 
 func (t *task) breakDown(err error) {
@@ -195,6 +205,7 @@ func (t *task) prepare(c command) {
 		return
 	}
 	report.Committables = committables
+	t.topic.epoch = c.prepare + 1
 	t.final = c.final
 	if !c.silent {
 		t.p.later(checkpoint.Prepared{Report: report})

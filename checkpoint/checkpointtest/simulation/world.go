@@ -8,7 +8,10 @@ import (
 	"math/rand/v2"
 	"path"
 	"strings"
+	"time"
 
+	"github.com/wasmflow/wasmflow/checkpoint/checkpointtest/broker"
+	"github.com/wasmflow/wasmflow/checkpoint/storelog"
 	"github.com/wasmflow/wasmflow/connectors/filesystem"
 	"github.com/wasmflow/wasmflow/connectors/filesystem/fstest"
 	"github.com/wasmflow/wasmflow/connectors/filesystem/local"
@@ -22,7 +25,7 @@ const (
 	source    = "in"
 
 	// stepsMax bounds a run: a healthy one needs a few thousand calls to the disk.
-	stepsMax = 400_000
+	stepsMax = 100_000
 	// processesMax bounds the processes that live at once: an owner, one that sleeps, one that
 	// takes over, one more.
 	processesMax = 4
@@ -45,6 +48,27 @@ type Options struct {
 type Result struct {
 	Steps, Processes, Kills, PowerFailures, Sleeps, Faults int
 	Epochs, Fenced, Unknown, Taken, Late                   int
+	Moves, Outages, LateRequests, Staged, TopicsLost       int
+	Lost                                                   int // epochs, with their transactions
+}
+
+// logs says which commit log the job file names.
+type logs int
+
+const (
+	storeOnly logs = iota
+	topicOnly
+	changing // now the one and now the other
+)
+
+// transactionTimeout is short beside an outage or a long sleep, and long beside an epoch.
+const transactionTimeout = 1200 * turnTime
+
+// fence is the last time that a process fenced the others.
+type fence struct {
+	p       *process
+	over    int  // the process that had fenced before
+	claimed bool // its claim has ended since
 }
 
 // split is a part of the model's input: records 0 .. records-1.
@@ -78,6 +102,16 @@ type world struct {
 	epochs  map[string]uint64 // final name to the epoch that published it
 	applied uint64
 
+	logs      logs
+	lastLog   string // of the last claim
+	config    string // the log that the job file names now
+	cluster   *broker.Broker
+	clock     time.Duration
+	awayUntil int // step
+	fencer    fence
+	standing  map[string]bool   // nonces of claims that are known to stand
+	lost      *broker.Partition // the commits, while they are taken away
+
 	finished  bool
 	violation error
 	result    Result
@@ -102,6 +136,7 @@ func Run(o Options) (result Result, err error) {
 		}
 	}
 	if w.violation == nil {
+		w.settleBroker()
 		w.judge()
 	}
 	return w.result, w.violation
@@ -123,6 +158,16 @@ func newWorld(o Options) *world {
 	}
 	w.faults = w.rng.IntN(faultsMax)
 	w.consumer = w.chance(4)
+	w.logs = logs(w.rng.IntN(3))
+	w.config = storelog.Name
+	if w.logs == topicOnly {
+		w.config = topicLog
+	}
+	w.standing = map[string]bool{}
+	w.cluster = broker.New(broker.Options{
+		Now: func() time.Duration { return w.clock }, TransactionTimeout: transactionTimeout,
+		Delays: true, Version1: w.Bug == BugOldBroker || w.Bug == BugRetryEndLater,
+	})
 	return w
 }
 
@@ -192,6 +237,7 @@ func (w *world) step() bool {
 		w.faults--
 		w.strike()
 	}
+	w.brokerSteps()
 	if w.heir && len(w.alive) < processesMax {
 		w.start()
 	}
@@ -211,6 +257,7 @@ func (w *world) step() bool {
 			w.wake()
 			return true
 		}
+		w.loseTopic()
 		w.start()
 		return true
 	}
@@ -253,9 +300,22 @@ func (w *world) remove(p *process) {
 func (w *world) start() {
 	w.processes++
 	w.result.Processes++
+	if w.logs == changing && w.chance(3) {
+		w.changeLog()
+	}
 	p := newProcess(w, w.processes)
 	w.alive = append(w.alive, p)
 	w.trace("p%d starts with %d tasks", p.id, p.parallelism)
+}
+
+// changeLog has the job file name the other log; processes that run keep theirs.
+func (w *world) changeLog() {
+	if w.config == topicLog {
+		w.config = storelog.Name
+	} else {
+		w.config = topicLog
+	}
+	w.trace("the job file says log = %s", w.config)
 }
 
 // strike lets something from outside happen to the processes.
@@ -282,6 +342,7 @@ func (w *world) strike() {
 // sleep stops a process for a while, like SIGSTOP, and lets another take over most of the time.
 func (w *world) sleep(p *process) {
 	p.asleep = 1 + w.rng.IntN(3000)
+	p.disturbed = true
 	w.trace("p%d sleeps for %d steps", p.id, p.asleep)
 	w.result.Sleeps++
 	w.heir = !w.chance(4)
