@@ -310,6 +310,23 @@ func FuzzAppendString(f *testing.F) {
 	})
 }
 
+// TestLookupsTakeNoMemory: names with escapes are compared again and again in one document, and
+// what was handed out before stays whole.
+func TestLookupsTakeNoMemory(t *testing.T) {
+	var p Parser
+	v, err := p.Parse([]byte(`{"\u0061":"x\ny","b\t":2,"c":3}`))
+	require.NoError(t, err)
+	text := v.Get("a").Bytes()
+	before := len(p.scratch)
+	for range 100 {
+		require.True(t, v.Get("c").Exists())
+		require.True(t, v.Get("b\t").Exists())
+		require.False(t, v.Get("d").Exists())
+	}
+	require.Len(t, p.scratch, before)
+	require.Equal(t, "x\ny", string(text))
+}
+
 func BenchmarkParse(b *testing.B) {
 	var p Parser
 	doc := []byte(sample)

@@ -59,11 +59,19 @@ func (v Value) member(key string) Value {
 			if string(v.p.data[n.off:n.end]) == key {
 				return Value{v.p, i + 1}
 			}
-		} else if string(v.p.unescape(n)) == key {
+		} else if v.p.named(n, key) {
 			return Value{v.p, i + 1}
 		}
 	}
 	return Value{}
+}
+
+// named reports whether an escaped name is key, and gives back the memory that it took.
+func (p *Parser) named(n *node, key string) bool {
+	before := len(p.scratch)
+	same := string(p.unescape(n)) == key
+	p.scratch = p.scratch[:before]
+	return same
 }
 
 // Len returns the number of elements of an array or members of an object, 0 for other kinds. It
