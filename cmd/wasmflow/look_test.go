@@ -323,3 +323,41 @@ func TestRegistry(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "/a/b", path)
 }
+
+// TestValidateFindsFilesThatMeet has jobs whose own files get in each other's way.
+func TestValidateFindsFilesThatMeet(t *testing.T) {
+	const head = "name = \"meet\"\n"
+	lines := func(keys string) string {
+		return "sources.lines = { connector = \"file\", " + keys + " }\n"
+	}
+	sink := func(name, keys string) string {
+		return "sinks." + name + " = { connector = \"bucketing\", from = [\"lines\"], " + keys + " }\n"
+	}
+	for _, c := range []struct {
+		name, job string
+		code      int
+		want      string
+	}{
+		{"two sinks", lines(`path = "in"`) + sink("a", `path = "out"`) + sink("b", `path = "./out/"`), 2,
+			"job.toml:4: sinks.b.path: sinks.a writes to the same path in line 3; name another, or have " +
+				"one sink read both\n"},
+		{"dead letters", lines(`path = "in"`) + sink("a", `path = "out"`) +
+			"dead_letter = { connector = \"file\", path = \"out\" }\n", 2,
+			"job.toml:4: dead_letter.path: sinks.a writes to the same path in line 3; name another, or " +
+				"have one sink read both\n"},
+		{"a circle", lines(`path = "d", nested = true`) + sink("a", `path = "d/out"`), 2,
+			"job.toml:3: sinks.a.path: sources.lines in line 2 reads what is written here; write " +
+				"somewhere else\n"},
+		{"perhaps a circle", lines(`path = "d/*/*.csv"`) + sink("a", `path = "d/out"`), 0,
+			"job.toml:3: sinks.a.path: sources.lines in line 2 may read what is written here; write " +
+				"somewhere else, or see to it that its filter leaves these files out (warning)\n"},
+		{"apart", lines(`path = "d"`) + sink("a", `path = "d/out"`), 0, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := folder(t, map[string]string{"job.toml": head + c.job})
+			got := do(t, "validate", filepath.Join(dir, "job.toml"))
+			require.Equal(t, c.code, got.code, got.stderr)
+			require.Equal(t, c.want, strings.ReplaceAll(got.stderr, dir+"/", ""))
+		})
+	}
+}

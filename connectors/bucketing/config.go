@@ -119,6 +119,14 @@ func (c *Config) BucketerRef() (connectors.FunctionRef, bool) {
 	return c.Bucketer.Function, !c.Bucketer.Function.IsZero()
 }
 
+// FileTarget implements connectors.FileWriter.
+func (c *Config) FileTarget() connectors.FileTarget {
+	return connectors.FileTarget{Path: c.Path, Folder: true, Flat: c.isFlat()}
+}
+
+// isFlat reports whether every part goes into the base folder itself.
+func (c *Config) isFlat() bool { return c.Bucketer.Pattern == "" && c.Bucketer.Function.IsZero() }
+
 // CheckConnect implements connectors.Checker.
 func (c *Config) CheckConnect(ctx context.Context, env connectors.Env) error {
 	fs, root, err := c.resolve(ctx, env)
@@ -126,7 +134,7 @@ func (c *Config) CheckConnect(ctx context.Context, env connectors.Env) error {
 		// Every part begins in the staging folder, whatever its bucket is.
 		err = filesystem.CheckWrite(ctx, fs, path.Join(root, filesystem.StagingFolder))
 	}
-	if err == nil && c.Bucketer.Pattern == "" && c.Bucketer.Function.IsZero() {
+	if err == nil && c.isFlat() {
 		err = filesystem.CheckWrite(ctx, fs, root)
 	}
 	return connectors.AtKey("path", err)
@@ -150,4 +158,5 @@ var (
 	_ connectors.SinkConfig = (*Config)(nil)
 	_ connectors.Bucketed   = (*Config)(nil)
 	_ connectors.Checker    = (*Config)(nil)
+	_ connectors.FileWriter = (*Config)(nil)
 )

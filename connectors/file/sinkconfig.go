@@ -41,6 +41,11 @@ func (c *SinkConfig) Validate(p *connectors.Problems) {
 // once, so they may see some of an epoch that is taken back.
 func (c *SinkConfig) Guarantee() connectors.Guarantee { return connectors.ExactlyOnce }
 
+// FileTarget implements connectors.FileWriter.
+func (c *SinkConfig) FileTarget() connectors.FileTarget {
+	return connectors.FileTarget{Path: c.Path, Flat: true}
+}
+
 // CheckConnect implements connectors.Checker.
 func (c *SinkConfig) CheckConnect(ctx context.Context, env connectors.Env) error {
 	fs, _, root, err := c.resolve(ctx, env)
@@ -73,4 +78,5 @@ func (c *SinkConfig) resolve(
 var (
 	_ connectors.SinkConfig = (*SinkConfig)(nil)
 	_ connectors.Checker    = (*SinkConfig)(nil)
+	_ connectors.FileWriter = (*SinkConfig)(nil)
 )

@@ -141,6 +141,15 @@ func (c *SourceConfig) validateText(p *connectors.Problems) {
 // Guarantee implements connectors.SourceConfig: every record has a place in its file to go on at.
 func (c *SourceConfig) Guarantee() connectors.Guarantee { return connectors.ExactlyOnce }
 
+// FileReach implements connectors.FileReader.
+func (c *SourceConfig) FileReach() connectors.FileReach {
+	root, glob := splitGlob(c.Path)
+	return connectors.FileReach{
+		Root: root, Nested: c.Nested,
+		Filtered: glob != "" || len(c.Include) > 0 || len(c.Exclude) > 0,
+	}
+}
+
 // Open implements connectors.SourceConfig. A missing path is reported by the first Enumerate and
 // by CheckConnect, not here: a job that has read its input to the end must start again after the
 // input was tidied away.
@@ -175,4 +184,5 @@ func (s *Source) checkRights(ctx context.Context) error {
 var (
 	_ connectors.SourceConfig = (*SourceConfig)(nil)
 	_ connectors.Checker      = (*SourceConfig)(nil)
+	_ connectors.FileReader   = (*SourceConfig)(nil)
 )

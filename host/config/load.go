@@ -174,6 +174,7 @@ func (l *loader) load() {
 	}
 	l.checkSections(f)
 	l.checkGraph()
+	l.checkFiles()
 }
 
 func (l *loader) isTable(n *node, key string) bool {
