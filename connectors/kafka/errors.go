@@ -23,6 +23,10 @@ var (
 	// file does not name any more.
 	ErrUnmatched = errors.New("the topic is in the checkpoint and not in the job file; " +
 		"set unmatched_topics to \"keep\" or \"drop\", or name the topic again")
+	// ErrNoTransaction is returned for a transactional id that no broker knows.
+	ErrNoTransaction = errors.New("no broker knows this transactional id")
+	// ErrNotOpen is returned when a transaction is to be aborted and none is open.
+	ErrNotOpen = errors.New("no transaction is open, so there is nothing to abort")
 	// ErrNoGroupOffset is returned, marked as permanent, when no_group_offset is "fail".
 	ErrNoGroupOffset = errors.New("the group has committed no offset")
 )

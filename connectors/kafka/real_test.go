@@ -110,6 +110,9 @@ func TestReal(t *testing.T) {
 		{"ChosenPartitions", TestChosenPartitions},
 		{"ASickNeighbourDoesNotHoldReadersBack", TestASickNeighbourDoesNotHoldReadersBack},
 		{"AnEndedAttemptLeavesNothingOpen", TestAnEndedAttemptLeavesNothingOpen},
+		{"TransactionsLeftOpen", TestTransactionsLeftOpen},
+		{"Progress", TestProgress},
+		{"ResetIsObeyed", TestResetIsObeyed},
 	} {
 		t.Run(tt.name, tt.run)
 	}

@@ -132,6 +132,10 @@ func (c *SourceConfig) Open(ctx context.Context, env connectors.Env) (connectors
 		return nil, connectors.Permanent(fmt.Errorf("start: timestamp %s is in the future; "+
 			"use \"latest\"", time.UnixMilli(c.Start.Timestamp).UTC().Format(time.RFC3339)))
 	}
+	return c.openSource(ctx, env)
+}
+
+func (c *SourceConfig) openSource(ctx context.Context, env connectors.Env) (*Source, error) {
 	metrics, err := newSourceMetrics(env.Registerer)
 	if err != nil {
 		return nil, err
