@@ -69,11 +69,7 @@ func TestAssembleSources(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			var reports []*Report
-			for i, s := range tt.reports {
-				reports = append(reports, &Report{Task: i, Splits: s})
-			}
-			got, err := assembleSources(tt.progress, reports)
+			got, err := assembleSources(tt.progress, reportsOf(tt.reports))
 			if tt.wantErr != "" {
 				require.ErrorContains(t, err, tt.wantErr)
 				return
@@ -82,6 +78,14 @@ func TestAssembleSources(t *testing.T) {
 			require.Equal(t, tt.want, got)
 		})
 	}
+}
+
+// reportsOf returns a report of each task.
+func reportsOf(splits []map[string][]Split) (reports []*Report) {
+	for task, s := range splits {
+		reports = append(reports, &Report{Task: task, Splits: s})
+	}
+	return reports
 }
 
 func TestAssembleCarriesEveryPart(t *testing.T) {

@@ -2,6 +2,7 @@ package storelog
 
 import (
 	"context"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -27,14 +28,20 @@ func (fakeVerifier) Verify(
 	return out, nil
 }
 
-func TestCheck(t *testing.T) {
-	module := []byte("module")
-	sha := hexSHA256(module)
-	tests := []struct {
-		name   string
-		change func(s *store, l *Log)
-		want   []string // as "severity: subject: text; remedy", below the folder of the job
-	}{
+// checkCase is a change to a healthy store and what Check says of it.
+type checkCase struct {
+	name   string
+	change func(s *store, l *Log)
+	want   []string // as "severity: subject: text; remedy", below the folder of the job
+}
+
+// checkModule is what the healthy store keeps of a plugin.
+func checkModule() []byte { return []byte("module") }
+
+func checkSHA() string { return hexSHA256(checkModule()) }
+
+func recordCases() []checkCase {
+	return []checkCase{
 		{name: "healthy"},
 		{
 			name: "never ran",
@@ -86,6 +93,11 @@ func TestCheck(t *testing.T) {
 					"removes it",
 			},
 		},
+	}
+}
+
+func outputCases() []checkCase {
+	return []checkCase{
 		{
 			name: "output missing",
 			change: func(s *store, l *Log) {
@@ -105,11 +117,11 @@ func TestCheck(t *testing.T) {
 		{
 			name: "module missing",
 			change: func(s *store, _ *Log) {
-				s.remove(testDir + "/modules/" + sha + "-1")
+				s.remove(testDir + "/modules/" + checkSHA() + "-1")
 			},
 			want: []string{
-				"problem: module " + sha + `: plugin "p" in record 4 needs it: reading module ` + sha +
-					" from : no such file or folder; put the bytes back as modules/" + sha + "-0",
+				"problem: module " + checkSHA() + `: plugin "p" in record 4 needs it: reading module ` + checkSHA() +
+					" from : no such file or folder; put the bytes back as modules/" + checkSHA() + "-0",
 			},
 		},
 		{
@@ -129,6 +141,11 @@ func TestCheck(t *testing.T) {
 				"note: notes.txt: wasmflow does not know the file",
 			},
 		},
+	}
+}
+
+func hintCases() []checkCase {
+	return []checkCase{
 		{
 			name: "hint ahead, mark damaged",
 			change: func(s *store, l *Log) {
@@ -156,15 +173,18 @@ func TestCheck(t *testing.T) {
 			want:   []string{"note: job: the hint is missing; the next start writes it"},
 		},
 	}
-	for _, tt := range tests {
+}
+
+func TestCheck(t *testing.T) {
+	for _, tt := range slices.Concat(recordCases(), outputCases(), hintCases()) {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newStore(t)
 			l := s.claim(nil)
-			_, err := l.StoreModule(s.ctx, module)
+			_, err := l.StoreModule(s.ctx, checkModule())
 			require.NoError(t, err)
 			for range 3 {
 				m := manifest(l)
-				m.Modules = []checkpoint.Module{{Plugin: "p", SHA256: sha}}
+				m.Modules = []checkpoint.Module{{Plugin: "p", SHA256: checkSHA()}}
 				require.NoError(t, l.Decide(s.ctx, m))
 				require.NoError(t, l.Applied(s.ctx, m.Epoch))
 			}

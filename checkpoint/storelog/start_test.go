@@ -2,6 +2,7 @@ package storelog
 
 import (
 	"path"
+	"slices"
 	"testing"
 	"time"
 
@@ -29,14 +30,17 @@ func fresh(o *Options) { o.Fresh = true }
 
 func from(e checkpoint.Epoch) func(*Options) { return func(o *Options) { o.Restore = e } }
 
-func TestClaimRefusesAStoreThatDoesNotFit(t *testing.T) {
-	tests := []struct {
-		name   string
-		change func(s *store)
-		option func(*Options)
-		is     error
-		want   string
-	}{
+// unfitCase is a store, or a job, that a claim refuses.
+type unfitCase struct {
+	name   string
+	change func(s *store)
+	option func(*Options)
+	is     error
+	want   string
+}
+
+func strangeStores() []unfitCase {
+	return []unfitCase{
 		{
 			name:   "pinned to another id",
 			option: func(o *Options) { o.JobID = "pinned" },
@@ -83,6 +87,11 @@ func TestClaimRefusesAStoreThatDoesNotFit(t *testing.T) {
 			},
 			is: checkpoint.ErrRefused, want: "--epoch N or --fresh",
 		},
+	}
+}
+
+func brokenStores() []unfitCase {
+	return []unfitCase{
 		{
 			name:   "last record damaged",
 			change: func(s *store) { s.damage(testDir + "/epoch-000000000006") },
@@ -127,7 +136,10 @@ func TestClaimRefusesAStoreThatDoesNotFit(t *testing.T) {
 			is: checkpoint.ErrCorrupt, want: "it says it is number 6",
 		},
 	}
-	for _, tt := range tests {
+}
+
+func TestClaimRefusesAStoreThatDoesNotFit(t *testing.T) {
+	for _, tt := range slices.Concat(strangeStores(), brokenStores()) {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newStore(t)
 			s.decide(s.claim(nil), 5)
