@@ -72,6 +72,25 @@ func (c *SinkConfig) OpenSession(
 	return s, nil
 }
 
+// CheckLog looks at what the brokers allow, and at the commits topic if it is there, changing
+// nothing. It returns what is worth a warning.
+func (c *SinkConfig) CheckLog(
+	ctx context.Context, env connectors.Env, o SessionOptions,
+) (warnings []string, err error) {
+	s, err := c.openSession(ctx, env, o)
+	if err != nil {
+		return nil, err
+	}
+	defer s.plain.Close()
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	if err := s.findTopic(ctx); err != nil {
+		return nil, asked(c.Brokers, err)
+	}
+	warnings, err = s.checkBrokers(ctx)
+	return warnings, asked(c.Brokers, err)
+}
+
 func (c *SinkConfig) openSession(
 	ctx context.Context, env connectors.Env, o SessionOptions,
 ) (*Session, error) {
@@ -192,6 +211,8 @@ func (s *Session) batchBytes(topic string) int32 {
 func (s *Session) explainFence(err error) error {
 	text := ""
 	switch {
+	case isFencing(err): // by one who took it over in the same moment
+		err = fmt.Errorf("%w: %w", checkpoint.ErrFenced, err)
 	case errors.Is(err, kerr.TransactionalIDAuthorizationFailed):
 		text = "; let the user of this job write and describe that transactional id"
 	case errors.Is(err, kerr.InvalidTransactionTimeout):
