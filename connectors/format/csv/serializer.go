@@ -11,6 +11,7 @@ import (
 	"github.com/valyala/fastjson"
 
 	"github.com/wasmflow/wasmflow/connectors"
+	"github.com/wasmflow/wasmflow/connectors/format"
 	"github.com/wasmflow/wasmflow/connectors/format/jsontext"
 )
 
@@ -337,23 +338,13 @@ func NewSerializer(o *SerializerOptions) (*Serializer, error) {
 func (s *Serializer) Serialize(
 	_ context.Context, in, out *connectors.Batch, faults *connectors.Faults,
 ) error {
-	out.Splits = append(out.Splits, in.Splits...)
-	out.Targets = append(out.Targets, in.Targets...)
-	for i := range in.Records {
-		value := in.Records[i].Value
-		if value != nil {
-			var err error
-			if s.buf, err = s.rows.append(s.buf[:0], value); err != nil {
-				faults.Add(connectors.Fault{Index: i, Function: Name, Text: err.Error()})
-				continue
-			}
-			value = out.Copy(s.buf)
+	return format.Each(in, out, faults, Name, func(_ int, value []byte) ([]byte, error) {
+		var err error
+		if s.buf, err = s.rows.append(s.buf[:0], value); err != nil {
+			return nil, &format.Refusal{Err: err}
 		}
-		r := out.Append()
-		*r = in.Records[i]
-		r.Value = value
-	}
-	return nil
+		return out.Copy(s.buf), nil
+	})
 }
 
 // Close releases nothing.

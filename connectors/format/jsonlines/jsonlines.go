@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/wasmflow/wasmflow/connectors"
+	"github.com/wasmflow/wasmflow/connectors/format"
 	"github.com/wasmflow/wasmflow/connectors/format/jsontext"
 )
 
@@ -64,18 +65,12 @@ func (c *Checker) Serialize(
 }
 
 func (c *Checker) pass(in, out *connectors.Batch, faults *connectors.Faults) error {
-	out.Splits = append(out.Splits, in.Splits...)
-	out.Targets = append(out.Targets, in.Targets...)
-	for i := range in.Records {
-		if value := in.Records[i].Value; value != nil {
-			if err := c.options.check(value); err != nil {
-				faults.Add(connectors.Fault{Index: i, Function: Name, Text: err.Error()})
-				continue
-			}
+	return format.Each(in, out, faults, Name, func(_ int, value []byte) ([]byte, error) {
+		if err := c.options.check(value); err != nil {
+			return nil, &format.Refusal{Err: err}
 		}
-		*out.Append() = in.Records[i]
-	}
-	return nil
+		return value, nil
+	})
 }
 
 // Close releases nothing.

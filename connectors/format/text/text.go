@@ -8,6 +8,7 @@ import (
 	"golang.org/x/text/transform"
 
 	"github.com/wasmflow/wasmflow/connectors"
+	"github.com/wasmflow/wasmflow/connectors/format"
 	"github.com/wasmflow/wasmflow/connectors/format/charset"
 )
 
@@ -31,19 +32,14 @@ func (Pass) Serialize(_ context.Context, in, out *connectors.Batch, _ *connector
 }
 
 func pass(in, out *connectors.Batch) error {
-	begin(in, out)
+	out.Splits = append(out.Splits, in.Splits...)
+	out.Targets = append(out.Targets, in.Targets...)
 	out.Records = append(out.Records, in.Records...)
 	return nil
 }
 
 // Close releases nothing.
 func (Pass) Close() error { return nil }
-
-// begin gives out the names that the records of in refer to.
-func begin(in, out *connectors.Batch) {
-	out.Splits = append(out.Splits, in.Splits...)
-	out.Targets = append(out.Targets, in.Targets...)
-}
 
 // DeserializerOptions configure the deserializer "string".
 type DeserializerOptions struct {
@@ -83,24 +79,13 @@ func NewDeserializer(o *DeserializerOptions) (*Deserializer, error) {
 func (d *Deserializer) Deserialize(
 	_ context.Context, in, out *connectors.Batch, faults *connectors.Faults,
 ) error {
-	begin(in, out)
-	for i := range in.Records {
-		value := in.Records[i].Value
-		if value != nil {
-			var err error
-			if value, err = d.decoder.Decode(value, out.Alloc); err != nil {
-				faults.Add(connectors.Fault{
-					Index: i, Function: NameString,
-					Text: fmt.Sprintf("the value is no text in charset %s: %v", d.charset, err),
-				})
-				continue
-			}
+	return format.Each(in, out, faults, NameString, func(_ int, value []byte) ([]byte, error) {
+		value, err := d.decoder.Decode(value, out.Alloc)
+		if err != nil {
+			return nil, format.Refuse("the value is no text in charset %s: %w", d.charset, err)
 		}
-		r := out.Append()
-		*r = in.Records[i]
-		r.Value = value
-	}
-	return nil
+		return value, nil
+	})
 }
 
 // Close releases nothing.
@@ -140,22 +125,16 @@ func NewSerializer(o *SerializerOptions) (*Serializer, error) {
 func (s *Serializer) Serialize(
 	_ context.Context, in, out *connectors.Batch, faults *connectors.Faults,
 ) error {
-	begin(in, out)
-	for i := range in.Records {
-		value := in.Records[i].Value
-		if value != nil && s.encoder.enc != nil {
-			var err error
-			if s.buf, err = s.encoder.append(s.buf[:0], value); err != nil {
-				faults.Add(connectors.Fault{Index: i, Function: NameString, Text: err.Error()})
-				continue
-			}
-			value = out.Copy(s.buf)
+	return format.Each(in, out, faults, NameString, func(_ int, value []byte) ([]byte, error) {
+		if s.encoder.enc == nil {
+			return value, nil
 		}
-		r := out.Append()
-		*r = in.Records[i]
-		r.Value = value
-	}
-	return nil
+		var err error
+		if s.buf, err = s.encoder.append(s.buf[:0], value); err != nil {
+			return nil, &format.Refusal{Err: err}
+		}
+		return out.Copy(s.buf), nil
+	})
 }
 
 // Close releases nothing.
