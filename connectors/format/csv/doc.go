@@ -14,5 +14,6 @@
 //	    null. It is never another value.
 //	V3  Nothing allocates per record once the buffers have grown.
 //
-// Below: abi, connectors, connectors/format, connectors/format/jsontext. Above: connectors/format/builtin.
+// Below: abi, connectors, connectors/format, connectors/format/jsontext. Above:
+// connectors/format/builtin.
 package csv

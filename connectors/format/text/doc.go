@@ -4,5 +4,6 @@
 // It owns what a text is in a charset. A text that the charset cannot hold is refused, never
 // changed without a word.
 //
-// Below: connectors, connectors/format, connectors/format/charset. Above: connectors/format/builtin.
+// Below: connectors, connectors/format, connectors/format/charset. Above:
+// connectors/format/builtin.
 package text
