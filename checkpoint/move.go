@@ -10,8 +10,10 @@ import (
 type Sealer interface {
 	// Seal fences every owner of this log, publishes a record of KindSeal that holds the last
 	// manifest and names the new log, and returns it. Sealing again for the same log returns the
-	// record that stands. A log that is sealed for another one is ErrRefused.
-	Seal(ctx context.Context, newLog string) (Manifest, error)
+	// record that stands. It is ErrRefused when the log is sealed for another one, and when it has
+	// no record from after on: the new log was itself closed with that record for this one, which
+	// the job has not reached yet. after is 0 when the new log was never closed.
+	Seal(ctx context.Context, newLog string, after Epoch) (Manifest, error)
 	// Close releases what the log holds. It writes nothing.
 	Close() error
 }
@@ -20,10 +22,28 @@ type Sealer interface {
 // An error that wraps ErrRefused names what is missing for that.
 type OpenPrevious func(ctx context.Context, log string) (Sealer, error)
 
-// SealPrevious closes the log that the job used before and returns the record that closes it.
+// Previous returns the log from which the job comes to the log called own: the one for which that
+// was closed, else the one that the hint names; "" is that the job stays. A seal goes before the
+// hint, which a process may have written that was overtaken.
+func Previous(own string, last Manifest, found bool, hint Hint) string {
+	switch {
+	case found && last.Kind == KindSeal:
+		return last.Log
+	case hint.Log != own:
+		return hint.Log // also "", when there is no hint
+	}
+	return ""
+}
+
+// SealPrevious closes the log from which the job comes and returns the record that closes it. last
+// is the newest record of the log called own, if any.
 func SealPrevious(
-	ctx context.Context, open OpenPrevious, previous, next string,
+	ctx context.Context, open OpenPrevious, previous, own string, last Manifest,
 ) (seal Manifest, err error) {
+	after := Epoch(0)
+	if last.Kind == KindSeal {
+		after = last.Epoch
+	}
 	if open == nil {
 		return Manifest{}, fmt.Errorf("%w: its log is %q; set checkpoint.log to that",
 			ErrRefused, previous)
@@ -33,7 +53,24 @@ func SealPrevious(
 		return Manifest{}, fmt.Errorf("opening log %s, which the job used before: %w", previous, err)
 	}
 	defer func() { err = errors.Join(err, log.Close()) }()
-	return log.Seal(ctx, next)
+	return log.Seal(ctx, own, after)
+}
+
+// Sealed tells what Sealer.Seal answers in a log whose newest record is last: the seal that stands,
+// or why the log cannot be closed. It returns false when the log is to be closed now.
+func Sealed(last Manifest, found bool, own, newLog string, after Epoch) (Manifest, bool, error) {
+	switch {
+	case last.Epoch < after:
+		return Manifest{}, true, fmt.Errorf("%w: the job moved from log %q to log %q with record %d and "+
+			"has not run there yet; set checkpoint.log to %q; once it has run there it can move back",
+			ErrRefused, newLog, own, after, own)
+	case !found || last.Kind != KindSeal:
+		return Manifest{}, false, nil
+	case last.Log != newLog:
+		return Manifest{}, true, fmt.Errorf("%w: log %q was closed by %s when the job moved to log %q; set "+
+			"checkpoint.log to that first", ErrRefused, own, last.Owner, last.Log)
+	}
+	return last, true, nil
 }
 
 // Imported returns what a claim of a log builds on after the log before it was closed by seal: the

@@ -32,9 +32,6 @@ func (l *Log) Claim(ctx context.Context) (checkpoint.Manifest, bool, error) {
 	doing := fmt.Sprintf("claiming job %q", l.job)
 	moved := &move{log: l}
 	return l.succeed(ctx, doing, func(b *base, s *checkpoint.Succession) error {
-		if err := l.checkOpen(doing, *b); err != nil {
-			return err
-		}
 		if err := moved.follow(ctx, doing, b); err != nil {
 			return err
 		}
@@ -82,8 +79,6 @@ type base struct {
 	last  checkpoint.Manifest // the last record
 	found bool                // false for a job that never ran
 	hint  checkpoint.Hint
-	// inUse is the log that the job used last, as far as the folder knows.
-	inUse string
 	// marked is the highest number that an applied mark or the hint remembers. It exceeds that
 	// of the last record only when records were lost, or while another log is in use.
 	marked checkpoint.Epoch
@@ -104,12 +99,12 @@ func (l *Log) base(ctx context.Context, doing string) (base, error) {
 	if err != nil {
 		return base{}, fmt.Errorf("%s: %w", doing, err)
 	}
-	b := base{hint: hint, inUse: Name, marked: max(hint.LastEpoch, listed.highestApplied())}
+	b := base{hint: hint, marked: max(hint.LastEpoch, listed.highestApplied())}
 	for range rereadsMax {
 		if b.last, b.found, err = l.Last(ctx); err != nil {
 			return base{}, l.explainDamage(doing, err)
 		}
-		if b.last.Epoch >= b.marked || hinted && hint.Log != Name {
+		if b.last.Epoch >= b.marked || checkpoint.Previous(Name, b.last, b.found, hint) != "" {
 			break
 		}
 		// Records are lost, or the last one went while it was listed because it has a successor.
@@ -120,14 +115,10 @@ func (l *Log) base(ctx context.Context, doing string) (base, error) {
 		}
 		hinted = true
 	}
-	switch {
-	case hinted:
-		b.inUse = b.hint.Log
+	if hinted {
 		if err := l.checkHint(doing, b); err != nil {
 			return base{}, err
 		}
-	case b.found && b.last.Kind == checkpoint.KindSeal:
-		b.inUse = b.last.Log
 	}
 	return b, l.checkLast(doing, b)
 }
@@ -181,8 +172,8 @@ func (l *Log) checkHint(doing string, b base) error {
 		return fmt.Errorf("%s: %w: the records are of job id %q, the file %s/%s "+
 			"says %q, named %q; restore the one that is wrong", doing, checkpoint.ErrOtherJob,
 			b.last.JobID, l.dir, hintName, b.hint.JobID, b.hint.JobName)
-	case b.hint.Log != Name:
-		return nil // its records are counted when it is closed
+	case checkpoint.Previous(Name, b.last, b.found, b.hint) != "":
+		return nil // the job comes from a log with more records
 	case b.hint.LastEpoch <= b.last.Epoch || l.opts.Fresh || l.opts.Restore != 0:
 		return nil
 	}

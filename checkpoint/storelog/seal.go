@@ -2,6 +2,7 @@ package storelog
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/wasmflow/wasmflow/checkpoint"
@@ -10,40 +11,30 @@ import (
 
 // Seal implements checkpoint.Sealer. The lock is not asked for: the log that the job moves to has
 // it, since both have the same folder.
-func (l *Log) Seal(ctx context.Context, newLog string) (checkpoint.Manifest, error) {
+func (l *Log) Seal(
+	ctx context.Context, newLog string, after checkpoint.Epoch,
+) (checkpoint.Manifest, error) {
 	doing := fmt.Sprintf("closing log %s of job %q for log %s", Name, l.job, newLog)
-	var standing *checkpoint.Manifest
+	var standing checkpoint.Manifest
 	record, _, err := l.succeed(ctx, doing, func(b *base, s *checkpoint.Succession) error {
-		if b.found && b.last.Kind == checkpoint.KindSeal {
-			standing = &b.last
+		m, done, err := checkpoint.Sealed(b.last, b.found, Name, newLog, after)
+		switch {
+		case err != nil:
+			return fmt.Errorf("%s: %w", doing, err)
+		case done:
+			standing = m
 			return errSealed
 		}
 		s.Kind, s.Log = checkpoint.KindSeal, newLog
 		return nil
 	}, func(context.Context, checkpoint.Manifest) error { return nil })
-	switch {
-	case standing == nil:
-		if err == nil {
-			_ = failpoint.Hit("storelog/sealed")
-		}
-		return record, err
-	case standing.Log != newLog:
-		return checkpoint.Manifest{}, fmt.Errorf("%s: %w: it was closed by %s when the job moved to "+
-			"log %q; set checkpoint.log to that first", doing, checkpoint.ErrRefused, standing.Owner,
-			standing.Log)
+	if errors.Is(err, errSealed) {
+		return standing, nil
 	}
-	return *standing, nil
-}
-
-// checkOpen refuses a log that was closed although the folder still has it as the one in use: the
-// move to the other log has begun, and only that log knows how far it got.
-func (l *Log) checkOpen(doing string, b base) error {
-	if !b.found || b.last.Kind != checkpoint.KindSeal || b.inUse != Name {
-		return nil
+	if err == nil {
+		_ = failpoint.Hit("storelog/sealed")
 	}
-	return fmt.Errorf("%s: %w: its log moved from the store to %q with %s; set checkpoint.log to "+
-		"that; once the job has run there it can move back",
-		doing, checkpoint.ErrRefused, b.last.Log, b.last.Owner)
+	return record, err
 }
 
 // move brings the job here from the log that it used before, once for all attempts of a claim.
@@ -54,11 +45,12 @@ type move struct {
 
 // follow has b build on the seal of the other log when the job comes from one.
 func (v *move) follow(ctx context.Context, doing string, b *base) error {
-	if b.inUse == Name {
+	previous := checkpoint.Previous(Name, b.last, b.found, b.hint)
+	if previous == "" {
 		return nil
 	}
 	if v.seal == nil {
-		seal, err := checkpoint.SealPrevious(ctx, v.log.opts.Previous, b.inUse, Name)
+		seal, err := checkpoint.SealPrevious(ctx, v.log.opts.Previous, previous, Name, b.last)
 		if err != nil {
 			return fmt.Errorf("%s: %w", doing, err)
 		}
@@ -72,7 +64,7 @@ func (v *move) follow(ctx context.Context, doing string, b *base) error {
 	if b.last.Epoch < b.marked && !v.log.opts.Fresh && v.log.opts.Restore == 0 {
 		return fmt.Errorf("%s: %w: log %s ends at record %d, but record %d was there before; bring its "+
 			"records back, or say where to start with --epoch N or --fresh", doing,
-			checkpoint.ErrRefused, b.inUse, b.last.Epoch, b.marked)
+			checkpoint.ErrRefused, previous, b.last.Epoch, b.marked)
 	}
 	return nil
 }

@@ -124,7 +124,7 @@ func brokenStores() []unfitCase {
 				require.NoError(s.t, err)
 				require.NoError(s.t, s.fs().PublishExclusive(s.ctx, testDir+"/epoch-000000000007", data))
 			},
-			is: checkpoint.ErrRefused, want: `moved from the store to "kafka:out"`,
+			is: checkpoint.ErrRefused, want: `its log is "kafka:out"; set checkpoint.log to that`,
 		},
 		{
 			name: "record says another number",

@@ -47,9 +47,6 @@ func (l *Log) claim(ctx context.Context) (checkpoint.Manifest, bool, error) {
 	if err != nil {
 		return checkpoint.Manifest{}, false, err
 	}
-	if err := l.checkOpen(doing, b); err != nil {
-		return checkpoint.Manifest{}, false, err
-	}
 	seal, moving, err := l.sealPrevious(ctx, doing, b)
 	if err != nil {
 		return checkpoint.Manifest{}, false, err
@@ -57,8 +54,9 @@ func (l *Log) claim(ctx context.Context) (checkpoint.Manifest, bool, error) {
 	if b, err = l.fenceAndRead(ctx, doing, b); err != nil {
 		return checkpoint.Manifest{}, false, err
 	}
-	if err := l.checkOpen(doing, b); err != nil {
-		return checkpoint.Manifest{}, false, err
+	if !moving && l.previousLog(b) != "" {
+		return checkpoint.Manifest{}, false, fmt.Errorf("%s: %w: log %s was closed meanwhile",
+			doing, errInterrupted, l.opts.Name)
 	}
 	if moving {
 		if b.last, err = checkpoint.Imported(b.last, b.found, seal); err != nil {
@@ -158,7 +156,7 @@ func (l *Log) lastOf(ctx context.Context, b base) (checkpoint.Manifest, bool, er
 	deadline := l.opts.Now().Add(newerWait)
 	for {
 		last, found, err := l.Last(ctx)
-		short := last.Epoch < b.marked && b.inUse(l.opts.Name) == l.opts.Name
+		short := last.Epoch < b.marked && checkpoint.Previous(l.opts.Name, last, found, b.hint) == ""
 		if err != nil || !short || !l.opts.Now().Before(deadline) {
 			return last, found, err
 		}
@@ -185,21 +183,10 @@ func (l *Log) checkLast(doing string, b base) error {
 	if err := l.checkIdentity(doing, b); err != nil {
 		return err
 	}
-	if b.inUse(l.opts.Name) == l.opts.Name {
+	if l.previousLog(b) == "" {
 		return l.checkLength(doing, b)
 	}
 	return nil
-}
-
-// checkOpen refuses a log that was closed although the store still has it as the one in use: the
-// move to the other log has begun and nobody knows how far it got but that log.
-func (l *Log) checkOpen(doing string, b base) error {
-	if !b.found || b.last.Kind != checkpoint.KindSeal || b.inUse(l.opts.Name) != l.opts.Name {
-		return nil
-	}
-	return fmt.Errorf("%s: %w: log %s was closed by %s when the job moved to log %q; set "+
-		"checkpoint.log to that; once the job has run there it can move back",
-		doing, checkpoint.ErrRefused, l.opts.Name, b.last.Owner, b.last.Log)
 }
 
 // checkIdentity compares the ids of the job.
@@ -247,17 +234,6 @@ func (l *Log) checkLength(doing string, b base) error {
 	return fmt.Errorf("%s: %w: log %s ends at record %d, but record %d was there before; bring the "+
 		"topic back, or say where to start with --epoch N or --fresh",
 		doing, checkpoint.ErrRefused, l.opts.Name, b.last.Epoch, b.marked)
-}
-
-// inUse returns the name of the log that the job used last, as far as the store and this log know.
-func (b base) inUse(own string) string {
-	switch {
-	case b.hinted:
-		return b.hint.Log
-	case b.found && b.last.Kind == checkpoint.KindSeal:
-		return b.last.Log
-	}
-	return own
 }
 
 // fenceAndRead makes this session the only one and reads what the claim carries (T2).

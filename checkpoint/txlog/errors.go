@@ -6,6 +6,6 @@ import "errors"
 // Its records are gone, so the epoch cannot be decided any more and is done again.
 var ErrNotCommitted = errors.New("transaction was aborted")
 
-// errInterrupted is in the error of a publication that another session's fence cut off without a
-// claim following it. Claim and Seal try again; nobody else sees it.
-var errInterrupted = errors.New("fenced by a session that did not claim")
+// errInterrupted is in the error of an attempt to claim or to seal that another process cut off
+// without taking the job over. Claim and Seal try again.
+var errInterrupted = errors.New("interrupted by another process")

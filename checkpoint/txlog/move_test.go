@@ -1,6 +1,7 @@
 package txlog_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -114,7 +115,7 @@ func TestSealedLogRefusesAnOwnerThatStillUsesIt(t *testing.T) {
 			other := map[string]string{storelog.Name: testName, testName: storelog.Name}[name]
 			owner := w.open(nil)
 			before := w.run(logOf(name)(owner), 1)
-			seal, err := logOf(name)(w.open(nil)).(log).Seal(w.ctx, other)
+			seal, err := logOf(name)(w.open(nil)).(log).Seal(w.ctx, other, 0)
 			require.NoError(t, err)
 			require.Equal(t, checkpoint.KindSeal, seal.Kind)
 			require.Equal(t, before.Sources, seal.Sources)
@@ -123,12 +124,12 @@ func TestSealedLogRefusesAnOwnerThatStillUsesIt(t *testing.T) {
 			require.ErrorIs(t, err, checkpoint.ErrFenced, "it held the job")
 			_, _, err = logOf(name)(w.open(nil)).Claim(w.ctx)
 			require.ErrorIs(t, err, checkpoint.ErrRefused)
-			require.ErrorContains(t, err, "set checkpoint.log to that")
+			require.ErrorContains(t, err, fmt.Sprintf("set checkpoint.log to %q", other))
 
-			again, err := logOf(name)(w.open(nil)).(log).Seal(w.ctx, other)
+			again, err := logOf(name)(w.open(nil)).(log).Seal(w.ctx, other, 0)
 			require.NoError(t, err)
 			require.Equal(t, seal, again, "the same seal")
-			_, err = logOf(name)(w.open(nil)).(log).Seal(w.ctx, "kafka:third")
+			_, err = logOf(name)(w.open(nil)).(log).Seal(w.ctx, "kafka:third", 0)
 			require.ErrorIs(t, err, checkpoint.ErrRefused)
 			require.ErrorContains(t, err, "set checkpoint.log to that first")
 		})

@@ -169,6 +169,9 @@ func (c *Client) Begin(_ context.Context, e checkpoint.Epoch) (checkpoint.Tx, er
 	return c.tx, nil
 }
 
+// Empty tells that nothing was sent in the open transaction yet.
+func (c *Client) Empty() bool { return !c.records }
+
 // Append implements txlog.Session.
 func (c *Client) Append(_ context.Context, record []byte) error {
 	if !c.open {

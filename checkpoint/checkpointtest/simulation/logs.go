@@ -67,9 +67,12 @@ func (p *process) openTopicLog() jobLog {
 	if p.w.Bug == BugOwnProducer {
 		id = fmt.Sprintf("%s.%d", transactional, p.id)
 	}
+	retries := p.w.rng.IntN(3)
+	if p.w.Bug == BugRetryEndLater {
+		retries = 0 // with an old broker these alone do harm: BugOldBroker
+	}
 	client := broker.NewClient(broker.ClientOptions{
-		Broker: p.w.cluster, ID: id, Commits: commits, Call: p.onRequest,
-		Retries:             p.w.rng.IntN(3),
+		Broker: p.w.cluster, ID: id, Commits: commits, Call: p.onRequest, Retries: retries,
 		IgnoreFailedRecords: p.w.Bug == BugIgnoreFailedRecord,
 		ReuseAfterUnknown:   p.w.Bug == BugRetryEndLater,
 		ReadUncommitted:     p.w.Bug == BugReadUncommitted,

@@ -66,7 +66,10 @@ func (s *session) Append(ctx context.Context, record []byte) error {
 		if err != nil || m.Kind != checkpoint.KindEpoch {
 			break
 		}
-		if err := s.Client.Commit(ctx); err != nil && !errors.Is(err, broker.ErrState) {
+		if s.Client.Empty() {
+			break
+		}
+		if err := s.Client.Commit(ctx); err != nil {
 			return err
 		}
 		if _, err := s.Client.Begin(ctx, m.Epoch); err != nil {
@@ -131,7 +134,9 @@ type unsealed struct {
 }
 
 // Seal implements checkpoint.Sealer.
-func (u unsealed) Seal(ctx context.Context, newLog string) (m checkpoint.Manifest, err error) {
+func (u unsealed) Seal(
+	ctx context.Context, newLog string, _ checkpoint.Epoch,
+) (m checkpoint.Manifest, err error) {
 	if u.name == storelog.Name {
 		view, err := storelog.NewView(u.p.fs, storeRoot, jobName)
 		if err != nil {

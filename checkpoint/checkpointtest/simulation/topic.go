@@ -119,7 +119,7 @@ func (w *world) brokerSteps() {
 			w.trace("broker: %s", done)
 		}
 	}
-	if w.logs != storeOnly && w.faults > 0 && w.chance(400) {
+	if w.faults > 0 && w.chance(400) {
 		w.faults--
 		w.result.Outages++
 		w.awayUntil = w.result.Steps + 1 + w.rng.IntN(2*int(transactionTimeout/turnTime))

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -158,7 +159,7 @@ func newWorld(o Options) *world {
 	}
 	w.faults = w.rng.IntN(faultsMax)
 	w.consumer = w.chance(4)
-	w.logs = logs(w.rng.IntN(3))
+	w.logs = logsOf(o)
 	w.config = storelog.Name
 	if w.logs == topicOnly {
 		w.config = topicLog
@@ -169,6 +170,22 @@ func newWorld(o Options) *world {
 		Delays: true, Version1: w.Bug == BugOldBroker || w.Bug == BugRetryEndLater,
 	})
 	return w
+}
+
+// logsOf chooses the logs of a run: for a bug those that it can show in.
+func logsOf(o Options) logs {
+	kind, b := logs(rand.New(rand.NewPCG(o.Seed, 0x109)).IntN(3)), o.Bug
+	switch {
+	case b == BugImportWithoutSeal:
+		return changing
+	case b == BugEmptyIsFresh:
+		return topicOnly
+	case slices.Contains(StoreBugs(), b):
+		return storeOnly
+	case slices.Contains(TopicBugs(), b) && kind == storeOnly:
+		return topicOnly
+	}
+	return kind
 }
 
 // publication is a record whose writer was told that it failed.
@@ -237,7 +254,9 @@ func (w *world) step() bool {
 		w.faults--
 		w.strike()
 	}
-	w.brokerSteps()
+	if w.logs != storeOnly {
+		w.brokerSteps()
+	}
 	if w.heir && len(w.alive) < processesMax {
 		w.start()
 	}
