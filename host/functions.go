@@ -32,6 +32,7 @@ func (p *plugins) operatorConfig(step string, ref connectors.FunctionRef, metric
 		Logger: p.cfg.Logger.With(
 			slog.String("plugin", ref.Plugin), slog.String("function", ref.Function)),
 		Metrics: metrics.of(step), Now: p.cfg.Now, Pace: time.Now,
+		Limits: outputLimits(&x.Limits),
 	}
 }
 

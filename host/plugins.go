@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/wasmflow/wasmflow/abi"
 	"github.com/wasmflow/wasmflow/checkpoint"
 	"github.com/wasmflow/wasmflow/connectors"
 	"github.com/wasmflow/wasmflow/host/config"
 	"github.com/wasmflow/wasmflow/host/guest"
+	"github.com/wasmflow/wasmflow/host/operator"
 )
 
 // plugins are the loaded modules of a job, sorted as in the job file. They are loaded once and
@@ -43,12 +45,12 @@ func loadPlugins(ctx context.Context, cfg Config) (*plugins, error) {
 
 func (p *plugins) load(ctx context.Context, c *config.Plugin) error {
 	key := "plugins." + c.Name
-	data, err := config.ReadFile(c.Path, guest.DefaultModuleBytes)
+	data, err := config.ReadFile(c.Path, int64(c.Limits.Module))
 	if err != nil {
 		data = nil // the loader words what is wrong with the file
 	}
 	m, err := p.cfg.Guests.Load(ctx, guest.Source{Path: c.Path, Bytes: data, Pin: c.SHA256},
-		guest.Limits{MemoryBytes: int64(c.Limits.Memory)})
+		guestLimits(&c.Limits))
 	if err != nil {
 		return p.refuse(key+".path", err)
 	}
@@ -70,6 +72,23 @@ func (p *plugins) load(ctx context.Context, c *config.Plugin) error {
 		return p.refuse(key+".path", err)
 	}
 	return in.Close(ctx)
+}
+
+// guestLimits are the limits of a job file that the sandbox keeps.
+func guestLimits(l *config.PluginLimits) guest.Limits {
+	return guest.Limits{
+		ModuleBytes: int64(l.Module), MemoryBytes: int64(l.Memory), TableElements: int64(l.Table),
+		StackBytes:   int64(l.Stack),
+		TimePerBatch: time.Duration(l.TimePerBatch), TimePerRecord: time.Duration(l.TimePerRecord),
+		TimeToStart:  time.Duration(l.TimeToStart),
+		LogLines:     l.LogLines,
+		CompileBytes: int64(l.CompileMemory), CompileTime: time.Duration(l.CompileTime),
+	}
+}
+
+// outputLimits are those that are kept when answers are read.
+func outputLimits(l *config.PluginLimits) operator.Limits {
+	return operator.Limits{OutputBytes: int64(l.OutputBytes), OutputRecords: l.OutputRecords}
 }
 
 // refuse words why a plugin cannot be used as a problem of the job file.

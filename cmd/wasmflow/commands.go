@@ -19,6 +19,8 @@ type command struct {
 	help    string // how to use it, by example
 	// setup declares the flags and returns what runs once they are parsed.
 	setup func(flags *flag.FlagSet) action
+	// hidden leaves the command out of the overview: it is not for people.
+	hidden bool
 	// ownSignals tells that the action listens to signals; other actions end at the first one.
 	ownSignals bool
 }
@@ -42,6 +44,7 @@ func commands() []command {
 		docsCommand(),
 		versionCommand(),
 		helpCommand(),
+		compileModuleCommand(),
 	}
 }
 
@@ -57,7 +60,9 @@ func find(name string) (*command, error) {
 		if c.name == name {
 			return &c, nil
 		}
-		names = append(names, c.name)
+		if !c.hidden {
+			names = append(names, c.name)
+		}
 	}
 	if near := config.Suggest(name, names); near != "" {
 		return nil, usagef("", "unknown command %q; did you mean %q?", name, near)
@@ -87,6 +92,9 @@ func printOverview(w io.Writer) {
 	fmt.Fprint(w, overviewHead)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, c := range commands() {
+		if c.hidden {
+			continue
+		}
 		fmt.Fprintf(t, "  %s\t%s\n", strings.TrimSpace(c.name+" "+c.usage), c.summary)
 	}
 	t.Flush()

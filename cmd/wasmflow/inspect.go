@@ -70,7 +70,9 @@ func inspect(ctx context.Context, p *process, path string, asJSON bool) (err err
 
 // newGuests returns the runtime that loads plugins.
 func newGuests(p *process, logger *slog.Logger) (*guest.Runtime, error) {
-	r, err := guest.NewRuntime(guest.Config{CacheDir: p.cacheDir(), Logger: logger})
+	r, err := guest.NewRuntime(guest.Config{
+		CacheDir: p.cacheDir(), Logger: logger, Compiler: p.compiler,
+	})
 	if err != nil {
 		return nil, &startError{fmt.Errorf("opening the cache of compiled modules: %w", err)}
 	}

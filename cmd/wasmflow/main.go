@@ -31,7 +31,7 @@ func main() {
 	// Leave at once: whatever still runs after a second signal is not to be waited for.
 	os.Exit(run(os.Args[1:], &process{
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
-		lookupEnv: os.LookupEnv, signals: signals,
+		lookupEnv: os.LookupEnv, signals: signals, compiler: compilerCommand(),
 		remindEvery: remindEvery,
 	}))
 }

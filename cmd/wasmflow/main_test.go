@@ -85,8 +85,8 @@ func TestEveryCommandTeaches(t *testing.T) {
 		got := do(t, "help", c.name)
 		require.Zero(t, got.code, c.name)
 		require.Contains(t, got.stdout, "  wasmflow "+c.name, "%s has no example", c.name)
-		require.Contains(t, overview, "  "+c.name)
-		require.Contains(t, overview, c.summary)
+		require.Equal(t, !c.hidden, strings.Contains(overview, "  "+c.name))
+		require.Equal(t, !c.hidden, strings.Contains(overview, c.summary))
 		for line := range strings.Lines(got.stdout) {
 			require.LessOrEqual(t, len(line), 101, "%s: %q", c.name, line)
 		}

@@ -16,6 +16,7 @@ type process struct {
 	lookupEnv      func(name string) (string, bool)
 	signals        <-chan os.Signal // SIGINT and SIGTERM
 	disk           local.Disk       // nil is the real one
+	compiler       []string         // guest.Config.Compiler
 	remindEvery    time.Duration    // between two reminders of what a stop waits for
 }
 

@@ -69,7 +69,10 @@ func compile(t testing.TB, f hostile.Fixture) (*guest.Module, error) {
 	rt, err := guest.NewRuntime(guest.Config{Now: now})
 	require.NoError(t, err)
 	return rt.Load(context.Background(), guest.Source{Path: f.File, Bytes: f.Module()},
-		guest.Limits{MemoryBytes: hostile.MemoryBytes})
+		guest.Limits{
+			MemoryBytes: hostile.MemoryBytes, TimePerBatch: hostile.TimePerBatch,
+			TimePerRecord: hostile.TimePerRecord, TimeToStart: hostile.TimeToStart,
+		})
 }
 
 func mustLoad(t testing.TB, f hostile.Fixture) *guest.Module {

@@ -4,6 +4,7 @@ import (
 	"embed"
 	"io/fs"
 	"slices"
+	"time"
 )
 
 //go:embed modules/*.wasm
@@ -27,10 +28,6 @@ const (
 	CostsItsRecord Fate = "costs its record"
 	// CostsNothing: every record comes back as it is.
 	CostsNothing Fate = "costs nothing"
-	// RunsForEver: it does not come back unless the host meters it. What it costs then is the
-	// meter's to say: at load where Function is empty, else the records whose value begins with
-	// "trap". A host without a meter must not run it.
-	RunsForEver Fate = "runs for ever"
 )
 
 // What the fates hold for.
@@ -43,6 +40,10 @@ const (
 	OutputBytes   = 16 << 20
 	// MemoryBytes is the limit of an instance's memory.
 	MemoryBytes = 24 << 20
+	// The limits of time. They are short for those who never come back.
+	TimePerBatch  = 500 * time.Millisecond
+	TimePerRecord = 100 * time.Millisecond
+	TimeToStart   = time.Second
 )
 
 // Fixture is one way of attacking the host.

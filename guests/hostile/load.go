@@ -77,9 +77,10 @@ func descriptions() []Fixture {
 			Does: "asks for 131,073 columns"},
 		{Name: "describe-trap", Fate: RefusedAtLoad, Text: "trapped in wasmflow_describe",
 			Does: "traps when it is asked what it is"},
-		{Name: "describe-loop", Fate: RunsForEver,
+		{Name: "describe-loop", Fate: RefusedAtLoad,
+			Text: "trapped in wasmflow_describe: out of time",
 			Does: "loops without end when it is asked what it is"},
-		{Name: "initialize-loop", Fate: RunsForEver,
+		{Name: "initialize-loop", Fate: RefusedAtLoad, Text: "trapped in _initialize: out of time",
 			Does: "loops without end in _initialize"},
 	}, "")
 }

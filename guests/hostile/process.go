@@ -124,7 +124,7 @@ func traps() []Fixture {
 			Does: "traps, when it has answered already"},
 		{Name: "out_of_bounds", Fate: CostsItsRecord, Text: "trapped: out of bounds memory access",
 			Does: "reads beyond its memory"},
-		{Name: "recurse", Fate: CostsItsRecord, Text: "trapped: stack overflow",
+		{Name: "recurse", Fate: CostsItsRecord, Text: "trapped: out of stack: it calls too deep (limits.stack = ",
 			Does: "calls itself without end"},
 		{Name: "exit_three", Fate: CostsItsRecord, Text: "trapped: exit with code 3",
 			Does: "ends its process, as it thinks"},
@@ -144,7 +144,8 @@ func traps() []Fixture {
 			Does: "traps and has cleared the progress cell"},
 		{Name: "blame_stranger", Fate: EndsTheCall, Text: "its progress cell names no record",
 			Does: "traps and blames a record that is not there"},
-		{Name: "spin", Fate: RunsForEver, Does: "loops without end"},
+		{Name: "spin", Fate: CostsItsRecord, Text: "trapped: out of time",
+			Does: "loops without end"},
 	}
 }
 

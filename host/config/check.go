@@ -62,15 +62,22 @@ func (l *loader) checkPlugin(p *Plugin, key string, n *node) {
 		l.addf(line, path, "swapping a module while the job runs is not in this version; "+
 			"leave it out and restart the job")
 	}
-	// The name is promised to job files, so it is read; but no one should count on it yet.
-	if limits := n.table["limits"]; limits != nil && limits.table["time_per_batch"] != nil {
-		line, path := at("limits.time_per_batch")
-		l.warnf(line, path, "not enforced in this version: a guest that does not return "+
-			"holds its task")
-	}
-	bounded(l, key+".limits.memory", p.Limits.Memory, memoryMin, memoryMax)
-	bounded(l, key+".limits.time_per_batch", p.Limits.TimePerBatch, duration(time.Millisecond),
-		duration(spanMax))
+	l.checkLimits(&p.Limits, key+".limits.")
+}
+
+func (l *loader) checkLimits(p *PluginLimits, key string) {
+	bounded(l, key+"memory", p.Memory, memoryMin, memoryMax)
+	bounded(l, key+"table", p.Table, 1, tableMax)
+	bounded(l, key+"stack", p.Stack, stackMin, stackMax)
+	bounded(l, key+"time_per_batch", p.TimePerBatch, duration(guestTimeMin), duration(guestTimeMax))
+	bounded(l, key+"time_per_record", p.TimePerRecord, duration(guestTimeMin), duration(guestTimeMax))
+	bounded(l, key+"time_to_start", p.TimeToStart, duration(guestTimeMin), duration(guestTimeMax))
+	bounded(l, key+"output_records", p.OutputRecords, 1, outputsMax)
+	bounded(l, key+"output_bytes", p.OutputBytes, 1, outputBytesMax)
+	bounded(l, key+"log_lines", p.LogLines, 1, logLinesMax)
+	bounded(l, key+"module", p.Module, 1, moduleMax)
+	bounded(l, key+"compile_memory", p.CompileMemory, compileMemMin, compileMemMax)
+	bounded(l, key+"compile_time", p.CompileTime, duration(compileTimeMin), duration(guestTimeMax))
 }
 
 // checkScheme refuses a URL whose file system this build does not have.

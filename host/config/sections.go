@@ -18,7 +18,19 @@ const (
 	retainMax       = 1000 // every retained manifest is read at each claim
 	memoryMax       = 4 << 30
 	memoryMin       = 64 << 10 // one page of Wasm memory
-	jobNameMax      = 128      // leaves room in names of topics and of files for what is added
+	tableMax        = 1 << 24  // table.fill of 8 bytes an element does not stop on its way
+	stackMin        = 16 << 10 // a shallow call or two
+	stackMax        = 24 << 20 // the engine ends at 50 MiB, and takes up to twice the estimate
+	guestTimeMin    = time.Millisecond
+	guestTimeMax    = time.Hour // fuel for a century would still be a 63-bit number
+	outputBytesMax  = 1 << 32   // what a guest's memory could hold
+	outputsMax      = 1 << 24
+	logLinesMax     = 1 << 20
+	moduleMax       = 1 << 30
+	compileMemMin   = 64 << 20 // the process itself takes 20
+	compileMemMax   = 1 << 40
+	compileTimeMin  = time.Second // the unit of the operating system's limit
+	jobNameMax      = 128         // leaves room in names of topics and of files for what is added
 	nameMax         = 64
 )
 
@@ -172,8 +184,18 @@ type Plugin struct {
 
 // PluginLimits bound what a guest may use. They hold for each of its instances, one a task.
 type PluginLimits struct {
-	Memory       connectors.Size     `toml:"memory" doc:"Most linear memory of an instance, in whole pages of 64 KiB."`
-	TimePerBatch connectors.Duration `toml:"time_per_batch" doc:"Longest time of one call with one batch. Not enforced in this version; setting it gives a warning."`
+	Memory        connectors.Size     `toml:"memory" doc:"Most linear memory of an instance, in whole pages of 64 KiB."`
+	Table         int                 `toml:"table" doc:"Most elements of all tables of an instance."`
+	Stack         connectors.Size     `toml:"stack" doc:"Most stack that recursion in one call takes, by estimate; the engine takes up to twice as much."`
+	TimePerBatch  connectors.Duration `toml:"time_per_batch" doc:"Longest time of one call with one batch, in fuel and by the clock. A batch that takes longer is run again piece by piece, and the record at hand alone."`
+	TimePerRecord connectors.Duration `toml:"time_per_record" doc:"Longest time of a record that is run alone. It is counted in fuel (10 million units are a millisecond), so that the verdict is the same on every machine; the clock waits four times as long. The cost of a record varies with what came before it: give it 50 times what is usual."`
+	TimeToStart   connectors.Duration `toml:"time_to_start" doc:"Longest time to make, describe and open an instance."`
+	OutputRecords int                 `toml:"output_records" doc:"Most records that one record may become; a batch may become twice as many."`
+	OutputBytes   connectors.Size     `toml:"output_bytes" doc:"Most bytes that one record may become; a batch may become twice as many."`
+	LogLines      int                 `toml:"log_lines" doc:"Lines an instance may log a second, after a burst of ten times as many; the rest is counted."`
+	Module        connectors.Size     `toml:"module" doc:"Most bytes of the module's file."`
+	CompileMemory connectors.Size     `toml:"compile_memory" doc:"Most memory to compile the module, which a process of its own does."`
+	CompileTime   connectors.Duration `toml:"compile_time" doc:"Most processor time to compile the module."`
 }
 
 // Source is a [sources.x] table.
@@ -218,8 +240,15 @@ type Sink struct {
 // The defaults of the named tables.
 func newPlugin(name string) Plugin {
 	return Plugin{
-		Name:   name,
-		Limits: PluginLimits{Memory: 64 << 20, TimePerBatch: duration(time.Second)},
+		Name: name,
+		Limits: PluginLimits{
+			Memory: 64 << 20, Table: 1 << 20, Stack: 4 << 20,
+			TimePerBatch: duration(time.Second), TimePerRecord: duration(500 * time.Millisecond),
+			TimeToStart:   duration(10 * time.Second),
+			OutputRecords: 1 << 20, OutputBytes: 256 << 20,
+			LogLines: 100, Module: 32 << 20,
+			CompileMemory: 2 << 30, CompileTime: duration(time.Minute),
+		},
 	}
 }
 

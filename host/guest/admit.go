@@ -154,7 +154,7 @@ func kib(pages uint32) int64 { return int64(pages) * (wasm.PageSize >> 10) }
 
 // checkTables bounds what tables hold at the start and what table.grow can make of them: 48 bytes
 // of module can ask for gigabytes of table.
-func checkTables(m *wasm.Module, _ Limits) error {
+func checkTables(m *wasm.Module, limits Limits) error {
 	total := uint64(0)
 	for i, t := range m.Tables {
 		size := t.Limits.Min
@@ -167,9 +167,9 @@ func checkTables(m *wasm.Module, _ Limits) error {
 		}
 		total += uint64(size)
 	}
-	if total > tableElementsMax {
-		return refuse("declare smaller tables", "has tables of %d elements, the limit is %d",
-			total, tableElementsMax)
+	if total > uint64(limits.TableElements) {
+		return refuse("declare smaller tables, or raise limits.table",
+			"has tables of %d elements, the limit is %d", total, limits.TableElements)
 	}
 	return nil
 }

@@ -25,6 +25,7 @@ const (
 	// cacheEntriesMax bounds the cache: compiled Go plugins take 10 MiB each.
 	cacheEntriesMax = 64
 	sumsName        = "sums"
+	refusalName     = "refused"
 	enginePath      = "github.com/tetratelabs/wazero"
 )
 
@@ -44,6 +45,15 @@ func openDiskCache(dir string) (*diskCache, error) {
 		}
 	}
 	return &diskCache{dir: dir}, nil
+}
+
+// newHandover returns a cache for a single use, and what removes it again.
+func newHandover() (*diskCache, func() error, error) {
+	dir, err := os.MkdirTemp("", "wasmflow-compile-")
+	if err != nil {
+		return nil, nil, fmt.Errorf("making a folder to compile in: %w", err)
+	}
+	return &diskCache{dir: dir}, func() error { return os.RemoveAll(dir) }, nil
 }
 
 // cacheEntry is the folder of one module.
@@ -74,21 +84,46 @@ func engineVersion() string {
 	return "unknown"
 }
 
-// prepare removes the entry unless every file is as it was when the entry was sealed.
-func (e cacheEntry) prepare() error {
+// prepare removes the entry unless every file is as it was when the entry was sealed, and reports
+// whether it is known: it holds the compiled module, or the verdict that it cannot be compiled.
+func (e cacheEntry) prepare() (known bool, err error) {
 	want, err := os.ReadFile(filepath.Join(e.dir, sumsName))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("reading the cache's sums: %w", err)
+		return false, fmt.Errorf("reading the cache's sums: %w", err)
 	}
 	if err == nil {
 		if got, err := e.sums(); err == nil && bytes.Equal(got, want) {
-			return nil
+			return true, nil
 		}
 	}
 	if err := os.RemoveAll(e.dir); err != nil {
-		return fmt.Errorf("removing a damaged cache entry: %w", err)
+		return false, fmt.Errorf("removing a damaged cache entry: %w", err)
 	}
-	return nil
+	return false, nil
+}
+
+// refusal returns the verdict on a module that took too much to compile.
+func (e cacheEntry) refusal() ([]byte, bool) {
+	verdict, err := os.ReadFile(filepath.Join(e.dir, refusalName))
+	return verdict, err == nil
+}
+
+// refuse writes a verdict down, so that the module is not tried at every start. Where it cannot be
+// written it is tried again.
+func (e cacheEntry) refuse(verdict []byte) {
+	err := os.RemoveAll(e.dir)
+	if err == nil {
+		err = os.MkdirAll(e.dir, cacheMode)
+	}
+	if err == nil {
+		err = os.WriteFile(filepath.Join(e.dir, refusalName), verdict, 0o600)
+	}
+	if err == nil {
+		err = e.seal()
+	}
+	if err != nil {
+		e.remove()
+	}
 }
 
 // seal writes down what the files are now. It does nothing if they are known already.

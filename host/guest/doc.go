@@ -17,6 +17,10 @@
 //	G6  Logs and metrics of a call are applied only by Settle, after the call has returned, and
 //	    only for records that ended well.
 //	G7  A call that succeeds allocates nothing on the Go heap.
+//	G8  Every call into a guest has an end: its fuel, its stack and its time are bounded, and what
+//	    a limit ends says which setting it was.
+//	G9  Where a compiler of its own is configured, no module is compiled in this process that was
+//	    not compiled there first, within limits of the operating system.
 //
-// Above: host/operator, host/conformance, host, cmd. Below: abi, host/guest/wasm.
+// Above: host/operator, host/conformance, host, cmd. Below: abi, host/guest/meter, host/guest/wasm.
 package guest

@@ -45,7 +45,8 @@ type TrapError struct {
 	// Record is the record in the progress cell; HasRecord is false when the cell named none.
 	Record    uint32
 	HasRecord bool
-	// Limit is set when a limit of the host ended the call, and names it.
+	// Limit is set when a limit of the host ended the call: its setting and value, as
+	// "limits.time_per_batch = 1s".
 	Limit string
 
 	err error
@@ -55,7 +56,7 @@ func (e *TrapError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s trapped: %s", e.Plugin, e.Call, e.Reason)
 	if e.Limit != "" {
-		fmt.Fprintf(&b, " (limit %s)", e.Limit)
+		fmt.Fprintf(&b, " (%s)", e.Limit)
 	}
 	if line := e.firstLine(); line != "" {
 		fmt.Fprintf(&b, ": %s", line)

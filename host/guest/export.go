@@ -15,6 +15,7 @@ func (in *Instance) Export(ctx context.Context, name string, args ...uint64) (ui
 	}
 	stack := make([]uint64, max(len(args), 1, len(fn.Definition().ResultTypes())))
 	copy(stack, args)
+	in.grant(AllowBatch)
 	if err := in.enter(ctx, name, fn, stack); err != nil {
 		return 0, err
 	}

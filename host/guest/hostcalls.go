@@ -36,6 +36,7 @@ func bytesAt(mem api.Memory, call string, ptr, size uint32) []byte {
 func hostLog(in *Instance, mem api.Memory, stack []uint64) {
 	level := abi.LogLevel(uint32(stack[0]))
 	text := bytesAt(mem, "wasmflow.log", uint32(stack[1]), uint32(stack[2]))
+	in.charge(min(len(text), logLineBytesMax))
 	in.effects.log(in.currentRecord(mem), level, text)
 }
 

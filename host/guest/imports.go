@@ -82,7 +82,16 @@ func register(ctx context.Context, rt wazero.Runtime, modules []hostModule) erro
 
 func stackFunction(call func(*Instance, api.Memory, []uint64)) api.GoModuleFunc {
 	return func(ctx context.Context, mod api.Module, stack []uint64) {
-		call(ctx.Value(instanceKey{}).(*Instance), mod.Memory(), stack)
+		in := ctx.Value(instanceKey{}).(*Instance)
+		in.charge(0)
+		call(in, mod.Memory(), stack)
+	}
+}
+
+// charge takes fuel for one call of the host that moves so many bytes.
+func (in *Instance) charge(bytes int) {
+	if in.budget != nil {
+		in.budget.charge(hostCallPrice + int64(bytes)/hostBytesPerUnit)
 	}
 }
 

@@ -35,6 +35,8 @@ type Call struct {
 	Cursor   uint64 // where to go on inside that record
 	Time     int64  // the guest's clock, in nanoseconds since 1970
 	Seed     Seed   // of what the guest draws
+	// Allowance bounds the call. The calls that go on with a frame share what its first was given.
+	Allowance Allowance
 }
 
 // Instance is one running copy of a module. It belongs to one goroutine at a time.
@@ -44,7 +46,7 @@ type Instance struct {
 	memory  api.Memory
 	reserve api.Function
 	process api.Function
-	budget  Budget
+	budget  *budget // nil without metering
 	stack   [4]uint64
 	call    callContext
 	dead    bool
@@ -118,12 +120,13 @@ func (m *Module) start(ctx context.Context, cfg InstanceConfig) (*Instance, erro
 }
 
 func (in *Instance) initialize(ctx context.Context) error {
-	if meter := in.module.meter; meter != nil {
-		budget, err := meter.Attach(globals{in.wasm})
+	if in.module.metered {
+		budget, err := newBudget(in.wasm, &in.module.limits)
 		if err != nil {
-			return fmt.Errorf("attaching the meter: %w", err)
+			return err
 		}
 		in.budget = budget
+		budget.grant(allowStart)
 	}
 	if fn := in.wasm.ExportedFunction(abi.ExportInitialize); fn != nil {
 		return in.enter(ctx, abi.ExportInitialize, fn, nil)
@@ -141,14 +144,6 @@ func (in *Instance) initialize(ctx context.Context) error {
 	return nil
 }
 
-// globals adapts an instance's exported globals to Globals.
-type globals struct{ mod api.Module }
-
-func (g globals) Global(name string) (Global, bool) {
-	mutable, ok := g.mod.ExportedGlobal(name).(api.MutableGlobal)
-	return mutable, ok
-}
-
 // enter calls an export. After an error the instance is dead (G5).
 func (in *Instance) enter(ctx context.Context, name string, fn api.Function, stack []uint64) error {
 	if in.dead {
@@ -156,11 +151,14 @@ func (in *Instance) enter(ctx context.Context, name string, fn api.Function, sta
 	}
 	in.crash.reset()
 	if in.budget != nil {
-		in.budget.Arm()
+		in.budget.enter()
 	}
 	in.call.Context = ctx
 	err := fn.CallWithStack(&in.call, stack)
 	in.call.Context = nil
+	if in.budget != nil {
+		in.budget.leave()
+	}
 	if err != nil {
 		return in.trap(name, err)
 	}
@@ -183,13 +181,15 @@ func (in *Instance) trap(call string, err error) error {
 		_, t.Trace = trapReason(err)
 	default:
 		t.Reason, t.Trace = trapReason(err)
+		if in.budget != nil {
+			if limit, reason := in.budget.exceeded(t.Reason); limit != "" {
+				t.Limit, t.Reason = limit, reason
+			}
+		}
 	}
 	t.Output = in.crash.text()
 	if in.inProcess {
 		t.Record, t.HasRecord = in.progress()
-	}
-	if in.budget != nil {
-		t.Limit = in.budget.Exceeded()
 	}
 	return t
 }
@@ -260,7 +260,7 @@ func (in *Instance) open(ctx context.Context, config []byte) error {
 	if int64(len(config)) > abi.FrameBytesMax {
 		return fmt.Errorf("opening: the configuration has %d bytes", len(config))
 	}
-	region, err := in.Reserve(ctx, uint32(len(config)))
+	region, err := in.reserveBytes(ctx, uint32(len(config)))
 	if err != nil {
 		return err
 	}
@@ -288,6 +288,18 @@ var ErrNoMemory = errors.New("the guest cannot reserve memory for the frame")
 // Reserve asks the guest for n bytes and returns them. The view is valid until the next call of
 // any method that enters the guest (G4); Region reads it again.
 func (in *Instance) Reserve(ctx context.Context, n uint32) ([]byte, error) {
+	in.grant(AllowBatch)
+	return in.reserveBytes(ctx, n)
+}
+
+// grant begins an allowance, where there is metering.
+func (in *Instance) grant(a Allowance) {
+	if in.budget != nil {
+		in.budget.grant(a)
+	}
+}
+
+func (in *Instance) reserveBytes(ctx context.Context, n uint32) ([]byte, error) {
 	in.stack[0] = uint64(n)
 	in.region, in.regionSize = 0, 0
 	if err := in.enter(ctx, abi.ExportReserve, in.reserve, in.stack[:]); err != nil {
@@ -336,6 +348,7 @@ func (in *Instance) Process(ctx context.Context, call Call) (outPtr uint32, err 
 	stack := in.stack[:]
 	stack[0], stack[1], stack[2] = uint64(call.Function), uint64(call.First), call.Cursor
 	in.inProcess = true
+	in.grant(call.Allowance)
 	err = in.enter(ctx, abi.ExportProcess, in.process, stack)
 	if err == nil {
 		in.endLines()

@@ -95,7 +95,7 @@ func TestEndlessRecursionIsATrap(t *testing.T) {
 	require.NoError(t, err)
 	in := instantiate(t, m, guest.InstanceConfig{})
 	_, err = in.Process(ctx, guest.Call{})
-	require.ErrorContains(t, err, "stack overflow")
+	require.ErrorContains(t, err, "out of stack")
 	require.True(t, in.Dead())
 }
 
@@ -154,82 +154,6 @@ func TestHostFunctionsCheckAddresses(t *testing.T) {
 			require.ErrorContains(t, err, "plugin.wasm: wasmflow_process trapped: "+test.want)
 		})
 	}
-}
-
-// meter charges nothing and remembers who called it.
-type meter struct {
-	rewrites, attached, armed, asked int
-	exceeded                         string
-}
-
-func (m *meter) Version() string { return "test" }
-
-func (m *meter) Rewrite(parsed *wasm.Module, module []byte) ([]byte, error) {
-	m.rewrites++
-	if len(parsed.Bytes) != len(module) {
-		return nil, errors.New("the module is not the one that was parsed")
-	}
-	return module, nil
-}
-
-func (m *meter) Attach(globals guest.Globals) (guest.Budget, error) {
-	m.attached++
-	fuel, ok := globals.Global("fuel")
-	if !ok {
-		return nil, errors.New("no fuel")
-	}
-	return &budget{meter: m, fuel: fuel}, nil
-}
-
-type budget struct {
-	meter *meter
-	fuel  guest.Global
-}
-
-func (b *budget) Arm()             { b.meter.armed++; b.fuel.Set(uint64(b.meter.armed)) }
-func (b *budget) Exceeded() string { b.meter.asked++; return b.meter.exceeded }
-
-func TestMeterTakesPart(t *testing.T) {
-	ctx := context.Background()
-	m := &meter{exceeded: "fuel"}
-	binary := Module(
-		Section(Types, Vec(Type(nil, []byte{I32}), Type(nil, []byte{I64}),
-			Type([]byte{I32, I32}, []byte{I64}), Type([]byte{I32}, []byte{I32}),
-			Type([]byte{I32, I32, I64}, []byte{I32}))),
-		Section(Functions, Vec(U32(0), U32(1), U32(2), U32(3), U32(4))),
-		Section(Memories, Vec([]byte{0, 4})),
-		Section(Globals, Vec(Join([]byte{I32, 1}, I32Const(0), []byte{0x0b}))),
-		Section(Exports, Vec(Export("wasmflow_abi_v1", Func, 0), Export("wasmflow_describe", Func, 1),
-			Export("wasmflow_open", Func, 2), Export("wasmflow_reserve", Func, 3),
-			Export("wasmflow_process", Func, 4), Export("memory", Memory, 0), Export("fuel", Global, 0))),
-		Section(Code, Vec(
-			Body(I32Const(0)...),
-			Body(I64Const(int64(DescriptionAt)<<32|int64(len(DescriptionOf("transform"))))...),
-			Body(I64Const(0)...), Body(I32Const(RegionAt)...),
-			// process returns the fuel; with function 1 it traps.
-			Body(0x20, 0, 0x04, 0x40, 0x00, 0x0b, 0x23, 0),
-		)),
-		Section(Data, Vec(DataAt(DescriptionAt, []byte(DescriptionOf("transform"))))),
-	)
-	rt := newRuntime(t, guest.Config{Meter: m})
-	mod, err := rt.Load(ctx, guest.Source{Path: "p.wasm", Bytes: binary}, guest.Limits{})
-	require.NoError(t, err)
-	defer func() { require.NoError(t, mod.Close(ctx)) }()
-	in := instantiate(t, mod, guest.InstanceConfig{})
-	require.Equal(t, 1, m.rewrites)
-	require.Equal(t, 2, m.attached, "the instance that was asked for its description, and this one")
-
-	armed := m.armed
-	got, err := in.Process(ctx, guest.Call{})
-	require.NoError(t, err)
-	require.Equal(t, uint32(armed+1), got)
-	require.Zero(t, m.asked)
-
-	_, err = in.Process(ctx, guest.Call{Function: 1})
-	require.EqualError(t, err, "p.wasm: wasmflow_process trapped: unreachable (limit fuel)")
-	var trap *guest.TrapError
-	require.True(t, errors.As(err, &trap))
-	require.Equal(t, "fuel", trap.Limit)
 }
 
 func TestInstancesOfOneModuleAreApart(t *testing.T) {

@@ -20,7 +20,7 @@ type Module struct {
 	size        int
 	limits      Limits
 	description *abi.Description
-	meter       Meter
+	metered     bool
 	now         func() time.Time
 	metrics     metricNames
 
@@ -122,7 +122,12 @@ func refusedAt(path string, err error) error {
 		if line := trap.firstLine(); line != "" {
 			reason += ": " + line
 		}
-		return &RefusedError{Path: path, Reason: reason, Remedy: "mend the plugin", Err: err}
+		remedy := "mend the plugin"
+		if setting, _, ok := strings.Cut(trap.Limit, " = "); ok {
+			reason += fmt.Sprintf(" (%s)", trap.Limit)
+			remedy += ", or raise " + setting
+		}
+		return &RefusedError{Path: path, Reason: reason, Remedy: remedy, Err: err}
 	}
 	return &RefusedError{Path: path, Reason: err.Error(), Err: err}
 }

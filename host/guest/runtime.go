@@ -10,16 +10,9 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"runtime"
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/tetratelabs/wazero"
-	"github.com/tetratelabs/wazero/api"
-	"github.com/tetratelabs/wazero/experimental"
-
-	"github.com/wasmflow/wasmflow/host/guest/wasm"
 )
 
 // Engine says how guest code is run.
@@ -39,8 +32,12 @@ type Config struct {
 	CacheDir string
 	// Engine is EngineAuto if empty.
 	Engine Engine
-	// Meter bounds the cost of guest code; nil for no bounds.
-	Meter Meter
+	// Metering is MeteringOn if empty.
+	Metering Metering
+	// Compiler is the command that compiles a module in a process of its own, which has limits:
+	// RunCompiler with what is written to its standard input. Where it is empty, modules are
+	// compiled in this process, without.
+	Compiler []string
 	// Logger hears of a cache that cannot be used; nil for nobody.
 	Logger *slog.Logger
 	// Now is the host's clock, for the rate of log lines; nil for time.Now.
@@ -72,6 +69,12 @@ func NewRuntime(cfg Config) (*Runtime, error) {
 	if cfg.Engine != EngineAuto && cfg.Engine != EngineInterpreter {
 		return nil, fmt.Errorf("engine %q is none of %s, %s", cfg.Engine, EngineAuto, EngineInterpreter)
 	}
+	if cfg.Metering == "" {
+		cfg.Metering = MeteringOn
+	}
+	if cfg.Metering != MeteringOn && cfg.Metering != MeteringOff {
+		return nil, fmt.Errorf("metering %q is none of %s, %s", cfg.Metering, MeteringOn, MeteringOff)
+	}
 	r := &Runtime{cfg: cfg, hosts: hostModules()}
 	if cfg.CacheDir != "" {
 		cache, err := openDiskCache(cfg.CacheDir)
@@ -96,7 +99,9 @@ type Source struct {
 // or the context's.
 func (r *Runtime) Load(ctx context.Context, src Source, limits Limits) (*Module, error) {
 	limits = limits.withDefaults()
-	m := &Module{path: src.Path, limits: limits, meter: r.cfg.Meter, now: r.cfg.Now}
+	m := &Module{
+		path: src.Path, limits: limits, metered: r.cfg.Metering == MeteringOn, now: r.cfg.Now,
+	}
 	binary, err := read(src, limits)
 	if err != nil {
 		return nil, m.refused(err)
@@ -145,100 +150,4 @@ func read(src Source, limits Limits) (binary []byte, err error) {
 		return nil, refuse("name a .wasm file", "cannot be read: %w", err)
 	}
 	return binary, nil
-}
-
-// rewrite strips the module and lets the meter put its checks in.
-func (r *Runtime) rewrite(m *wasm.Module) ([]byte, error) {
-	stripped := m.AppendStripped(make([]byte, 0, len(m.Bytes)))
-	if r.cfg.Meter == nil {
-		return stripped, nil
-	}
-	parsed, err := wasm.Parse(stripped)
-	if err != nil {
-		return nil, fmt.Errorf("reading the stripped module: %w", err)
-	}
-	out, err := r.cfg.Meter.Rewrite(parsed, stripped)
-	if err != nil {
-		return nil, fmt.Errorf("rewriting for metering: %w", err)
-	}
-	return out, nil
-}
-
-// compile gives m a runtime of its own, so that its memory limit holds for it alone and closing it
-// frees everything.
-func (r *Runtime) compile(ctx context.Context, m *Module, binary []byte) error {
-	r.compiling.Lock()
-	defer r.compiling.Unlock()
-	if r.cache == nil || r.cfg.Engine == EngineInterpreter {
-		return r.compileWith(ctx, m, binary, nil)
-	}
-	entry := r.cache.entry(binary, r.meterVersion())
-	cacheErr := r.compileCached(ctx, m, binary, entry)
-	if cacheErr == nil {
-		return nil
-	}
-	// A damaged or unwritable cache must not keep a plugin from running; if it is the plugin that
-	// is at fault, it will be so without the cache too.
-	entry.remove()
-	if err := r.compileWith(ctx, m, binary, nil); err != nil {
-		return err
-	}
-	r.cfg.Logger.Warn("compilation cache not used", "plugin", m.path, "error", cacheErr)
-	return nil
-}
-
-func (r *Runtime) meterVersion() string {
-	if r.cfg.Meter == nil {
-		return ""
-	}
-	return r.cfg.Meter.Version()
-}
-
-func (r *Runtime) compileCached(
-	ctx context.Context, m *Module, binary []byte, entry cacheEntry,
-) error {
-	if err := entry.prepare(); err != nil {
-		return err
-	}
-	cache, err := wazero.NewCompilationCacheWithDir(entry.dir)
-	if err != nil {
-		return fmt.Errorf("opening the compilation cache: %w", err)
-	}
-	if err := r.compileWith(ctx, m, binary, cache); err != nil {
-		return errors.Join(err, cache.Close(ctx))
-	}
-	if err := entry.seal(); err != nil {
-		// The module is compiled; only the next start will have to do it again.
-		entry.remove()
-		r.cfg.Logger.Warn("compiled module not cached", "plugin", m.path, "error", err)
-	}
-	return nil
-}
-
-func (r *Runtime) compileWith(
-	ctx context.Context, m *Module, binary []byte, cache wazero.CompilationCache,
-) error {
-	cfg := wazero.NewRuntimeConfig()
-	if r.cfg.Engine == EngineInterpreter {
-		cfg = wazero.NewRuntimeConfigInterpreter()
-	}
-	cfg = cfg.WithCoreFeatures(api.CoreFeaturesV2).
-		WithMemoryLimitPages(m.limits.memoryPages()).
-		WithDebugInfoEnabled(false).
-		WithCustomSections(false)
-	if cache != nil {
-		cfg = cfg.WithCompilationCache(cache)
-	}
-	rt := wazero.NewRuntimeWithConfig(ctx, cfg)
-	if err := register(ctx, rt, r.hosts); err != nil {
-		return errors.Join(err, rt.Close(ctx))
-	}
-	compiled, err := rt.CompileModule(
-		experimental.WithCompilationWorkers(ctx, runtime.GOMAXPROCS(0)), binary)
-	if err != nil {
-		refused := refuse("build it again: the file is damaged", "is not valid: %w", err)
-		return errors.Join(refused, rt.Close(ctx))
-	}
-	m.runtime, m.compiled, m.cache = rt, compiled, cache
-	return nil
 }

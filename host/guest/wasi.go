@@ -217,6 +217,7 @@ func wasiWrite(in *Instance, mem api.Memory, stack []uint64) {
 			total += len(b)
 		}
 	}
+	in.charge(total)
 	ok = ok && mem.WriteUint32Le(resultAt, uint32(total))
 	stack[0] = errno(errnoSuccess, ok)
 }
@@ -249,6 +250,7 @@ func wasiExit(_ *Instance, _ api.Memory, stack []uint64) {
 func wasiRandom(in *Instance, mem api.Memory, stack []uint64) {
 	b, ok := mem.Read(uint32(stack[0]), uint32(stack[1]))
 	if ok {
+		in.charge(len(b))
 		in.random.read(b)
 	}
 	stack[0] = errno(errnoSuccess, ok)

@@ -35,11 +35,11 @@ func (r *runner) recover(ctx context.Context, s span, done int, cause error) err
 			}
 			continue
 		}
-		s, layout := r.framer.cut(r.in, p.from, p.len(), r.limits.FrameBytes)
+		s, layout := r.framer.cut(r.in, p.from, min(p.len(), r.pace.records), r.limits.FrameBytes)
 		if s.to < p.to {
 			r.todo = append(r.todo, part{span: span{s.to, p.to}})
 		}
-		done, err := r.runSpan(ctx, s, layout)
+		done, err := r.runSpan(ctx, s, layout, guest.AllowBatch)
 		if err == nil {
 			continue
 		}
@@ -73,6 +73,11 @@ func (r *runner) split(ctx context.Context, s span, done int, cause error) error
 		return err
 	}
 	r.logTrap(trap, culprit)
+	if trap.Limit != "" {
+		// A frame that took all the time it had was too large, or it has one slow record: what is
+		// behind it goes on in pieces of the size that was managed.
+		r.pace.end(max(culprit-done, 1))
+	}
 	if culprit < done {
 		return fmt.Errorf("the guest trapped and its progress cell names no record: %w", cause)
 	}
@@ -93,7 +98,7 @@ func (r *runner) alone(ctx context.Context, record int) error {
 	before := r.inst
 	r.inst = nil
 	s, layout := r.framer.cut(r.in, record, 1, r.limits.FrameBytes)
-	done, err := r.runSpan(ctx, s, layout)
+	done, err := r.runSpan(ctx, s, layout, guest.AllowRecord)
 	if err == nil {
 		if before != nil {
 			return before.Close(ctx)
@@ -148,7 +153,7 @@ func (r *runner) logTrap(trap *guest.TrapError, record int) {
 func trapText(trap *guest.TrapError) string {
 	text := "trapped: " + trap.Reason
 	if trap.Limit != "" {
-		text += " (limit " + trap.Limit + ")"
+		text += " (" + trap.Limit + ")"
 	}
 	if line, _, _ := strings.Cut(trap.Output, "\n"); line != "" {
 		text += ": " + line
@@ -182,6 +187,7 @@ func (r *runner) tooMuch(record int) bool {
 	}
 	r.taker.rewind(record)
 	r.report(record, connectors.Fault{Text: fmt.Sprintf(
-		"makes more than %d records or %d bytes", r.limits.OutputRecords, r.limits.OutputBytes)})
+		"makes more than %d records or %d bytes (limits.output_records, limits.output_bytes)",
+		r.limits.OutputRecords, r.limits.OutputBytes)})
 	return true
 }

@@ -120,7 +120,7 @@ func (r *runner) run(
 			}
 		}
 		s, layout := r.framer.cut(in, next, r.pace.records, r.limits.FrameBytes)
-		done, err := r.runSpan(ctx, s, layout)
+		done, err := r.runSpan(ctx, s, layout, guest.AllowBatch)
 		if err != nil {
 			err = r.recover(ctx, s, done, err)
 		}
@@ -134,7 +134,9 @@ func (r *runner) run(
 
 // runSpan runs the records of s as one frame. On an error done is the first record that is not
 // finished, and what was taken of it is still there.
-func (r *runner) runSpan(ctx context.Context, s span, layout abi.Layout) (done int, err error) {
+func (r *runner) runSpan(
+	ctx context.Context, s span, layout abi.Layout, allowance guest.Allowance,
+) (done int, err error) {
 	size, err := layout.Size()
 	if err != nil {
 		return s.from, &roomError{err}
@@ -151,12 +153,13 @@ func (r *runner) runSpan(ctx context.Context, s span, layout abi.Layout) (done i
 	if err != nil {
 		return s.from, err
 	}
-	return r.consume(ctx, s, first)
+	return r.consume(ctx, s, guest.Call{
+		Function: r.index, Time: r.time, Seed: first, Allowance: allowance,
+	})
 }
 
 // consume calls the guest until it has consumed the frame.
-func (r *runner) consume(ctx context.Context, s span, seed guest.Seed) (done int, err error) {
-	call := guest.Call{Function: r.index, Time: r.time, Seed: seed}
+func (r *runner) consume(ctx context.Context, s span, call guest.Call) (done int, err error) {
 	check := abi.Call{Role: r.spec.Role, Count: uint32(s.len()), Outputs: len(r.spec.Outputs)}
 	for {
 		r.pace.begin()
@@ -190,7 +193,7 @@ func (r *runner) consume(ctx context.Context, s span, seed guest.Seed) (done int
 		if consumed == check.Count {
 			return s.to, nil
 		}
-		call.First, call.Cursor = consumed, cursor
+		call.First, call.Cursor, call.Allowance = consumed, cursor, guest.AllowRest
 		call.Seed = r.seed(s.from+int(consumed), cursor)
 	}
 }

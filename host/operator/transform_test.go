@@ -131,13 +131,15 @@ func TestARecordCannotMakeTooMuch(t *testing.T) {
 	cfg.Limits = operator.Limits{OutputBytes: 8 << 20}
 	got := run(t, transform(t, cfg), batch("echo", "forever", "echo", "fail x", "echo"))
 	require.Equal(t, []string{"0:echo", "2:echo", "4:echo"}, got.records)
-	require.Equal(t, []string{"1 0 makes more than 1048576 records or 8388608 bytes", "3 42 x"},
+	require.Equal(t, []string{"1 0 makes more than 1048576 records or 8388608 bytes " +
+		"(limits.output_records, limits.output_bytes)", "3 42 x"},
 		got.faults)
 
 	cfg.Limits = operator.Limits{OutputRecords: 40_000}
 	got = run(t, transform(t, cfg), batch("many 100000", "echo"))
 	require.Equal(t, []string{"1:echo"}, got.records)
-	require.Equal(t, []string{"0 0 makes more than 40000 records or 268435456 bytes"}, got.faults)
+	require.Equal(t, []string{"0 0 makes more than 40000 records or 268435456 bytes " +
+		"(limits.output_records, limits.output_bytes)"}, got.faults)
 }
 
 // TestManyRecordsMakeTooMuch: what is taken back of one is there for the next.
