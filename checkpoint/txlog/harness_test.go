@@ -54,6 +54,7 @@ type options struct {
 	hooks []fstest.Hook
 	root  string
 	job   string
+	lock  storelog.Locker
 }
 
 // process is a process of the job with both logs; which one it uses is up to the test.
@@ -84,7 +85,7 @@ func (w *world) open(change func(*options)) *process {
 		change(&o)
 	}
 	p := &process{fs: fstest.Wrap(local.New(local.Options{Disk: w.disk}), o.hooks...)}
-	store, err := storelog.NewJobStore(p.fs, o.root, o.job, nil)
+	store, err := storelog.NewJobStore(p.fs, o.root, o.job, o.lock)
 	require.NoError(w.t, err)
 	o.Store, o.Job = store, o.job
 	o.Session = broker.NewClient(broker.ClientOptions{

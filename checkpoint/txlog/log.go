@@ -195,6 +195,20 @@ func (l *Log) Decide(ctx context.Context, m checkpoint.Manifest) error {
 	return nil
 }
 
+// Abandon ends the open transaction without effect, so that what an attempt has produced holds back
+// no reader until the next one claims. It comes after the attempt: when every task has stopped and
+// Decide was not called for the epoch, or has answered.
+func (l *Log) Abandon(ctx context.Context) error {
+	if l.begun == 0 || l.lost || l.fenced { // T5
+		return nil
+	}
+	l.begun, l.lost = 0, true
+	if err := l.session.Abort(ctx); err != nil {
+		return fmt.Errorf("abandoning the transaction of epoch %d: %w", l.last+1, err)
+	}
+	return nil
+}
+
 // publishEpoch puts the record into the open transaction and ends that.
 func (l *Log) publishEpoch(ctx context.Context, data []byte) error {
 	if err := failpoint.Hit("txlog/decide-before-append"); err != nil {
