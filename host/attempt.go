@@ -20,7 +20,13 @@ const (
 	// commandsSpare is how many commands beside one AddSplits a source may wait for a task: a
 	// Prepare, the Committed of the epoch before it, and a Stop, with room for one more each.
 	commandsSpare = 6
+	// abandonMax is how long an attempt that failed waits for its log to end a transaction. Readers
+	// of the output wait meanwhile, and without it until the next claim or the broker's timeout.
+	abandonMax = 5 * time.Second
 )
+
+// abandoner is the ability of a log to end what an attempt left open.
+type abandoner interface{ Abandon(ctx context.Context) error }
 
 // attempt is the life of one claim: a machine, the goroutines it commands, and what they opened.
 // Its coordinator is the goroutine that calls run; every field belongs to it unless said otherwise.
@@ -158,7 +164,22 @@ func (a *attempt) run(ctx context.Context) (checkpoint.Outcome, error) {
 	}
 	close(a.calls)
 	<-callerDone
+	a.abandon(ctx)
 	return a.outcome, errors.Join(a.err, a.close())
+}
+
+// abandon ends what the attempt left open in the log, if anything. What stays open is ended by the
+// next claim.
+func (a *attempt) abandon(ctx context.Context) {
+	log, ok := a.log.(abandoner)
+	if !ok {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abandonMax)
+	defer cancel()
+	if err := log.Abandon(ctx); err != nil {
+		a.e.cfg.Logger.Debug("ending the transaction of an attempt", "error", err)
+	}
 }
 
 // source returns the run of the source called name, or nil.
