@@ -26,7 +26,9 @@ const (
 )
 
 // abandoner is the ability of a log to end what an attempt left open.
-type abandoner interface{ Abandon(ctx context.Context) error }
+type abandoner interface {
+	Abandon(ctx context.Context) error
+}
 
 // attempt is the life of one claim: a machine, the goroutines it commands, and what they opened.
 // Its coordinator is the goroutine that calls run; every field belongs to it unless said otherwise.
