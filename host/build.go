@@ -28,6 +28,7 @@ type taskBuilder struct {
 	reader   func(s *config.Source) (connectors.SourceReader, error)
 	open     func(run *sinkRun, wc connectors.WriterContext) (connectors.SinkWriter, error)
 	refusals task.Policy // of every stage, unless it is the zero policy
+	dry      bool        // serializers change nothing outside
 }
 
 // buildTask opens what task index needs. On an error everything opened for it is closed.
@@ -179,6 +180,7 @@ func (b *taskBuilder) partitioner(ctx context.Context, s *config.Sink, to *task.
 // Dead letters without one are written whole: their headers say what is wrong with them.
 func (b *taskBuilder) serializer(ctx context.Context, s *config.Sink) (connectors.Serializer, error) {
 	fc := b.a.e.sinkContext(b.a.jobID, s)
+	fc.Dry = b.dry
 	var value connectors.Serializer
 	var err error
 	switch {

@@ -87,7 +87,9 @@ func (d *dryRun) task(ctx context.Context, s *config.Source, r *previewReader,
 ) (*task.Task, error) {
 	run := &taskRun{counters: map[string]*task.Counters{}}
 	b := &taskBuilder{
-		a: &attempt{e: d.e, guests: newGuestMetrics(prometheus.NewRegistry())}, run: run, stages: map[string]task.Stage{},
+		dry: true,
+		a:   &attempt{e: d.e, guests: newGuestMetrics(prometheus.NewRegistry())},
+		run: run, stages: map[string]task.Stage{},
 		cfg: task.Config{
 			Linger: d.e.cfg.Job.Settings.Batch.Linger.D(), Now: d.e.cfg.Now, Commands: commands,
 			Report: func(r task.Report) {
