@@ -278,8 +278,8 @@ func TestUnionsDoNotMultiply(t *testing.T) {
 	require.Contains(t, fault, "its unions leave too many ways to read it")
 }
 
-// TestTombstones is flaw S3: a null value is a value of its own, not a crash.
-func TestTombstones(t *testing.T) {
+// TestS3TombstonePasses has what crashes Flink's SimpleStringSchema: a null value is a value of its own, not a crash.
+func TestS3TombstonePasses(t *testing.T) {
 	var in connectors.Batch
 	in.Append().Key = []byte("k")
 	d := newDeserializer(t, func(o *DeserializerOptions) { o.Schema = `"int"` })

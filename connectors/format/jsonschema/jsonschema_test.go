@@ -151,8 +151,8 @@ func TestSchemas(t *testing.T) {
 	}
 }
 
-// TestTombstones is flaw S3: a null value is a value of its own, not a crash.
-func TestTombstones(t *testing.T) {
+// TestS3TombstonePasses has what crashes Flink's SimpleStringSchema: a null value is a value of its own, not a crash.
+func TestS3TombstonePasses(t *testing.T) {
 	var in connectors.Batch
 	in.Append().Key = []byte("k")
 	for side, f := range newBoth(t, FileOptions{Schema: `{"type":"object"}`, Formats: formatsCheck}) {

@@ -1,0 +1,221 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sr"
+	"github.com/twmb/franz-go/pkg/sr/srfake"
+
+	"github.com/wasmflow/wasmflow/connectors/kafka/devbroker"
+)
+
+const orderAvro = `{"type":"record","name":"Order","namespace":"shop","fields":[` +
+	`{"name":"id","type":"long"},{"name":"note","type":["null","string"],"default":null}]}`
+
+// formatted is a broker and a registry with a topic of four records: an order, a poisonous one, a
+// tombstone and another order.
+type formatted struct {
+	broker   string
+	registry *srfake.Registry
+}
+
+func newFormatted(t *testing.T) *formatted {
+	t.Helper()
+	broker, err := devbroker.Start(devbroker.Options{Address: "127.0.0.1:0"})
+	require.NoError(t, err)
+	t.Cleanup(broker.Close)
+	f := &formatted{broker: broker.Address(), registry: srfake.New()}
+	t.Cleanup(f.registry.Close)
+	f.registry.SeedSchema("orders-value", 1, 7, sr.Schema{Schema: orderAvro})
+	client := f.client(t, kgo.AllowAutoTopicCreation())
+	for _, r := range []*kgo.Record{
+		{Key: []byte(`"a"`), Value: []byte("\x00\x00\x00\x00\x07\x02\x00")},
+		{Key: []byte(`"b"`), Value: []byte("poison"), Headers: []kgo.RecordHeader{{Key: "h", Value: []byte("v")}}},
+		{Key: []byte(`"c"`)},
+		{Key: []byte(`"d"`), Value: []byte("\x00\x00\x00\x00\x07\x04\x02\x04hi")},
+	} {
+		r.Topic, r.Partition = "orders", 0
+		require.NoError(t, client.ProduceSync(t.Context(), r).FirstErr())
+	}
+	return f
+}
+
+func (f *formatted) client(t *testing.T, opts ...kgo.Opt) *kgo.Client {
+	t.Helper()
+	client, err := kgo.NewClient(append(opts, kgo.SeedBrokers(f.broker),
+		kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
+	require.NoError(t, err)
+	t.Cleanup(client.Close)
+	return client
+}
+
+// read returns n records of a topic.
+func (f *formatted) read(t *testing.T, topic string, n int) (out []*kgo.Record) {
+	t.Helper()
+	client := f.client(t, kgo.ConsumeTopics(topic), kgo.FetchIsolationLevel(kgo.ReadCommitted()))
+	for len(out) < n {
+		fetches := client.PollFetches(t.Context())
+		require.NoError(t, fetches.Err())
+		out = append(out, fetches.Records()...)
+	}
+	return out
+}
+
+// job writes a job file from the topic orders with a policy, and what else it is given.
+func (f *formatted) job(t *testing.T, onError, rest string) string {
+	t.Helper()
+	dir := folder(t, map[string]string{"job.toml": `name = "formats"
+[job]
+parallelism = 1
+[checkpoint]
+interval = "50ms"
+[sources.orders]
+connector = "kafka"
+brokers = ["` + f.broker + `"]
+topics = ["orders"]
+start = "earliest"
+stop = "latest"
+deserializer = { format = "avro", registry = { urls = ["` + f.registry.URL() + `"] } }
+key_deserializer = "json"
+on_error = "` + onError + `"
+` + rest})
+	return filepath.Join(dir, "job.toml")
+}
+
+func (f *formatted) sink() string {
+	return `[sinks.out]
+connector = "kafka"
+from = ["orders"]
+brokers = ["` + f.broker + `"]
+topic = "out"
+semantic = "at-least-once"
+create_topic = { partitions = 1 }
+serializer = { format = "protobuf", schema_file = "order.proto", registry = { urls = ["` +
+		f.registry.URL() + `"] } }
+key_serializer = { format = "json-schema", schema = '{"type":"string"}', registry = { urls = ["` +
+		f.registry.URL() + `"] } }
+`
+}
+
+const orderProto = `syntax = "proto3"; package shop; message Order { int64 id = 1; string note = 2; }`
+
+// TestS1PoisonRecord has a record that does not parse. With Flink it restarts the job for ever, or
+// is gone without a word; here the policy of its source decides, and the dead letter holds all of
+// it.
+func TestS1PoisonRecord(t *testing.T) {
+	f := newFormatted(t)
+	job := f.job(t, "dead-letter", f.sink()+"[dead_letter]\nconnector = \"kafka\"\nbrokers = [\""+
+		f.broker+"\"]\ntopic = \"dead\"\nsemantic = \"at-least-once\"\nserializer = \"bytes\"\ncreate_topic = { partitions = 1 }\n")
+	require.NoError(t, os.WriteFile(filepath.Join(filepath.Dir(job), "order.proto"),
+		[]byte(orderProto), 0o644))
+	got := do(t, "run", job)
+	require.Zero(t, got.code, got.stderr)
+	out := f.read(t, "out", 3)
+	key, value := f.headerOf(t, "out-key"), f.headerOf(t, "out-value")+"\x00"
+	require.Equal(t, key+`"a"`, string(out[0].Key))
+	require.Equal(t, value+"\x08\x01", string(out[0].Value))
+	require.Equal(t, key+`"c"`, string(out[1].Key))
+	require.Nil(t, out[1].Value) // the tombstone is still one
+	require.Equal(t, key+`"d"`, string(out[2].Key))
+	require.Equal(t, value+"\x08\x02\x12\x02hi", string(out[2].Value))
+	letter := f.read(t, "dead", 1)[0]
+	require.Equal(t, `"b"`, string(letter.Key))
+	require.Equal(t, "poison", string(letter.Value))
+	headers := map[string]string{}
+	for _, h := range letter.Headers {
+		headers[h.Key] = string(h.Value)
+	}
+	require.Equal(t, "v", headers["h"])
+	require.Equal(t, "orders-0", headers["wasmflow-split"])
+	require.Equal(t, "1", headers["wasmflow-position"])
+	require.Contains(t, headers["wasmflow-error"], "the message begins with byte 0x70")
+}
+
+// headerOf returns what stands before the values of a subject's first schema.
+func (f *formatted) headerOf(t *testing.T, subject string) string {
+	t.Helper()
+	s, ok := f.registry.GetSchema(subject, 1)
+	require.True(t, ok)
+	return "\x00\x00\x00\x00" + string(rune(s.ID))
+}
+
+// TestS1PoisonSkipped goes on without the record, and counts it.
+func TestS1PoisonSkipped(t *testing.T) {
+	f := newFormatted(t)
+	job := f.job(t, "skip", "[sinks.out]\nconnector = \"discard\"\nfrom = [\"orders\"]\n")
+	got := do(t, "run", job)
+	require.Equal(t, 0, got.code, got.stderr)
+	require.Contains(t, got.stdout+got.stderr, "1 skipped")
+}
+
+// TestS2ErrorNamesItsPlace fails on the record and says where it is: topic, partition and offset.
+func TestS2ErrorNamesItsPlace(t *testing.T) {
+	f := newFormatted(t)
+	job := f.job(t, "fail", "[sinks.out]\nconnector = \"discard\"\nfrom = [\"orders\"]\n")
+	got := do(t, "run", job)
+	require.Equal(t, 1, got.code, got.stderr)
+	require.Contains(t, got.stderr, "orders refused the record at orders-0 position 1: "+
+		"the message begins with byte 0x70, not with byte 0 and the id of a schema")
+	require.NotContains(t, got.stderr, "restarting")
+}
+
+// TestFormatProblems names line, key and remedy of what is wrong with a format.
+func TestFormatProblems(t *testing.T) {
+	const sink = "[sinks.out]\nconnector = \"discard\"\nfrom = [\"in\"]\n"
+	for name, c := range map[string]struct{ line, want string }{
+		"unknown format": {`deserializer = "avroo"`,
+			`job.toml:5: sources.in.deserializer: unknown built-in function "avroo"; did you mean "avro"?`},
+		"no schema": {`deserializer = "avro"`,
+			`job.toml:5: sources.in.deserializer.schema_file: required without a registry; name the schema of the values`},
+		"missing file": {`deserializer = { format = "avro", schema_file = "nowhere.avsc" }`,
+			`job.toml:5: sources.in.deserializer.schema_file: opening nowhere.avsc: no such file or directory; name the file of a schema`},
+		"invalid schema": {`deserializer = { format = "avro", schema_file = "bad.avsc" }`,
+			`job.toml:5: sources.in.deserializer.schema_file: reading the schema: `},
+		"invalid proto": {`deserializer = { format = "protobuf", schema_file = "bad.proto" }`,
+			`job.toml:5: sources.in.deserializer.schema_file: reading the schema: bad.proto:1:9`},
+		"two schemas": {`deserializer = { format = "json-schema", schema = "{}", schema_file = "x" }`,
+			`job.toml:5: sources.in.deserializer.schema: not together with schema_file; leave one of them out`},
+		"key of a plugin": {`key_deserializer = { plugin = "x", function = "y" }`,
+			`job.toml:5: sources.in.key_deserializer: a plugin cannot work on keys alone; its other functions see and set the key of a record`},
+		"no format of keys": {`key_deserializer = "csv"`,
+			`job.toml:5: sources.in.key_deserializer: unknown built-in function "csv"`},
+		"registry": {`deserializer = { format = "avro", registry = { urls = ["nonsense"] } }`,
+			`job.toml:5: sources.in.deserializer.registry.urls: "nonsense" is no address of a registry`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := folder(t, map[string]string{
+				"job.toml": "name = \"x\"\n[sources.in]\nconnector = \"collection\"\nrecords = [\"a\"]\n" +
+					c.line + "\n" + sink,
+				"bad.avsc": `{"type":"record"}`, "bad.proto": "message {",
+			})
+			got := do(t, "validate", filepath.Join(dir, "job.toml"))
+			require.Equal(t, 2, got.code, got.stdout)
+			require.Contains(t, strings.ReplaceAll(got.stderr, dir+"/", ""), c.want)
+		})
+	}
+}
+
+// TestValidateConnectAsksTheRegistry finds a registry that is not there, and credentials that are
+// not right.
+func TestValidateConnectAsksTheRegistry(t *testing.T) {
+	fake := srfake.New(srfake.WithAuth("Bearer right"))
+	t.Cleanup(fake.Close)
+	file := func(token string) string {
+		return filepath.Join(folder(t, map[string]string{"job.toml": "name = \"x\"\n[sources.in]\n" +
+			"connector = \"collection\"\nrecords = [\"a\"]\ndeserializer = { format = \"avro\", " +
+			"registry = { urls = [\"" + fake.URL() + "\"], token = \"" + token + "\" } }\n" +
+			"[sinks.out]\nconnector = \"discard\"\nfrom = [\"in\"]\n"}), "job.toml")
+	}
+	require.Zero(t, do(t, "validate", "--connect", file("right")).code)
+	got := do(t, "validate", "--connect", file("wrong-token"))
+	require.Equal(t, 3, got.code)
+	require.Contains(t, got.stderr, "job.toml:5: sources.in.deserializer: ")
+	require.Contains(t, got.stderr, "the schema registry refuses the credentials; check "+
+		"registry.username and registry.password, or registry.token")
+	require.NotContains(t, got.stderr, "wrong-token")
+}
