@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -78,10 +79,22 @@ func Load(path string, reg Registry, opts Options) (*Job, error) {
 	data, err := opts.ReadFile(path, fileBytesMax)
 	if err != nil {
 		return nil, &Error{Problems: []Problem{{
-			File: path, Text: fmt.Sprintf("cannot be read: %v; name a job file", cause(err)),
+			File: path, Text: fmt.Sprintf("cannot be read: %v; %s", cause(err), readRemedy(err)),
 		}}}
 	}
 	return Parse(path, data, reg, opts)
+}
+
+// readRemedy says what to do about a job file that cannot be read.
+func readRemedy(err error) string {
+	switch {
+	case errors.Is(err, ErrTooLong):
+		return fmt.Sprintf("keep it below %v, with records in files of their own",
+			connectors.Size(fileBytesMax))
+	case errors.Is(err, fs.ErrPermission):
+		return "give the user that runs wasmflow the right to it"
+	}
+	return "name a job file"
 }
 
 // Parse checks the job file data. name stands in messages. The error is an *Error and names every
