@@ -284,7 +284,7 @@ from = ["in"]`)
 		{"missing", missing, missing + ": cannot be read: no such file or directory; name a job file"},
 		{"folder", dir, dir + ": cannot be read: is a directory; name a job file"},
 		{"too long", write("long.toml", string(make([]byte, 1<<20+1))),
-			filepath.Join(dir, "long.toml") + ": cannot be read: the file is too long; keep it below 1MiB, "+
+			filepath.Join(dir, "long.toml") + ": cannot be read: the file is too long; keep it below 1MiB, " +
 				"with records in files of their own"},
 		{"not text", write("latin.toml", "# a\n# \xe4\n"),
 			filepath.Join(dir, "latin.toml") + ":2: not UTF-8 text; save it as UTF-8"},
