@@ -113,6 +113,10 @@ func TestReal(t *testing.T) {
 		{"TransactionsLeftOpen", TestTransactionsLeftOpen},
 		{"Progress", TestProgress},
 		{"ResetIsObeyed", TestResetIsObeyed},
+		{"ZombieWakesInTheMiddle", TestZombieWakesInTheMiddle},
+		{"K1NothingIsLeftOpen", TestK1NothingIsLeftOpen},
+		{"K2NoOutageIsTooLong", TestK2NoOutageIsTooLong},
+		{"LogConformance", TestLogConformance},
 	} {
 		t.Run(tt.name, tt.run)
 	}

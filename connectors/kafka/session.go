@@ -211,8 +211,8 @@ func (s *Session) batchBytes(topic string) int32 {
 func (s *Session) explainFence(err error) error {
 	text := ""
 	switch {
-	case isFencing(err): // by one who took it over in the same moment
-		err = fmt.Errorf("%w: %w", checkpoint.ErrFenced, err)
+	case isFencing(err):
+		err = markFencing(err) // one took it over in the same moment
 	case errors.Is(err, kerr.TransactionalIDAuthorizationFailed):
 		text = "; let the user of this job write and describe that transactional id"
 	case errors.Is(err, kerr.InvalidTransactionTimeout):
@@ -230,7 +230,7 @@ func (s *Session) Begin(_ context.Context, e checkpoint.Epoch) (checkpoint.Tx, e
 		return nil, fmt.Errorf("beginning the transaction of epoch %d: nothing was fenced yet", e)
 	}
 	if err := tx.begin(e); err != nil {
-		return nil, fmt.Errorf("beginning the transaction of epoch %d: %w", e, err)
+		return nil, markFencing(fmt.Errorf("beginning the transaction of epoch %d: %w", e, err))
 	}
 	return tx, nil
 }

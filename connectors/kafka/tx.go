@@ -157,7 +157,7 @@ func (t *Tx) append(r *kgo.Record) error {
 		err = errNoTransaction
 	}
 	if err != nil {
-		return fmt.Errorf("appending the commit record of epoch %d: %w", e, err)
+		return markFencing(fmt.Errorf("appending the commit record of epoch %d: %w", e, err))
 	}
 	t.client.Produce(context.Background(), r, func(r *kgo.Record, err error) {
 		if err != nil {
@@ -367,21 +367,23 @@ func (t *Tx) age() time.Duration {
 
 // notCommitted says that nothing of the transaction will be seen.
 func notCommitted(e checkpoint.Epoch, err error) error {
-	out := fmt.Errorf("committing the transaction of epoch %d: %w: %w", e, txlog.ErrNotCommitted, err)
-	if isFencing(err) {
-		return fmt.Errorf("%w: %w", checkpoint.ErrFenced, out)
-	}
-	return out
+	return markFencing(fmt.Errorf("committing the transaction of epoch %d: %w: %w", e,
+		txlog.ErrNotCommitted, err))
 }
 
 // endError says what an error of the request that commits means. When nothing is said about the
 // outcome it is unknown: the request may be under way still.
 func endError(e checkpoint.Epoch, err error) error {
-	out := fmt.Errorf("committing the transaction of epoch %d: %w", e, err)
-	if isFencing(err) {
-		return fmt.Errorf("%w: %w", checkpoint.ErrFenced, out)
+	return markFencing(fmt.Errorf("committing the transaction of epoch %d: %w", e, err))
+}
+
+// markFencing tells the log that it may have lost the job. Writers are not told: brokers say the
+// same of a transaction that timed out, and the log knows how to find out.
+func markFencing(err error) error {
+	if !isFencing(err) {
+		return err
 	}
-	return out
+	return fmt.Errorf("%w: %w", checkpoint.ErrFenced, err)
 }
 
 // isRefusal reports whether the client did not ask the broker to commit, or the broker said that

@@ -22,7 +22,7 @@ func TestUpstream(t *testing.T) {
 	connectortest.UpstreamPage{
 		Page: "flink-kafka.md", Package: "connectors/kafka",
 		Title: "Flink's Kafka connector, test by test",
-		Intro: "What becomes of the tests of FlinkKafkaConsumer in the connector `kafka`. A test " +
+		Intro: "What becomes of the tests of FlinkKafkaConsumer and FlinkKafkaProducer in the connector `kafka`. A test " +
 			"that runs is found under its own name below `TestUpstream` in connectors/kafka and " +
 			"checks what a reader sees, against a broker in the same process.",
 		Files: upstreamFiles(),
@@ -35,7 +35,7 @@ func upstreamFiles() []connectortest.UpstreamFile {
 		fetcher    = "is about a thread that wasmflow does not have"
 		restored   = "`unmatched_topics` says fail, keep or drop; there is no silent filter"
 	)
-	return []connectortest.UpstreamFile{
+	return append([]connectortest.UpstreamFile{
 		{Name: "FlinkKafkaConsumerBaseTest", Tests: []connectortest.Upstream{
 			{Name: "testEitherWatermarkExtractor", Note: watermarks},
 			{Name: "ignoreCheckpointWhenNotRunning", Note: "a closed reader is asked for no snapshot"},
@@ -97,7 +97,7 @@ func upstreamFiles() []connectortest.UpstreamFile {
 			{Name: "runFailOnAutoOffsetResetNone", Run: TestOutOfRange},
 			{Name: "runFailOnAutoOffsetResetNoneEager", Run: TestNoGroupOffset},
 		}},
-	}
+	}, upstreamSinkFiles()...)
 }
 
 // filled returns a cluster with partitions of n records each in topic t.
