@@ -113,7 +113,7 @@ func (r *runner) alone(ctx context.Context, record int) error {
 		r.report(record, r.roomFault(room))
 		err = nil
 	case errors.As(err, &trap):
-		r.report(record, connectors.Fault{Text: trapText(trap), Trap: true})
+		r.report(record, connectors.Fault{Text: r.trapText(trap), Trap: true})
 		err = nil
 	}
 	err = errors.Join(err, r.discard(ctx))
@@ -150,10 +150,12 @@ func (r *runner) logTrap(trap *guest.TrapError, record int) {
 		"limit", trap.Limit, "output", trap.Output, "trace", trap.Trace)
 }
 
-func trapText(trap *guest.TrapError) string {
+// trapText says why a record has no verdict. Where a limit ended it, whoever reads this has to know
+// which setting of which plugin to look at.
+func (r *runner) trapText(trap *guest.TrapError) string {
 	text := "trapped: " + trap.Reason
 	if trap.Limit != "" {
-		text += " (" + trap.Limit + ")"
+		text += fmt.Sprintf(" (%s; function %s of %s)", trap.Limit, r.spec.Name, trap.Plugin)
 	}
 	if line, _, _ := strings.Cut(trap.Output, "\n"); line != "" {
 		text += ": " + line

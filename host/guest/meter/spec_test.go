@@ -197,7 +197,9 @@ func TestTheStandardsSuite(t *testing.T) {
 	root := filepath.Join(engineTests(t), "spectest")
 	host, err := os.ReadFile(filepath.Join(root, "testdata", "spectest.wasm"))
 	require.NoError(t, err)
-	engines := map[string]func() wazero.RuntimeConfig{"interpreter": wazero.NewRuntimeConfigInterpreter}
+	engines := map[string]func() wazero.RuntimeConfig{
+		"interpreter": wazero.NewRuntimeConfigInterpreter,
+	}
 	if !raceEnabled {
 		// Compiling thousands of modules takes minutes with the detector; what it would look at is
 		// the engine's, and machine code is out of its sight.
