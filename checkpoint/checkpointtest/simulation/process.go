@@ -10,6 +10,7 @@ import (
 
 	"github.com/wasmflow/wasmflow/checkpoint"
 	"github.com/wasmflow/wasmflow/checkpoint/checkpointtest/broker"
+	"github.com/wasmflow/wasmflow/checkpoint/txlog"
 	"github.com/wasmflow/wasmflow/connectors/filesystem"
 	"github.com/wasmflow/wasmflow/connectors/filesystem/fstest"
 	"github.com/wasmflow/wasmflow/connectors/filesystem/local"
@@ -184,6 +185,11 @@ func (p *process) attempt() checkpoint.End {
 	p.dropStages()
 	if p.dead {
 		return checkpoint.End{}
+	}
+	if log, ok := p.log.(*txlog.Log); ok && p.w.chance(2) {
+		if err := log.Abandon(p.w.ctx); err != nil {
+			p.w.trace("p%d: %v", p.id, err)
+		}
 	}
 	return *p.end
 }

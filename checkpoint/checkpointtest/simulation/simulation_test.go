@@ -18,31 +18,37 @@ var (
 const shards = 4
 
 func TestSeeds(t *testing.T) {
-	for shard := range shards {
-		t.Run(fmt.Sprint("shard ", shard), func(t *testing.T) {
-			t.Parallel()
-			var total Result
-			for i := shard + 1; i <= *seeds; i += shards {
-				r, err := Run(Options{Seed: uint64(i)})
-				require.NoError(t, err, "replay with -run TestReplay -v -seed %d", i)
-				total.add(r)
-			}
-			t.Logf("%+v", total)
-			if *seeds < seedsDefault {
-				return
-			}
-			// A simulation in which nothing goes wrong proves nothing.
-			for what, n := range map[string]int{
-				"kills": total.Kills, "power failures": total.PowerFailures, "sleeps": total.Sleeps,
-				"failed calls": total.Faults, "fenced owners": total.Fenced, "epochs": total.Epochs,
-				"unknown outcomes": total.Unknown, "taken files": total.Taken,
-				"late publications": total.Late, "moves": total.Moves, "outages": total.Outages,
-				"late requests": total.LateRequests, "staged records": total.Staged,
-				"lost topics": total.TopicsLost, "lost epochs": total.Lost,
-			} {
-				require.NotZero(t, n, what)
-			}
-		})
+	var totals [shards]Result
+	t.Run("all", func(t *testing.T) { // returns when every shard has ended
+		for shard := range shards {
+			t.Run(fmt.Sprint("shard ", shard), func(t *testing.T) {
+				t.Parallel()
+				for i := shard + 1; i <= *seeds; i += shards {
+					r, err := Run(Options{Seed: uint64(i)})
+					require.NoError(t, err, "replay with -run TestReplay -v -seed %d", i)
+					totals[shard].add(r)
+				}
+			})
+		}
+	})
+	var total Result
+	for _, r := range totals {
+		total.add(r)
+	}
+	t.Logf("%+v", total)
+	if *seeds < seedsDefault || !mustBeCaught {
+		return
+	}
+	// A simulation in which nothing goes wrong proves nothing.
+	for what, n := range map[string]int{
+		"kills": total.Kills, "power failures": total.PowerFailures, "sleeps": total.Sleeps,
+		"failed calls": total.Faults, "fenced owners": total.Fenced, "epochs": total.Epochs,
+		"unknown outcomes": total.Unknown, "taken files": total.Taken,
+		"late publications": total.Late, "moves": total.Moves, "outages": total.Outages,
+		"late requests": total.LateRequests, "staged records": total.Staged,
+		"lost topics": total.TopicsLost, "lost epochs": total.Lost,
+	} {
+		require.NotZero(t, n, what)
 	}
 }
 
@@ -57,7 +63,9 @@ func TestEveryBugIsCaught(t *testing.T) {
 					return
 				}
 			}
-			t.Errorf("%d seeds did not catch it", bugSeedsMax)
+			if mustBeCaught {
+				t.Errorf("%d seeds did not catch it", bugSeedsMax)
+			}
 		})
 	}
 }
