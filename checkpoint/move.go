@@ -67,8 +67,8 @@ func Sealed(last Manifest, found bool, own, newLog string, after Epoch) (Manifes
 	case !found || last.Kind != KindSeal:
 		return Manifest{}, false, nil
 	case last.Log != newLog:
-		return Manifest{}, true, fmt.Errorf("%w: log %q was closed by %s when the job moved to log %q; set "+
-			"checkpoint.log to that first", ErrRefused, own, last.Owner, last.Log)
+		return Manifest{}, true, fmt.Errorf("%w: log %q was closed by %s when the job moved to log "+
+			"%q; set checkpoint.log to that first", ErrRefused, own, last.Owner, last.Log)
 	}
 	return last, true, nil
 }
@@ -93,7 +93,7 @@ func Imported(last Manifest, found bool, seal Manifest) (Manifest, error) {
 		}
 		return last, nil
 	}
-	return Manifest{}, fmt.Errorf("%w: record %d (%s, %s) of the log and record %d, with which the job "+
-		"left the log before it, do not follow each other; set checkpoint.log to the log that ran last",
-		ErrRefused, last.Epoch, last.Kind, last.Owner, seal.Epoch)
+	return Manifest{}, fmt.Errorf("%w: record %d (%s, %s) of the log and record %d, with which the "+
+		"job left the log before it, do not follow each other; set checkpoint.log to the log that ran "+
+		"last", ErrRefused, last.Epoch, last.Kind, last.Owner, seal.Epoch)
 }

@@ -123,8 +123,9 @@ func (l *Log) base(ctx context.Context, doing string) (base, error) {
 	return b, l.checkLast(doing, b)
 }
 
-// introduce notes where a new job has its log, before its first record is published: of two processes
-// that start it at once with different logs one takes the log of the other, and seals that.
+// introduce notes where a new job has its log, before its first record is published: of two
+// processes that start it at once with different logs one takes the log of the other, and seals
+// that.
 func (l *Log) introduce(ctx context.Context) (checkpoint.Hint, error) {
 	standing, err := l.store.Introduce(ctx, checkpoint.Hint{
 		JobID: cmp.Or(l.opts.JobID, l.opts.NewID()), JobName: l.job, Log: Name,

@@ -149,9 +149,10 @@ func (l *Log) look(ctx context.Context, doing string) (base, error) {
 	return b, nil
 }
 
-// lastOf reads the newest record, again and again while the log is shorter than the store remembers:
-// a record shows only some time after its commit was acknowledged, and its owner may have told the
-// store about it at once. It gives up after newerWait, since what shows by then is all there is.
+// lastOf reads the newest record, again and again while the log is shorter than the store
+// remembers: a record shows only some time after its commit was acknowledged, and its owner may
+// have told the store about it at once. It gives up after newerWait, since what shows by then is
+// all there is.
 func (l *Log) lastOf(ctx context.Context, b base) (checkpoint.Manifest, bool, error) {
 	deadline := l.opts.Now().Add(newerWait)
 	for {

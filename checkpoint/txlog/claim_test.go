@@ -41,14 +41,18 @@ func (w *world) append(record []byte) {
 
 func elsewhere(o *options) { o.root = "/laptop" }
 
-func TestClaimRefusesBeforeItFences(t *testing.T) {
-	tests := []struct {
-		name   string
-		change func(w *world)
-		option func(*options)
-		is     error
-		want   string
-	}{
+// refusal is a claim that must not fence anybody.
+type refusal struct {
+	name   string
+	change func(w *world)
+	option func(*options)
+	is     error
+	want   string
+}
+
+// wrongJobs are claims of a log that belongs to another job.
+func wrongJobs() []refusal {
+	return []refusal{
 		{
 			name:   "copy of the job file on another machine",
 			option: elsewhere,
@@ -99,6 +103,12 @@ func TestClaimRefusesBeforeItFences(t *testing.T) {
 			option: func(o *options) { o.job = "invoices" },
 			is:     checkpoint.ErrOtherJob, want: `it is of job "orders"; give each job a commits topic`,
 		},
+	}
+}
+
+// wrongLogs are claims of a log that is not what it was.
+func wrongLogs() []refusal {
+	return []refusal{
 		{
 			name:   "log is empty",
 			change: func(w *world) { w.cluster.Take(testCommits) },
@@ -131,7 +141,10 @@ func TestClaimRefusesBeforeItFences(t *testing.T) {
 			is: checkpoint.ErrCorrupt, want: "the file is a hint",
 		},
 	}
-	for _, tt := range tests {
+}
+
+func TestClaimRefusesBeforeItFences(t *testing.T) {
+	for _, tt := range append(wrongJobs(), wrongLogs()...) {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t)
 			owner := w.open(nil)
@@ -270,8 +283,8 @@ func TestClaimReadsAfterItsFence(t *testing.T) {
 	require.Equal(t, before.Sources, m.Sources)
 }
 
-// TestClaimWaitsForARecordThatDoesNotShowYet has a claim look while the newest record is decided and
-// told to the store, but not marked in the topic.
+// TestClaimWaitsForARecordThatDoesNotShowYet has a claim look while the newest record is decided
+// and told to the store, but not marked in the topic.
 func TestClaimWaitsForARecordThatDoesNotShowYet(t *testing.T) {
 	w := newWorld(t)
 	w.cluster = broker.New(broker.Options{Delays: true})

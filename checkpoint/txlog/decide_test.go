@@ -26,15 +26,18 @@ func (f *faults) call(c broker.Call) broker.Fault {
 	return broker.Fault{}
 }
 
-func TestDecideSaysWhatBecameOfTheEpoch(t *testing.T) {
+// decision is what happens to a call of Decide.
+type decision struct {
+	name    string
+	fault   faults
+	change  func(w *world) // before Decide
+	is      error
+	decided bool // the next claim finds the epoch
+}
+
+func decisions() []decision {
 	away := broker.ErrAway
-	tests := []struct {
-		name    string
-		fault   faults
-		change  func(w *world) // before Decide
-		is      error
-		decided bool // the next claim finds the epoch
-	}{
+	return []decision{
 		{
 			name:  "record was not delivered",
 			fault: faults{kind: broker.CallProduce, f: broker.Fault{Err: away}},
@@ -66,7 +69,10 @@ func TestDecideSaysWhatBecameOfTheEpoch(t *testing.T) {
 			is:     checkpoint.ErrOutcomeUnknown,
 		},
 	}
-	for _, tt := range tests {
+}
+
+func TestDecideSaysWhatBecameOfTheEpoch(t *testing.T) {
+	for _, tt := range decisions() {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t)
 			fault := tt.fault

@@ -34,7 +34,7 @@ type Log struct {
 	previous checkpoint.Epoch // the last decided epoch
 	marks    bool             // the last decided epoch has output to commit
 	begun    checkpoint.Epoch // whose transaction is open; 0 is none
-	lost     bool             // an end of a transaction failed: nothing more goes under this fence (T5)
+	lost     bool             // an end of a transaction failed (T5)
 	claimed  keptRecord       // the claim record
 	kept     []keptRecord     // decided epochs, rising, at most Retain
 }

@@ -81,7 +81,9 @@ func (p *process) openTopicLog() jobLog {
 		Session: &session{Client: client, p: p}, Store: buggyJobStore{JobStore: store, bug: p.w.Bug},
 		Name: topicLog, Job: jobName, Host: "host", PID: p.id, Retain: p.retain, Logger: quiet(),
 		Now: p.logNow, Sleep: p.sleep, Nonce: p.nonce, NewID: func() string { return "jobid" },
-		Jitter:   func(limit time.Duration) time.Duration { return time.Duration(p.w.rng.Int64N(int64(limit))) },
+		Jitter: func(limit time.Duration) time.Duration {
+			return time.Duration(p.w.rng.Int64N(int64(limit)))
+		},
 		Previous: p.previous,
 	})
 	if err != nil {

@@ -83,7 +83,9 @@ func TestSameSeedSameRun(t *testing.T) {
 
 // TestReplay traces one seed, the first unless -seed names another.
 func TestReplay(t *testing.T) {
-	_, err := Run(Options{Seed: max(*seedFlag, 1), Bug: Bug(*bugFlag), Trace: func(l string) { t.Log(l) }})
+	_, err := Run(Options{
+		Seed: max(*seedFlag, 1), Bug: Bug(*bugFlag), Trace: func(l string) { t.Log(l) },
+	})
 	require.NoError(t, err)
 }
 

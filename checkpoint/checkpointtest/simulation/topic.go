@@ -131,8 +131,8 @@ func (w *world) brokerSteps() {
 // told that another one fenced it must give that one the time to claim (T6).
 func (w *world) fenced(p *process) {
 	f := w.fencer
-	if f.p != nil && f.p != p && f.over == p.id && p.toldFenced && !f.claimed && !f.p.dead && !f.p.disturbed &&
-		f.p.asleep == 0 && w.isAlive(f.p) {
+	cut := f.p != nil && f.p != p && f.over == p.id && p.toldFenced && !f.claimed
+	if cut && !f.p.dead && !f.p.disturbed && f.p.asleep == 0 && w.isAlive(f.p) {
 		w.fail("p%d and p%d fence each other", p.id, f.p.id)
 	}
 	over := 0
