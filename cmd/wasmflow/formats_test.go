@@ -35,7 +35,8 @@ func newFormatted(t *testing.T) *formatted {
 	client := f.client(t, kgo.AllowAutoTopicCreation())
 	for _, r := range []*kgo.Record{
 		{Key: []byte(`"a"`), Value: []byte("\x00\x00\x00\x00\x07\x02\x00")},
-		{Key: []byte(`"b"`), Value: []byte("poison"), Headers: []kgo.RecordHeader{{Key: "h", Value: []byte("v")}}},
+		{Key: []byte(`"b"`), Value: []byte("poison"), Headers: []kgo.RecordHeader{{Key: "h",
+			Value: []byte("v")}}},
 		{Key: []byte(`"c"`)},
 		{Key: []byte(`"d"`), Value: []byte("\x00\x00\x00\x00\x07\x04\x02\x04hi")},
 	} {
@@ -102,7 +103,8 @@ key_serializer = { format = "json-schema", schema = '{"type":"string"}', registr
 `
 }
 
-const orderProto = `syntax = "proto3"; package shop; message Order { int64 id = 1; string note = 2; }`
+const orderProto = `syntax = "proto3"; package shop; message Order { int64 id = 1; string note` +
+	` = 2; }`
 
 // TestS1PoisonRecord has a record that does not parse. With Flink it restarts the job for ever, or
 // is gone without a word; here the policy of its source decides, and the dead letter holds all of
@@ -110,7 +112,8 @@ const orderProto = `syntax = "proto3"; package shop; message Order { int64 id = 
 func TestS1PoisonRecord(t *testing.T) {
 	f := newFormatted(t)
 	job := f.job(t, "dead-letter", f.sink()+"[dead_letter]\nconnector = \"kafka\"\nbrokers = [\""+
-		f.broker+"\"]\ntopic = \"dead\"\nsemantic = \"at-least-once\"\nserializer = \"bytes\"\ncreate_topic = { partitions = 1 }\n")
+		f.broker+"\"]\ntopic = \"dead\"\nsemantic = \"at-least-once\"\nserializer = \"bytes\"\ncreat"+
+		"e_topic = { partitions = 1 }\n")
 	require.NoError(t, os.WriteFile(filepath.Join(filepath.Dir(job), "order.proto"),
 		[]byte(orderProto), 0o644))
 	got := do(t, "run", job)
@@ -171,17 +174,21 @@ func TestFormatProblems(t *testing.T) {
 		"unknown format": {`deserializer = "avroo"`,
 			`job.toml:5: sources.in.deserializer: unknown built-in function "avroo"; did you mean "avro"?`},
 		"no schema": {`deserializer = "avro"`,
-			`job.toml:5: sources.in.deserializer.schema_file: required without a registry; name the schema of the values`},
+			`job.toml:5: sources.in.deserializer.schema_file: required without a registry; name the sch` +
+				`ema of the values`},
 		"missing file": {`deserializer = { format = "avro", schema_file = "nowhere.avsc" }`,
-			`job.toml:5: sources.in.deserializer.schema_file: opening nowhere.avsc: no such file or directory; name the file of a schema`},
+			`job.toml:5: sources.in.deserializer.schema_file: opening nowhere.avsc: no such file or dir` +
+				`ectory; name the file of a schema`},
 		"invalid schema": {`deserializer = { format = "avro", schema_file = "bad.avsc" }`,
 			`job.toml:5: sources.in.deserializer.schema_file: reading the schema: `},
 		"invalid proto": {`deserializer = { format = "protobuf", schema_file = "bad.proto" }`,
 			`job.toml:5: sources.in.deserializer.schema_file: reading the schema: bad.proto:1:9`},
 		"two schemas": {`deserializer = { format = "json-schema", schema = "{}", schema_file = "x" }`,
-			`job.toml:5: sources.in.deserializer.schema: not together with schema_file; leave one of them out`},
+			`job.toml:5: sources.in.deserializer.schema: not together with schema_file; leave one of th` +
+				`em out`},
 		"key of a plugin": {`key_deserializer = { plugin = "x", function = "y" }`,
-			`job.toml:5: sources.in.key_deserializer: a plugin cannot work on keys alone; its other functions see and set the key of a record`},
+			`job.toml:5: sources.in.key_deserializer: a plugin cannot work on keys alone; its other fun` +
+				`ctions see and set the key of a record`},
 		"no format of keys": {`key_deserializer = "csv"`,
 			`job.toml:5: sources.in.key_deserializer: unknown built-in function "csv"`},
 		"registry": {`deserializer = { format = "avro", registry = { urls = ["nonsense"] } }`,

@@ -121,17 +121,21 @@ func TestResolve(t *testing.T) {
 	}{
 		"field added with a default": {
 			`{"type":"record","name":"R","fields":[{"name":"a","type":"int"}]}`,
-			`{"type":"record","name":"R","fields":[{"name":"b","type":{"type":"array","items":"string"},"default":["x"]},{"name":"a","type":"long"}]}`,
+			`{"type":"record","name":"R","fields":[{"name":"b","type":{"type":"array","items":"string"}` +
+				`,"default":["x"]},{"name":"a","type":"long"}]}`,
 			"\x0e", `{"a":7,"b":["x"]}`, "",
 		},
 		"fields left out": {
-			`{"type":"record","name":"R","fields":[{"name":"a","type":{"type":"map","values":["null","bytes"]}},{"name":"b","type":"string"},{"name":"c","type":{"type":"fixed","name":"F","size":2}}]}`,
+			`{"type":"record","name":"R","fields":[{"name":"a","type":{"type":"map","values":["null","b` +
+				`ytes"]}},{"name":"b","type":"string"},{"name":"c","type":{"type":"fixed","nam` +
+				`e":"F","size":2}}]}`,
 			`{"type":"record","name":"R","fields":[{"name":"b","type":"string"}]}`,
 			"\x02\x02k\x02\x02x\x00\x02yzz", `{"b":"y"}`, "",
 		},
 		"alias": {
 			`{"type":"record","name":"Old","fields":[{"name":"a","type":"int"}]}`,
-			`{"type":"record","name":"New","aliases":["Old"],"fields":[{"name":"b","type":"double","aliases":["a"]}]}`,
+			`{"type":"record","name":"New","aliases":["Old"],"fields":[{"name":"b","type":"double","ali` +
+				`ases":["a"]}]}`,
 			"\x02", `{"b":1}`, "",
 		},
 		"value becomes a union":    {`"int"`, `["null","long"]`, "\x03", `-2`, ""},
@@ -144,8 +148,10 @@ func TestResolve(t *testing.T) {
 			`{"type":"enum","name":"E","symbols":["C"],"default":"C"}`, "\x02", `"C"`, "",
 		},
 		"recursive": {
-			`{"type":"record","name":"R","fields":[{"name":"v","type":"int"},{"name":"n","type":["null","R"]}]}`,
-			`{"type":"record","name":"R","fields":[{"name":"n","type":["null","R"]},{"name":"v","type":"long"}]}`,
+			`{"type":"record","name":"R","fields":[{"name":"v","type":"int"},{"name":"n","type":["null"` +
+				`,"R"]}]}`,
+			`{"type":"record","name":"R","fields":[{"name":"n","type":["null","R"]},{"name":"v","type":` +
+				`"long"}]}`,
 			"\x02\x02\x04\x00", `{"v":1,"n":{"v":2,"n":null}}`, "",
 		},
 	} {
@@ -184,15 +190,22 @@ func TestDamaged(t *testing.T) {
 		"too large an int": {`"int"`, "\x80\x80\x80\x80\x20", "4294967296 is no int"},
 		"no boolean":       {`"boolean"`, "\x02", "byte 2 is no boolean"},
 		"negative length":  {`"bytes"`, "\x01", "the value ends too early"},
-		"long length":      {`"string"`, "\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01a", "the value ends too early"},
-		"no text":          {`"string"`, "\x02\xff", "its text is not UTF-8"},
-		"no branch":        {`["null","int"]`, "\x04", "branch 2 of a union of 2"},
-		"no symbol":        {`{"type":"enum","name":"E","symbols":["A"]}`, "\x02", "symbol 1 of an enum of 1"},
-		"endless array":    {`{"type":"array","items":"null"}`, "\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01", "its JSON is larger than 64 MiB"},
-		"least block":      {`{"type":"array","items":"int"}`, "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", "the value ends too early"},
-		"too deep":         {list, strings.Repeat("\x02", 400), "it is nested too deeply"},
-		"place":            {`{"type":"record","name":"R","fields":[{"name":"a","type":{"type":"array","items":{"type":"map","values":"string"}}}]}`, "\x02\x02\x02k\x02\xff", "at a[0].k: its text is not UTF-8"},
-		"no time of a day": {`{"type":"int","logicalType":"time-millis"}`, "\x01", "-1 is no time of a day"},
+		"long length": {`"string"`, "\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01a",
+			"the value ends too early"},
+		"no text":   {`"string"`, "\x02\xff", "its text is not UTF-8"},
+		"no branch": {`["null","int"]`, "\x04", "branch 2 of a union of 2"},
+		"no symbol": {`{"type":"enum","name":"E","symbols":["A"]}`, "\x02",
+			"symbol 1 of an enum of 1"},
+		"endless array": {`{"type":"array","items":"null"}`,
+			"\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01", "its JSON is larger than 64 MiB"},
+		"least block": {`{"type":"array","items":"int"}`,
+			"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", "the value ends too early"},
+		"too deep": {list, strings.Repeat("\x02", 400), "it is nested too deeply"},
+		"place": {`{"type":"record","name":"R","fields":[{"name":"a","type":{"type":"arra` +
+			`y","items":{"type":"map","values":"string"}}}]}`, "\x02\x02\x02k\x02\xff",
+			"at a[0].k: its text is not UTF-8"},
+		"no time of a day": {`{"type":"int","logicalType":"time-millis"}`, "\x01",
+			"-1 is no time of a day"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := newDeserializer(t, func(o *DeserializerOptions) { o.Schema = c.schema })
@@ -205,7 +218,8 @@ func TestDamaged(t *testing.T) {
 
 func TestSkipsEndlessArray(t *testing.T) {
 	d := newDeserializer(t, func(o *DeserializerOptions) {
-		o.Schema = `{"type":"record","name":"R","fields":[{"name":"a","type":{"type":"array","items":"null"}}]}`
+		o.Schema = `{"type":"record","name":"R","fields":[{"name":"a","type":{"type":"array","items"` +
+			`:"null"}}]}`
 		o.ReaderSchema = `{"type":"record","name":"R","fields":[]}`
 	})
 	_, fault := deserialized(t, d, []byte("\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01"))
@@ -213,38 +227,64 @@ func TestSkipsEndlessArray(t *testing.T) {
 }
 
 func TestSerialize(t *testing.T) {
-	const record = `{"type":"record","name":"R","fields":[{"name":"a","type":"int"},{"name":"b","type":["null","string"]},{"name":"c","type":"long","default":3}]}`
-	const two = `["null",{"type":"record","name":"A","fields":[{"name":"a","type":"int"}]},{"type":"record","name":"B","fields":[{"name":"a","type":"int"},{"name":"b","type":"int"}]}]`
+	const record = `{"type":"record","name":"R","fields":[{"name":"a","type":"int"},{"name":"b","` +
+		`type":["null","string"]},{"name":"c","type":"long","default":3}]}`
+	const two = `["null",{"type":"record","name":"A","fields":[{"name":"a","type":"int"}]},{"type` +
+		`":"record","name":"B","fields":[{"name":"a","type":"int"},{"name":"b","type":` +
+		`"int"}]}]`
 	for name, c := range map[string]struct{ schema, in, want, fault string }{
-		"defaults":         {record, `{"a":1}`, "\x02\x00\x06", ""},
-		"missing":          {record, `{"b":null}`, "", "at a: it is missing and has no default"},
-		"unknown":          {record, `{"a":1,"z":2}`, "", `at z: record R has no such field, or it stands there twice; set unknown_fields = "drop" to leave it out`},
-		"twice":            {record, `{"a":1,"a":2}`, "", `at a: record R has no such field, or it stands there twice; set unknown_fields = "drop" to leave it out`},
-		"no object":        {record, `[1]`, "", "want an object for record R, not the array [1]"},
-		"second record":    {two, `{"a":1,"b":2}`, "\x04\x02\x04", ""},
-		"no branch":        {two, `{"c":1}`, "", `want a value of one branch of the union, not the object {"c":1}`},
-		"fraction":         {`"int"`, `1.5`, "", "want an integer for int, not the number 1.5"},
-		"int too large":    {`"int"`, `2147483648`, "", "want an int of 32 bits, not the number 2147483648"},
-		"long too large":   {`"long"`, `9223372036854775808`, "", "want an integer for long, not the number 9223372036854775808"},
-		"least long":       {`"long"`, `-9223372036854775808`, "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", ""},
-		"infinite":         {`"double"`, `1e999`, "", "want a number in the range of double, not the number 1e999"},
-		"float too large":  {`"float"`, `1e39`, "", "want a number in the range of float, not the number 1e39"},
-		"digits":           {`"double"`, `0.1000000000000000055511151231257827`, "\x9a\x99\x99\x99\x99\x99\xb9?", ""},
-		"no base64":        {`"bytes"`, `"?"`, "", `want Base64 for bytes, not the string "?"`},
-		"fixed":            {`{"type":"fixed","name":"F","size":2}`, `"YQ=="`, "", `want 2 bytes for F, not the string "YQ=="`},
-		"symbol":           {`{"type":"enum","name":"E","symbols":["A"]}`, `"B"`, "", `want a symbol of enum E, not the string "B"`},
-		"date":             {`{"type":"int","logicalType":"date"}`, `"2019-02-29"`, "", `want a date such as "2019-12-31", not the string "2019-02-29": it has another form`},
+		"defaults": {record, `{"a":1}`, "\x02\x00\x06", ""},
+		"missing":  {record, `{"b":null}`, "", "at a: it is missing and has no default"},
+		"unknown": {record, `{"a":1,"z":2}`, "",
+			`at z: record R has no such field, or it stands there twice; set unknown_fields = "drop" to` +
+				` leave it out`},
+		"twice": {record, `{"a":1,"a":2}`, "",
+			`at a: record R has no such field, or it stands there twice; set unknown_fields = "drop" to` +
+				` leave it out`},
+		"no object":     {record, `[1]`, "", "want an object for record R, not the array [1]"},
+		"second record": {two, `{"a":1,"b":2}`, "\x04\x02\x04", ""},
+		"no branch": {two, `{"c":1}`, "",
+			`want a value of one branch of the union, not the object {"c":1}`},
+		"fraction": {`"int"`, `1.5`, "", "want an integer for int, not the number 1.5"},
+		"int too large": {`"int"`, `2147483648`, "",
+			"want an int of 32 bits, not the number 2147483648"},
+		"long too large": {`"long"`, `9223372036854775808`, "",
+			"want an integer for long, not the number 9223372036854775808"},
+		"least long": {`"long"`, `-9223372036854775808`,
+			"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", ""},
+		"infinite": {`"double"`, `1e999`, "",
+			"want a number in the range of double, not the number 1e999"},
+		"float too large": {`"float"`, `1e39`, "",
+			"want a number in the range of float, not the number 1e39"},
+		"digits": {`"double"`, `0.1000000000000000055511151231257827`,
+			"\x9a\x99\x99\x99\x99\x99\xb9?", ""},
+		"no base64": {`"bytes"`, `"?"`, "", `want Base64 for bytes, not the string "?"`},
+		"fixed": {`{"type":"fixed","name":"F","size":2}`, `"YQ=="`, "",
+			`want 2 bytes for F, not the string "YQ=="`},
+		"symbol": {`{"type":"enum","name":"E","symbols":["A"]}`, `"B"`, "",
+			`want a symbol of enum E, not the string "B"`},
+		"date": {`{"type":"int","logicalType":"date"}`, `"2019-02-29"`, "",
+			`want a date such as "2019-12-31", not the string "2019-02-29": it has another form`},
 		"date as a number": {`{"type":"int","logicalType":"date"}`, `1`, "\x02", ""},
-		"zone":             {`{"type":"long","logicalType":"timestamp-millis"}`, `"1970-01-01T01:00:00.001+01:00"`, "\x02", ""},
-		"digits lost":      {`{"type":"long","logicalType":"timestamp-millis"}`, `"1970-01-01T00:00:00.0001Z"`, "", `want a timestamp such as "2019-12-31T23:59:59Z", not the string "1970-01-01T00:00:00.0001Z": it has another form`},
-		"decimal":          {`{"type":"bytes","logicalType":"decimal","precision":4,"scale":2}`, `-1.5`, "\x04\xff\x6a", ""},
-		"decimal as text":  {`{"type":"bytes","logicalType":"decimal","precision":4,"scale":2}`, `"1.28"`, "\x04\x00\x80", ""},
-		"decimal digits":   {`{"type":"bytes","logicalType":"decimal","precision":4,"scale":2}`, `100.00`, "", `"100.00" has more digits than the schema's 4`},
-		"decimal fraction": {`{"type":"bytes","logicalType":"decimal","precision":4,"scale":2}`, `1.001`, "", `"1.001" has more digits after the point than the schema's 2`},
-		"exponent":         {`{"type":"bytes","logicalType":"decimal","precision":4,"scale":2}`, `1e2`, "", `want a decimal without an exponent, not "1e2"`},
-		"null":             {`["int","null"]`, `null`, "\x02", ""},
-		"no null":          {`"int"`, `null`, "", "want an integer for int, not the null null"},
-		"no JSON":          {`"int"`, `{`, "", "no JSON at byte 1: want a member name"},
+		"zone": {`{"type":"long","logicalType":"timestamp-millis"}`,
+			`"1970-01-01T01:00:00.001+01:00"`, "\x02", ""},
+		"digits lost": {`{"type":"long","logicalType":"timestamp-millis"}`,
+			`"1970-01-01T00:00:00.0001Z"`, "",
+			`want a timestamp such as "2019-12-31T23:59:59Z", not the string "1970-01-01T00:00:00.0001Z` +
+				`": it has another form`},
+		"decimal": {`{"type":"bytes","logicalType":"decimal","precision":4,"scale":2}`, `-1.5`,
+			"\x04\xff\x6a", ""},
+		"decimal as text": {`{"type":"bytes","logicalType":"decimal","precision":4,"scale":2}`,
+			`"1.28"`, "\x04\x00\x80", ""},
+		"decimal digits": {`{"type":"bytes","logicalType":"decimal","precision":4,"scale":2}`,
+			`100.00`, "", `"100.00" has more digits than the schema's 4`},
+		"decimal fraction": {`{"type":"bytes","logicalType":"decimal","precision":4,"scale":2}`, `1.001`,
+			"", `"1.001" has more digits after the point than the schema's 2`},
+		"exponent": {`{"type":"bytes","logicalType":"decimal","precision":4,"scale":2}`, `1e2`,
+			"", `want a decimal without an exponent, not "1e2"`},
+		"null":    {`["int","null"]`, `null`, "\x02", ""},
+		"no null": {`"int"`, `null`, "", "want an integer for int, not the null null"},
+		"no JSON": {`"int"`, `{`, "", "no JSON at byte 1: want a member name"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSerializer(t, func(o *SerializerOptions) { o.Schema = c.schema })
@@ -272,13 +312,15 @@ func TestUnknownFieldsDropped(t *testing.T) {
 // at the end: without a bound this takes 2^60 trials.
 func TestUnionsDoNotMultiply(t *testing.T) {
 	s := newSerializer(t, func(o *SerializerOptions) {
-		o.Schema = `[{"type":"record","name":"A","fields":[{"name":"n","type":["int",{"type":"record","name":"B","fields":[{"name":"n","type":["int","A","B"]}]},"A"]}]},"B"]`
+		o.Schema = `[{"type":"record","name":"A","fields":[{"name":"n","type":["int",{"type":"record` +
+			`","name":"B","fields":[{"name":"n","type":["int","A","B"]}]},"A"]}]},"B"]`
 	})
 	_, fault := serialized(t, s, strings.Repeat(`{"n":`, 60)+`"x"`+strings.Repeat("}", 60))
 	require.Contains(t, fault, "its unions leave too many ways to read it")
 }
 
-// TestS3TombstonePasses has what crashes Flink's SimpleStringSchema: a null value is a value of its own, not a crash.
+// TestS3TombstonePasses has what crashes Flink's SimpleStringSchema: a null value is a value of
+// its own.
 func TestS3TombstonePasses(t *testing.T) {
 	var in connectors.Batch
 	in.Append().Key = []byte("k")

@@ -1,9 +1,9 @@
 // Package avro turns Avro's binary form into JSON and back: the deserializer and the serializer
 // "avro", with a schema from the job file or from a schema registry.
 //
-// It owns the JSON form of Avro values, which docs/formats.md describes, the resolution of a writer's
-// schema to a reader's, and the two transcoders. It parses no schema itself: the library does, and
-// checks it.
+// It owns the JSON form of Avro values, which docs/formats.md describes, the resolution of a
+// writer's schema to a reader's, and the two transcoders. It parses no schema itself: the library
+// does, and checks it.
 //
 // Invariants:
 //

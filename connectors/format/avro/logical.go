@@ -385,7 +385,8 @@ func splitDecimal(dst, text []byte) (d decimalText, err error) {
 	return d, nil
 }
 
-// decimalDigitsMax bounds the text of a decimal: reading more takes time that grows with the square.
+// decimalDigitsMax bounds the text of a decimal: reading more takes time that grows with the
+// square.
 const decimalDigitsMax = 1000
 
 // appendUnscaled appends the unscaled value of a number's text, big-endian in two's complement and

@@ -23,10 +23,10 @@ func TestUpstream(t *testing.T) {
 	connectortest.UpstreamPage{
 		Page: "flink-formats.md", Package: "connectors/format/builtin",
 		Title: "Flink's schemas, test by test",
-		Intro: "What becomes of the tests of Flink's schemas in the built-in functions `csv`, `json` " +
-			"and `string` and in the CSV files of sinks. A test that runs is found under its own name " +
-			"below `TestUpstream` in connectors/format/builtin. A row is a JSON object here.",
-		Files: upstreamFiles(),
+		Intro: "What becomes of the tests of Flink's schemas in the built-in functions and in the CSV " +
+			"files of sinks. A test that runs is found under its own name below `TestUpstream` in " +
+			"connectors/format/builtin. A row is a JSON object here.",
+		Files: append(upstreamFiles(), upstreamSchemas()...),
 	}.Run(t, *update)
 }
 

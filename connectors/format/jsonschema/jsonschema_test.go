@@ -118,7 +118,8 @@ func TestReferredFiles(t *testing.T) {
 		require.Contains(t, fault, "at /home: missing property 'name'")
 	}
 	for name, ref := range map[string]string{
-		"elsewhere": "../../etc/passwd", "far": "http://127.0.0.1:1/x.json", "a file": "file:///etc/passwd",
+		"elsewhere": "../../etc/passwd", "far": "http://127.0.0.1:1/x.json",
+		"a file":  "file:///etc/passwd",
 		"missing": "nowhere.json",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -151,7 +152,8 @@ func TestSchemas(t *testing.T) {
 	}
 }
 
-// TestS3TombstonePasses has what crashes Flink's SimpleStringSchema: a null value is a value of its own, not a crash.
+// TestS3TombstonePasses has what crashes Flink's SimpleStringSchema: a null value is a value of
+// its own.
 func TestS3TombstonePasses(t *testing.T) {
 	var in connectors.Batch
 	in.Append().Key = []byte("k")

@@ -20,7 +20,8 @@ type twice struct {
 	closed bool
 }
 
-func (f *twice) Serialize(_ context.Context, in, out *connectors.Batch, faults *connectors.Faults) error {
+func (f *twice) Serialize(_ context.Context, in, out *connectors.Batch,
+	faults *connectors.Faults) error {
 	out.Splits = append(out.Splits, in.Splits...)
 	for i, r := range in.Records {
 		if string(r.Value) == "refused" {
@@ -35,7 +36,8 @@ func (f *twice) Serialize(_ context.Context, in, out *connectors.Batch, faults *
 	return nil
 }
 
-func (f *twice) Deserialize(ctx context.Context, in, out *connectors.Batch, faults *connectors.Faults) error {
+func (f *twice) Deserialize(ctx context.Context, in, out *connectors.Batch,
+	faults *connectors.Faults) error {
 	return f.Serialize(ctx, in, out, faults)
 }
 
@@ -119,7 +121,8 @@ func TestKeysAlone(t *testing.T) {
 }
 
 func TestSerialize(t *testing.T) {
-	in := batch([2]string{"1", "x"}, [2]string{"2", "refused"}, [2]string{"{", "y"}, [2]string{"3", "z"})
+	in := batch([2]string{"1", "x"}, [2]string{"2", "refused"}, [2]string{"{", "y"}, [2]string{"3",
+		"z"})
 	s := keyed.NewSerializer(json(), &twice{})
 	var out connectors.Batch
 	var faults connectors.Faults

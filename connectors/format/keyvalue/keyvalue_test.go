@@ -28,15 +28,19 @@ func TestDeserialize(t *testing.T) {
 		metadata          bool
 		want, fault       string
 	}{
-		"both":        {key: `{"index":4}`, value: `{"word":"world"}`, want: `{"key":{"index":4},"value":{"word":"world"}}`},
-		"no key":      {value: `{"word":"world"}`, want: `{"value":{"word":"world"}}`},
-		"no value":    {key: `{"index":4}`, want: `{"key":{"index":4}}`},
-		"nothing":     {want: `{}`},
-		"metadata":    {value: `1`, split: "topic#1-3", position: connectors.Position{Lo: 4}, metadata: true, want: `{"value":1,"metadata":{"offset":4,"topic":"topic#1","partition":3}}`},
-		"other split": {value: `1`, split: "a \"file\"", position: connectors.Position{Lo: 4}, metadata: true, want: `{"value":1,"metadata":{"offset":4,"split":"a \"file\""}}`},
-		"far":         {split: "s", position: connectors.Position{Hi: 1, Lo: 2}, metadata: true, want: `{"metadata":{"offset":"0x00000000000000010000000000000002","split":"s"}}`},
-		"bad key":     {key: `{`, value: `1`, fault: "in the key: no JSON at byte 1: want a member name"},
-		"bad value":   {key: `1`, value: `x`, fault: "in the value: no JSON at byte 0: want a value"},
+		"both": {key: `{"index":4}`, value: `{"word":"world"}`,
+			want: `{"key":{"index":4},"value":{"word":"world"}}`},
+		"no key":   {value: `{"word":"world"}`, want: `{"value":{"word":"world"}}`},
+		"no value": {key: `{"index":4}`, want: `{"key":{"index":4}}`},
+		"nothing":  {want: `{}`},
+		"metadata": {value: `1`, split: "topic#1-3", position: connectors.Position{Lo: 4},
+			metadata: true, want: `{"value":1,"metadata":{"offset":4,"topic":"topic#1","partition":3}}`},
+		"other split": {value: `1`, split: "a \"file\"", position: connectors.Position{Lo: 4},
+			metadata: true, want: `{"value":1,"metadata":{"offset":4,"split":"a \"file\""}}`},
+		"far": {split: "s", position: connectors.Position{Hi: 1, Lo: 2}, metadata: true,
+			want: `{"metadata":{"offset":"0x00000000000000010000000000000002","split":"s"}}`},
+		"bad key":   {key: `{`, value: `1`, fault: "in the key: no JSON at byte 1: want a member name"},
+		"bad value": {key: `1`, value: `x`, fault: "in the value: no JSON at byte 0: want a value"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var in, out connectors.Batch
@@ -44,7 +48,8 @@ func TestDeserialize(t *testing.T) {
 			r := in.Append()
 			r.Key, r.Value, r.Position = text(c.key), text(c.value), c.position
 			r.Split = in.SplitIndex(c.split)
-			d := NewDeserializer(connectors.FunctionContext{Place: place}, &Options{IncludeMetadata: c.metadata})
+			d := NewDeserializer(connectors.FunctionContext{Place: place},
+				&Options{IncludeMetadata: c.metadata})
 			require.NoError(t, d.Deserialize(t.Context(), &in, &out, &faults))
 			if c.fault != "" {
 				require.Zero(t, out.Len())
@@ -60,7 +65,8 @@ func TestDeserialize(t *testing.T) {
 
 func TestSerialize(t *testing.T) {
 	for name, c := range map[string]struct{ value, key, want, fault string }{
-		"both":      {`{"key":{"index":4},"value":[1.50,"x"],"metadata":{}}`, `{"index":4}`, `[1.50,"x"]`, ""},
+		"both": {`{"key":{"index":4},"value":[1.50,"x"],"metadata":{}}`, `{"index":4}`,
+			`[1.50,"x"]`, ""},
 		"no key":    {`{"value":1}`, "", "1", ""},
 		"no value":  {`{"key":"k"}`, `"k"`, "", ""},
 		"null":      {`{"value":null}`, "", "null", ""},

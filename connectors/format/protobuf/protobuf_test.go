@@ -88,9 +88,11 @@ func do(t testing.TB, f function, value string) (got, fault string) {
 
 const everything = `{"aDouble":"NaN","aFloat":0.5,"anInt32":-1,"anInt64":"-9223372036854775808",` +
 	`"anUint32":1,"anUint64":"18446744073709551615","aSint32":-2,"aSint64":"-3","aFixed32":4,` +
-	`"aFixed64":"5","aSfixed32":-6,"aSfixed64":"-7","aBool":true,"aString":"a \"text\" , \\ : \n\u00e9",` +
+	`"aFixed64":"5","aSfixed32":-6,"aSfixed64":"-7","aBool":true,"aString":"a \"text\" , \\ : \n\` +
+	`u00e9",` +
 	`"someBytes":"AP8=","suit":"HEARTS","numbers":[1,-2],"byName":{"a":{},"b":{"anInt32":1}},` +
-	`"byNumber":{"-1":"x","2":"y"},"inner":{"suit":"HEARTS"},"maybe":0,"at":"2026-11-22T12:00:00.001Z",` +
+	`"byNumber":{"-1":"x","2":"y"},"inner":{"suit":"HEARTS"},"maybe":0,"at":"2026-11-22T12:00:00.` +
+	`001Z",` +
 	`"span":"1.500s","wrapped":"8","free":{"k":[1,null,"s"]},` +
 	`"any":{"@type":"type.googleapis.com/test.Everything","anInt32":3},"otherName":"r"}`
 
@@ -195,7 +197,8 @@ func TestFaults(t *testing.T) {
 		"other type":    {`{"a":"x"}`, "invalid value for int32"},
 		"too large":     {`{"a":2147483648}`, "invalid value for int32"},
 		"no object":     {`[]`, "the value does not fit message M: "},
-		"too deep":      {strings.Repeat(`{"m":`, 400) + "{}" + strings.Repeat("}", 400), "nested too deeply"},
+		"too deep": {strings.Repeat(`{"m":`, 400) + "{}" + strings.Repeat("}", 400),
+			"nested too deeply"},
 	} {
 		t.Run("serializer, "+name, func(t *testing.T) {
 			_, fault := do(t, serialize(t, s), c.value)
@@ -203,7 +206,10 @@ func TestFaults(t *testing.T) {
 			require.NotContains(t, fault, "\u00a0")
 		})
 	}
-	s = newSerializer(t, func(o *SerializerOptions) { o.Schema, o.UnknownFields = schema, unknownDrop })
+	s = newSerializer(t, func(o *SerializerOptions) {
+		o.Schema, o.UnknownFields = schema,
+			unknownDrop
+	})
 	got, fault := do(t, serialize(t, s), `{"z":1,"a":2}`)
 	require.Empty(t, fault)
 	require.Equal(t, "\x08\x02", got)
@@ -231,13 +237,26 @@ func TestSchemas(t *testing.T) {
 		key  string
 		want string
 	}{
-		"syntax":     {func(o *DeserializerOptions) { o.Schema = "message {" }, "schema", "schema.proto:1:9"},
-		"import":     {func(o *DeserializerOptions) { o.Schema = `syntax = "proto3"; import "x.proto";` }, "schema", "x.proto"},
-		"several":    {func(o *DeserializerOptions) { o.Schema = `syntax = "proto3"; message A {} message B {}` }, "schema", "there are several messages; name one as message"},
-		"no message": {func(o *DeserializerOptions) { o.Schema, o.Message = `syntax = "proto3"; message A {}`, "B" }, "schema", `there is no message "B"`},
-		"an enum":    {func(o *DeserializerOptions) { o.Schema, o.Message = `syntax = "proto3"; enum E { X = 0; }`, "E" }, "schema", `"E" is no message`},
-		"no file":    {func(o *DeserializerOptions) { o.SchemaFile = "nowhere.proto" }, "schema_file", "name the file of a schema"},
-		"no set":     {func(o *DeserializerOptions) { o.SchemaFile = "protobuf_test.go" }, "schema_file", "reading the set of descriptors"},
+		"syntax": {func(o *DeserializerOptions) { o.Schema = "message {" }, "schema",
+			"schema.proto:1:9"},
+		"import": {func(o *DeserializerOptions) { o.Schema = `syntax = "proto3"; import "x.proto";` },
+			"schema", "x.proto"},
+		"several": {func(o *DeserializerOptions) {
+			o.Schema = `syntax = "proto3"; message A {} me` +
+				`ssage B {}`
+		}, "schema", "there are several messages; name one as message"},
+		"no message": {func(o *DeserializerOptions) {
+			o.Schema,
+				o.Message = `syntax = "proto3"; message A {}`, "B"
+		}, "schema", `there is no message "B"`},
+		"an enum": {func(o *DeserializerOptions) {
+			o.Schema,
+				o.Message = `syntax = "proto3"; enum E { X = 0; }`, "E"
+		}, "schema", `"E" is no message`},
+		"no file": {func(o *DeserializerOptions) { o.SchemaFile = "nowhere.proto" }, "schema_file",
+			"name the file of a schema"},
+		"no set": {func(o *DeserializerOptions) { o.SchemaFile = "protobuf_test.go" }, "schema_file",
+			"reading the set of descriptors"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := NewDeserializerOptions()
@@ -254,14 +273,16 @@ func TestSchemas(t *testing.T) {
 	}
 }
 
-// TestS3TombstonePasses has what crashes Flink's SimpleStringSchema: a null value is a value of its own, not a crash.
+// TestS3TombstonePasses has what crashes Flink's SimpleStringSchema: a null value is a value of
+// its own.
 func TestS3TombstonePasses(t *testing.T) {
 	const schema = `syntax = "proto3"; message M { int32 a = 1; }`
 	d := newDeserializer(t, func(o *DeserializerOptions) { o.Schema = schema })
 	s := newSerializer(t, func(o *SerializerOptions) { o.Schema = schema })
 	var in connectors.Batch
 	in.Append().Key = []byte("k")
-	for name, f := range map[string]function{"deserializer": deserialize(t, d), "serializer": serialize(t, s)} {
+	for name, f := range map[string]function{"deserializer": deserialize(t, d),
+		"serializer": serialize(t, s)} {
 		t.Run(name, func(t *testing.T) {
 			var out connectors.Batch
 			var faults connectors.Faults
@@ -301,10 +322,12 @@ func FuzzDeserialize(f *testing.F) {
 
 func BenchmarkOrder(b *testing.B) {
 	const schema = `syntax = "proto3"; message Item { string sku = 1; int32 count = 2; }
-		message Order { int64 id = 1; string customer = 2; int64 at = 3; double total = 4; repeated Item items = 5; }`
+		message Order { int64 id = 1; string customer = 2; int64 at = 3; double total = 4;
+			repeated Item items = 5; }`
 	d := newDeserializer(b, func(o *DeserializerOptions) { o.Schema, o.Message = schema, "Order" })
 	s := newSerializer(b, func(o *SerializerOptions) { o.Schema, o.Message = schema, "Order" })
-	const order = `{"id":"4711","customer":"alice","at":"1795348800000","total":12.5,"items":[{"sku":"a-1","count":2},{"sku":"b-2","count":1}]}`
+	const order = `{"id":"4711","customer":"alice","at":"1795348800000","total":12.5,"items":[{"s` +
+		`ku":"a-1","count":2},{"sku":"b-2","count":1}]}`
 	binary, _ := do(b, serialize(b, s), order)
 	m, err := d.parsed(b)
 	require.NoError(b, err)

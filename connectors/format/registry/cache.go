@@ -37,7 +37,8 @@ func NewSchemas[T any](c *Client, t Type, parse Parse[T]) *Schemas[T] {
 	return &Schemas[T]{client: c, typ: t, parse: parse, known: map[uint32]made[T]{}}
 }
 
-// Get returns what was made of the schema of id. An error is a *format.Refusal, or one of the registry.
+// Get returns what was made of the schema of id. An error is a *format.Refusal, or one of the
+// registry.
 func (s *Schemas[T]) Get(ctx context.Context, id uint32) (T, error) {
 	if s.last != nil && s.lastID == id {
 		return *s.last, nil

@@ -1,9 +1,9 @@
 // Package registry asks a schema registry that speaks the API of Confluent's, and knows the header
 // that its serializers put before a message.
 //
-// It owns the connection, how long an answer is waited for, the words for a refusal, what is cached,
-// and the names of subjects. It never reads a schema: the formats do, and hand what they made of one
-// back to be kept.
+// It owns the connection, how long an answer is waited for, the words for a refusal, what is
+// cached, and the names of subjects. It never reads a schema: the formats do, and hand what they
+// made of one back to be kept.
 //
 // Invariants:
 //

@@ -98,7 +98,8 @@ func NewWriter[T any](ctx context.Context, fc connectors.FunctionContext, o *Wri
 	return w, nil
 }
 
-func (w *Writer[T]) open(ctx context.Context, fc connectors.FunctionContext, o *WriteOptions, t Type,
+func (w *Writer[T]) open(ctx context.Context, fc connectors.FunctionContext, o *WriteOptions,
+	t Type,
 	src *Source, parse Parse[T], record func(T) string,
 ) (*Subjects[T], error) {
 	needs, err := w.client.Dependencies(ctx, o.References)

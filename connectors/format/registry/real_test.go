@@ -92,7 +92,8 @@ func realProtobuf(t *testing.T, o registry.Options) {
 
 func realJSON(t *testing.T, o registry.Options) {
 	x := jsonschema.NewSerializerOptions()
-	x.Registry, x.Subject, x.Schema = o, "json", `{"$schema":"http://json-schema.org/draft-07/schema#","type":"object","required":["name"]}`
+	x.Registry, x.Subject, x.Schema = o, "json", `{"$schema":"http://json-schema.org/draft-07/sch`+
+		`ema#","type":"object","required":["name"]}`
 	s, err := jsonschema.NewSerializer(t.Context(), connectors.FunctionContext{}, x)
 	require.NoError(t, err)
 	y := jsonschema.NewDeserializerOptions()
@@ -122,14 +123,16 @@ func realLookup(t *testing.T, o registry.Options) {
 }
 
 func realReferences(t *testing.T, o registry.Options) {
-	city := avroOptions(o, `{"type":"record","name":"City","namespace":"test","fields":[{"name":"name","type":"string"}]}`)
+	city := avroOptions(o,
+		`{"type":"record","name":"City","namespace":"test","fields":[{"name":"name","type":"string"}]}`)
 	city.Subject = "city"
 	avroWriter(t, orders, city)
 	x := avroOptions(o, `{"type":"record","name":"P","fields":[{"name":"home","type":"test.City"}]}`)
 	x.Subject = "person"
 	x.References = []registry.Reference{{Name: "test.City", Subject: "city", Version: 1}}
 	value := `{"home":{"name":"Ulm"}}`
-	require.Equal(t, []string{value}, read(t, avroReader(t, o), write(t, avroWriter(t, orders, x), value)...))
+	require.Equal(t, []string{value}, read(t, avroReader(t, o), write(t, avroWriter(t, orders, x),
+		value)...))
 }
 
 // realCredentials puts a proxy that asks for a password before the registry.

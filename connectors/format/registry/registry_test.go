@@ -58,7 +58,8 @@ func at(urls ...string) registry.Options {
 	return o
 }
 
-func avroReader(t *testing.T, o registry.Options, set ...func(*avro.DeserializerOptions)) *avro.Deserializer {
+func avroReader(t *testing.T, o registry.Options,
+	set ...func(*avro.DeserializerOptions)) *avro.Deserializer {
 	t.Helper()
 	options := avro.NewDeserializerOptions()
 	options.Registry = o
@@ -77,7 +78,8 @@ func avroOptions(o registry.Options, schema string) *avro.SerializerOptions {
 	return options
 }
 
-func avroWriter(t *testing.T, fc connectors.FunctionContext, o *avro.SerializerOptions) *avro.Serializer {
+func avroWriter(t *testing.T, fc connectors.FunctionContext,
+	o *avro.SerializerOptions) *avro.Serializer {
 	t.Helper()
 	s, err := avro.NewSerializer(t.Context(), fc, o)
 	require.NoError(t, err)
@@ -93,7 +95,8 @@ func read(t *testing.T, d connectors.Deserializer, values ...string) (out []stri
 	return out
 }
 
-func tryRead(t *testing.T, d connectors.Deserializer, values ...string) (texts []string, err error) {
+func tryRead(t *testing.T, d connectors.Deserializer, values ...string) (texts []string,
+	err error) {
 	t.Helper()
 	var in, out connectors.Batch
 	var faults connectors.Faults
@@ -137,9 +140,11 @@ func resultsOf(in, out *connectors.Batch, faults *connectors.Faults) (texts []st
 	return texts
 }
 
-const userV1 = `{"type":"record","name":"User","namespace":"test","fields":[{"name":"name","type":"string"}]}`
+const userV1 = `{"type":"record","name":"User","namespace":"test","fields":[{"name":"name","ty` +
+	`pe":"string"}]}`
 
-const userV2 = `{"type":"record","name":"User","namespace":"test","fields":[{"name":"name","type":"string"},{"name":"age","type":"int","default":7}]}`
+const userV2 = `{"type":"record","name":"User","namespace":"test","fields":[{"name":"name","ty` +
+	`pe":"string"},{"name":"age","type":"int","default":7}]}`
 
 // orders is a sink whose topic is orders.
 var orders = connectors.FunctionContext{Topic: "orders"}
@@ -148,7 +153,8 @@ var orders = connectors.FunctionContext{Topic: "orders"}
 func TestRoundTrip(t *testing.T) {
 	const proto = "syntax = \"proto3\";\npackage test;\nmessage Other { int32 x = 1; }\n" +
 		"message User { message Inner { int64 n = 1; } string name = 1; repeated Inner inner = 2; }\n"
-	const json = `{"title":"User","type":"object","properties":{"name":{"type":"string"}},"required":["name"]}`
+	const json = `{"title":"User","type":"object","properties":{"name":{"type":"string"}},"requir` +
+		`ed":["name"]}`
 	for name, c := range map[string]struct {
 		writer func(o registry.Options) (connectors.Serializer, error)
 		reader func(o registry.Options) (connectors.Deserializer, error)
@@ -267,12 +273,17 @@ func TestWhatConcernsARecord(t *testing.T) {
 	fake.SeedSchema("a", 1, 1, sr.Schema{Schema: `"int"`})
 	fake.SeedSchema("b", 1, 2, sr.Schema{Schema: `{"type":"object"}`, Type: sr.TypeJSON})
 	for name, c := range map[string]struct{ value, want string }{
-		"empty":        {"", "the message is empty; want byte 0 and the id of a schema"},
-		"other byte":   {"\x01\x00\x00\x00\x01\x02", "the message begins with byte 0x01, not with byte 0 and the id of a schema; if it has no such header, leave registry out"},
-		"short":        {"\x00\x00\x00\x01", "the message ends within the id of its schema"},
-		"unknown id":   {"\x00\x00\x00\x00\x09\x02", "asking for schema 9 from schema registry " + fake.URL() + ": the schema registry has no schema of this id"},
+		"empty": {"", "the message is empty; want byte 0 and the id of a schema"},
+		"other byte": {"\x01\x00\x00\x00\x01\x02",
+			"the message begins with byte 0x01, not with byte 0 and the id of a schema; if it has no su" +
+				"ch header, leave registry out"},
+		"short": {"\x00\x00\x00\x01", "the message ends within the id of its schema"},
+		"unknown id": {"\x00\x00\x00\x00\x09\x02",
+			"asking for schema 9 from schema registry " + fake.URL() + ": the schema registry has no sc" +
+				"hema of this id"},
 		"other format": {"\x00\x00\x00\x00\x02\x02", "schema 2 is of JSON, not of AVRO"},
-		"broken value": {"\x00\x00\x00\x00\x01", "the value is no Avro of its schema: the value ends too early"},
+		"broken value": {"\x00\x00\x00\x00\x01",
+			"the value is no Avro of its schema: the value ends too early"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := avroReader(t, at(fake.URL()))
@@ -290,8 +301,9 @@ func TestReaderThatCannot(t *testing.T) {
 	d := avroReader(t, at(fake.URL()), func(o *avro.DeserializerOptions) {
 		o.ReaderSchema = strings.Replace(userV2, `,"default":7`, "", 1)
 	})
-	require.Equal(t, []string{"fault: using schema 1: resolving the writer's schema to the reader's: " +
-		"field age is not in the writer's schema and has no default"},
+	require.Equal(t,
+		[]string{"fault: using schema 1: resolving the writer's schema to the reader's: " +
+			"field age is not in the writer's schema and has no default"},
 		read(t, d, foreign(t, 1, userV1, map[string]any{"name": "a"})))
 }
 
@@ -359,18 +371,25 @@ func TestRefusals(t *testing.T) {
 		is           error
 		says         string
 	}{
-		"incompatible": {answer(409, `{"error_code":409,"message":"Schema being registered is incompatible"}`),
+		"incompatible": {answer(409,
+			`{"error_code":409,"message":"Schema being registered is incompatible"}`),
 			registry.Register, registry.ErrIncompatible,
 			`registering a schema under subject "orders-value" from schema registry`},
 		"reasons": {answer(409, `{"error_code":409,"message":"no"}`), registry.Register,
 			registry.ErrIncompatible, "(age has no default; x)"},
-		"invalid":       {answer(422, `{"error_code":42201,"message":"bad"}`), registry.Register, registry.ErrInvalid, "refuses the schema: bad"},
-		"credentials":   {answer(401, ``), registry.Register, registry.ErrCredentials, "check registry.username and registry.password, or registry.token"},
-		"no right":      {answer(403, ``), registry.Lookup, registry.ErrCredentials, "(HTTP 403)"},
-		"no registry":   {answer(404, `<html>not here</html>`), registry.Register, registry.ErrNoRegistry, "check registry.urls (HTTP 404: <html>not here</html>)"},
-		"no subject":    {nil, registry.Lookup, registry.ErrSubject, `looking a schema up under subject "orders-value"`},
-		"no such one":   {answer(404, `{"error_code":40403,"message":"Schema not found"}`), registry.Lookup, registry.ErrNotRegistered, `set registration = "register"`},
-		"latest nobody": {nil, registry.Latest, registry.ErrSubject, `the latest version of subject "orders-value"`},
+		"invalid": {answer(422, `{"error_code":42201,"message":"bad"}`), registry.Register,
+			registry.ErrInvalid, "refuses the schema: bad"},
+		"credentials": {answer(401, ``), registry.Register, registry.ErrCredentials,
+			"check registry.username and registry.password, or registry.token"},
+		"no right": {answer(403, ``), registry.Lookup, registry.ErrCredentials, "(HTTP 403)"},
+		"no registry": {answer(404, `<html>not here</html>`), registry.Register,
+			registry.ErrNoRegistry, "check registry.urls (HTTP 404: <html>not here</html>)"},
+		"no subject": {nil, registry.Lookup, registry.ErrSubject,
+			`looking a schema up under subject "orders-value"`},
+		"no such one": {answer(404, `{"error_code":40403,"message":"Schema not found"}`),
+			registry.Lookup, registry.ErrNotRegistered, `set registration = "register"`},
+		"latest nobody": {nil, registry.Latest, registry.ErrSubject,
+			`the latest version of subject "orders-value"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			fake := newServer(t)
@@ -395,8 +414,12 @@ func TestCredentials(t *testing.T) {
 		set  func(*registry.Options)
 		want string
 	}{
-		"basic":  {func(o *registry.Options) { o.Username, o.Password = "u", connectors.NewSecret("pass-word") }, "Basic dTpwYXNzLXdvcmQ="},
-		"bearer": {func(o *registry.Options) { o.Token = connectors.NewSecret("pass-word") }, "Bearer pass-word"},
+		"basic": {func(o *registry.Options) {
+			o.Username, o.Password = "u",
+				connectors.NewSecret("pass-word")
+		}, "Basic dTpwYXNzLXdvcmQ="},
+		"bearer": {func(o *registry.Options) { o.Token = connectors.NewSecret("pass-word") },
+			"Bearer pass-word"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			fake := newServer(t, srfake.WithAuth(c.want))
@@ -420,14 +443,23 @@ func TestSubjects(t *testing.T) {
 		subject string
 		fails   string
 	}{
-		"value":          {fc: orders, subject: "orders-value"},
-		"key":            {fc: connectors.FunctionContext{Topic: "orders", Key: true}, subject: "orders-key"},
-		"target":         {fc: orders, target: "other", subject: "other-value"},
-		"no topic":       {fails: "naming a subject by topic: the sink has no topic; set subject"},
-		"named":          {set: func(o *avro.SerializerOptions) { o.Subject = "mine" }, target: "other", subject: "mine"},
-		"record":         {set: func(o *avro.SerializerOptions) { o.SubjectName = registry.ByRecord }, subject: "test.User"},
-		"topic-record":   {fc: orders, set: func(o *avro.SerializerOptions) { o.SubjectName = registry.ByTopicRecord }, subject: "orders-test.User"},
-		"without a name": {fc: orders, set: func(o *avro.SerializerOptions) { o.SubjectName, o.Schema = registry.ByRecord, `"int"` }, fails: "naming a subject by record: the schema has no name; set subject"},
+		"value": {fc: orders, subject: "orders-value"},
+		"key": {fc: connectors.FunctionContext{Topic: "orders", Key: true},
+			subject: "orders-key"},
+		"target":   {fc: orders, target: "other", subject: "other-value"},
+		"no topic": {fails: "naming a subject by topic: the sink has no topic; set subject"},
+		"named": {set: func(o *avro.SerializerOptions) { o.Subject = "mine" }, target: "other",
+			subject: "mine"},
+		"record": {set: func(o *avro.SerializerOptions) { o.SubjectName = registry.ByRecord },
+			subject: "test.User"},
+		"topic-record": {fc: orders,
+			set:     func(o *avro.SerializerOptions) { o.SubjectName = registry.ByTopicRecord },
+			subject: "orders-test.User"},
+		"without a name": {fc: orders, set: func(o *avro.SerializerOptions) {
+			o.SubjectName,
+				o.Schema = registry.ByRecord, `"int"`
+		},
+			fails: "naming a subject by record: the schema has no name; set subject"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			fake := newServer(t)
@@ -471,7 +503,8 @@ func TestLatest(t *testing.T) {
 
 // TestReferences has a schema of one subject name a type of another, in every language.
 func TestReferences(t *testing.T) {
-	const city = `{"type":"record","name":"City","namespace":"test","fields":[{"name":"name","type":"string"}]}`
+	const city = `{"type":"record","name":"City","namespace":"test","fields":[{"name":"name","typ` +
+		`e":"string"}]}`
 	const cityProto = "syntax = \"proto3\"; package test; message City { string name = 1; }"
 	const cityJSON = `{"type":"object","required":["name"]}`
 	fake := newServer(t)
@@ -480,7 +513,8 @@ func TestReferences(t *testing.T) {
 	fake.SeedSchema("city-json", 1, 3, sr.Schema{Schema: cityJSON, Type: sr.TypeJSON})
 	value := `{"home":{"name":"Ulm"}}`
 	t.Run("avro", func(t *testing.T) {
-		o := avroOptions(at(fake.URL()), `{"type":"record","name":"P","fields":[{"name":"home","type":"test.City"}]}`)
+		o := avroOptions(at(fake.URL()),
+			`{"type":"record","name":"P","fields":[{"name":"home","type":"test.City"}]}`)
 		o.References = []registry.Reference{{Name: "test.City", Subject: "city", Version: 1}}
 		binary := write(t, avroWriter(t, orders, o), value)
 		require.Equal(t, []string{value}, read(t, avroReader(t, at(fake.URL())), binary...))
@@ -488,7 +522,8 @@ func TestReferences(t *testing.T) {
 	t.Run("protobuf", func(t *testing.T) {
 		o := protobuf.NewSerializerOptions()
 		o.Registry, o.Subject = at(fake.URL()), "p"
-		o.Schema = "syntax = \"proto3\"; import \"city.proto\"; import \"google/protobuf/timestamp.proto\"; message P { test.City home = 1; google.protobuf.Timestamp at = 2; }"
+		o.Schema = "syntax = \"proto3\"; import \"city.proto\"; import \"google/protobuf/timestamp.p" +
+			"roto\"; message P { test.City home = 1; google.protobuf.Timestamp at = 2; }"
 		o.References = []registry.Reference{{Name: "city.proto", Subject: "city-proto", Version: 1}}
 		s, err := protobuf.NewSerializer(t.Context(), orders, o)
 		require.NoError(t, err)
@@ -511,7 +546,8 @@ func TestReferences(t *testing.T) {
 		d, err := jsonschema.NewDeserializer(t.Context(), connectors.FunctionContext{}, x)
 		require.NoError(t, err)
 		require.Equal(t, []string{value}, read(t, d, write(t, s, value)...))
-		require.Equal(t, []string{"fault: the value does not fit its JSON Schema: at /home: missing property 'name'"},
+		require.Equal(t,
+			[]string{"fault: the value does not fit its JSON Schema: at /home: missing property 'name'"},
 			write(t, s, `{"home":{}}`))
 	})
 	t.Run("missing", func(t *testing.T) {
@@ -546,13 +582,18 @@ func TestValidate(t *testing.T) {
 	}{
 		"nothing": {func(*registry.Options) {}, nil},
 		"address": {func(o *registry.Options) { o.URLs = []string{"localhost:8081"} },
-			[]connectors.Problem{{Key: "registry.urls", Text: `"localhost:8081" is no address of a registry; write one such as "http://127.0.0.1:8081"`}}},
+			[]connectors.Problem{{Key: "registry.urls",
+				Text: `"localhost:8081" is no address of a registry; write one such as "http://127.0.0.1:8` +
+					`081"`}}},
 		"credentials in it": {func(o *registry.Options) { o.URLs = []string{"http://a:b@h"} },
-			[]connectors.Problem{{Key: "registry.urls", Text: "an address holds credentials; write them as registry.username and registry.password"}}},
+			[]connectors.Problem{{Key: "registry.urls",
+				Text: "an address holds credentials; write them as registry.username and registry.password"}}},
 		"no address": {func(o *registry.Options) { o.Username = "u" },
-			[]connectors.Problem{{Key: "registry.urls", Text: "required with the other keys of registry; name the registry"}}},
+			[]connectors.Problem{{Key: "registry.urls",
+				Text: "required with the other keys of registry; name the registry"}}},
 		"no password": {func(o *registry.Options) { o.URLs, o.Username = []string{"http://h"}, "u" },
-			[]connectors.Problem{{Key: "registry.password", Text: "required with username; give the password"}}},
+			[]connectors.Problem{{Key: "registry.password",
+				Text: "required with username; give the password"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := registry.NewOptions()

@@ -55,7 +55,8 @@ func ReadFile(ctx context.Context, env connectors.Env, url string) (string, erro
 
 // Load reads a schema and has parse make something of it. Without a schema it returns the zero T.
 // Errors are permanent and name the key.
-func Load[T any](ctx context.Context, env connectors.Env, s *Source, parse func(text string) (T, error),
+func Load[T any](ctx context.Context, env connectors.Env, s *Source, parse func(text string) (T,
+	error),
 ) (of T, text string, err error) {
 	if !s.Given() {
 		return of, "", nil
