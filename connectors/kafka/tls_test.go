@@ -84,7 +84,7 @@ func TestTLS(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			config.TLS = tt.tls
 			valid(t, config)
-			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
 			if tt.want == "" {
 				require.NoError(t, config.CheckConnect(t.Context(), env))

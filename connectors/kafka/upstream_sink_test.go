@@ -412,9 +412,13 @@ func testBootstrapServersMissing(t *testing.T) {
 func asyncError(call string) func(*testing.T) {
 	return func(t *testing.T) {
 		c := newCluster(t)
-		c.topic("out", 1)
-		_, err := c.admin.AlterTopicConfigs(t.Context(), maxMessage("1000"), "out")
+		limit := "1000"
+		_, err := c.admin.CreateTopic(t.Context(), 1, 1,
+			map[string]*string{"max.message.bytes": &limit}, "out")
 		require.NoError(t, err)
+		c.settle(func(topics kadm.TopicDetails) bool {
+			return len(topics["out"].Partitions) == 1 && topics.Error() == nil
+		})
 		w := openWriter(t, c.sink("out"), connectors.WriterContext{})
 		require.NoError(t, w.Write(t.Context(), batchOf(strings.Repeat("x", 5000))))
 		require.NoError(t, w.(*writer).client.Flush(t.Context()))
@@ -449,9 +453,4 @@ func testFixed(t *testing.T, tasks, partitions int) {
 		r := &kgo.Record{Key: []byte("any"), Partition: wayOf(byTask, task)}
 		require.Equal(t, task%partitions, p.Partition(r, partitions))
 	}
-}
-
-// maxMessage is the change that lets a topic take so many bytes at most.
-func maxMessage(bytes string) []kadm.AlterConfig {
-	return []kadm.AlterConfig{{Op: kadm.SetConfig, Name: "max.message.bytes", Value: &bytes}}
 }
