@@ -16,7 +16,7 @@ const (
 
 // Options are the table registry of a format.
 type Options struct {
-	URLs     []string            `toml:"urls" doc:"addresses of the schema registry, such as http://127.0.0.1:8081; the next is asked when one does not answer. Empty for no registry." flink:"ConfluentRegistryAvroDeserializationSchema.forGeneric(schema, url)"`
+	URLs     []string            `toml:"urls" doc:"addresses of the schema registry, such as http://127.0.0.1:8081; the next is asked when one does not answer. Empty for no registry."`
 	Username string              `toml:"username" doc:"name for basic authentication"`
 	Password connectors.Secret   `toml:"password" doc:"password for basic authentication"`
 	Token    connectors.Secret   `toml:"token" doc:"bearer token, instead of name and password"`
