@@ -1,10 +1,12 @@
 // Package kafka reads topics of a Kafka cluster and writes to them.
 //
 // It owns finding partitions, where reading starts and stops, the positions of partitions, the
-// offsets it commits for lag tools, and producing. It never joins a consumer group: partitions are
-// dealt to tasks by a formula, and the truth about what was read is the manifest of an epoch.
+// offsets it commits for lag tools, producing, and the transactions that decide epochs. It never
+// joins a consumer group: partitions are dealt to tasks by a formula, and the truth about what was
+// read is the manifest of an epoch. What a commit record says, when it is written and what an owner
+// may do is the business of checkpoint/txlog, for which Session is the producer.
 //
-// Invariants:
+// Invariants of reading and writing:
 //
 //	Q1  A split is a partition, named topic-partition. Its position is the next offset to read,
 //	    counting control records, so the lag of a partition that was read to its end is 0.
@@ -18,5 +20,22 @@
 //	    record. A fetched record is the batch's carrier and is never changed.
 //	Q7  An error of an asynchronous send is returned by every later Write and Flush; none is lost.
 //
-// Below: connectors, connectors/transport, checkpoint. Above: the command's table of connectors.
+// Invariants of transactions:
+//
+//	X1  One client writes for all tasks and all sinks of a log, so an epoch is one transaction, which
+//	    holds all output and the commit record, or nothing.
+//	X2  A client that failed, was fenced or is in doubt is never used again. Every claim begins with
+//	    a new one, whose first request fences what went before and ends its transaction.
+//	X3  After the first failed send nothing of the transaction can be committed any more.
+//	X4  Commit is nil only if every send and the end of the transaction were acknowledged, and there
+//	    was a record. "Not committed" is said only when the broker was never asked to commit, or
+//	    said itself that it did not; and nobody aborts after it was asked.
+//	X5  A record belongs to the epoch that its task was in when it wrote it. Those of an epoch whose
+//	    transaction is not open yet are staged, and go first when it is. The records of a task stay
+//	    in order.
+//	X6  A transaction with records is not open for longer than half of its timeout while it waits
+//	    for anything but Kafka, and none stays open when its writers are gone.
+//
+// Below: connectors, connectors/transport, checkpoint, checkpoint/txlog. Above: the command's table
+// of connectors, and what opens a job's log.
 package kafka
