@@ -1,5 +1,11 @@
 package checkpoint
 
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"strings"
+)
+
 // Hint is what the job's folder in the checkpoint store remembers of the commit log in use, for
 // refusing to start on a wrong or a shortened one. It may lag behind the log and never overrules
 // it.
@@ -61,3 +67,15 @@ func (s Succession) Record() Manifest {
 	m.CreatedMillis = s.CreatedMillis
 	return m
 }
+
+// NewNonce returns a random nonce for an owner.
+func NewNonce() string {
+	var b [nonceBytes / 2]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return hex.EncodeToString(b[:])
+}
+
+// NewJobID returns the random id of a new job. It is short, since it is part of the name of every
+// output file, and has 50 random bits: ids need to differ between the jobs that ever shared a store
+// or an output folder.
+func NewJobID() string { return strings.ToLower(rand.Text()[:10]) }

@@ -3,12 +3,9 @@ package storelog
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/wasmflow/wasmflow/checkpoint"
@@ -110,23 +107,13 @@ func New(o Options) (*Log, error) {
 		o.Now = time.Now
 	}
 	if o.Nonce == nil {
-		o.Nonce = randomNonce
+		o.Nonce = checkpoint.NewNonce
 	}
 	if o.NewID == nil {
-		o.NewID = randomID
+		o.NewID = checkpoint.NewJobID
 	}
 	return &Log{View: store.View, store: store, opts: o, mine: map[string]struct{}{}}, nil
 }
-
-func randomNonce() string {
-	var b [4]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return hex.EncodeToString(b[:])
-}
-
-// randomID is short, since it is part of the name of every output file, and has 50 random bits:
-// ids need to differ between the jobs that ever shared a store or an output folder.
-func randomID() string { return strings.ToLower(rand.Text()[:10]) }
 
 // Owner implements checkpoint.CommitLog.
 func (l *Log) Owner() checkpoint.Owner { return l.owner }

@@ -2,14 +2,11 @@ package txlog
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
-	mathrand "math/rand/v2"
+	"math/rand/v2"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/wasmflow/wasmflow/checkpoint"
@@ -78,14 +75,14 @@ func New(o Options) (*Log, error) {
 	}
 	if o.Jitter == nil {
 		o.Jitter = func(limit time.Duration) time.Duration {
-			return time.Duration(mathrand.Int64N(int64(limit)))
+			return time.Duration(rand.Int64N(int64(limit)))
 		}
 	}
 	if o.Nonce == nil {
-		o.Nonce = randomNonce
+		o.Nonce = checkpoint.NewNonce
 	}
 	if o.NewID == nil {
-		o.NewID = randomID
+		o.NewID = checkpoint.NewJobID
 	}
 	return &Log{
 		View: *NewView(o.Session, o.Name, o.Job), opts: o, session: o.Session, store: o.Store,
@@ -103,16 +100,6 @@ func sleep(ctx context.Context, d time.Duration) error {
 		return context.Cause(ctx)
 	}
 }
-
-func randomNonce() string {
-	var b [4]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return hex.EncodeToString(b[:])
-}
-
-// randomID is short, since it is part of the name of every output file, and has 50 random bits:
-// ids need to differ between the jobs that ever shared a store or an output folder.
-func randomID() string { return strings.ToLower(rand.Text()[:10]) }
 
 // Owner implements checkpoint.CommitLog.
 func (l *Log) Owner() checkpoint.Owner { return l.owner }
