@@ -28,6 +28,9 @@ const signalsMax = 2
 func main() {
 	signals := make(chan os.Signal, signalsMax)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	// A reader of standard output that goes away is an error of a write, which a job words and
+	// ends with; by default it would be a death without a word.
+	signal.Ignore(syscall.SIGPIPE)
 	// Leave at once: whatever still runs after a second signal is not to be waited for.
 	os.Exit(run(os.Args[1:], &process{
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,

@@ -150,6 +150,7 @@ func TestAWriteThatFails(t *testing.T) {
 	err = w.Write(t.Context(), batch("x"))
 	require.ErrorIs(t, err, errBroken)
 	require.EqualError(t, err, "printing to stderr: broken pipe")
+	require.Equal(t, connectors.Fatal, connectors.Classify(err), "a restart writes to the same stream")
 }
 
 func TestValidate(t *testing.T) {

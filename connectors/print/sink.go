@@ -2,10 +2,12 @@ package printsink
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
 	"sync"
+	"syscall"
 
 	"github.com/wasmflow/wasmflow/connectors"
 )
@@ -74,10 +76,21 @@ func (w *writer) Write(_ context.Context, b *connectors.Batch) error {
 	if cap(w.buf) > bufferKeepMax {
 		w.buf = nil
 	}
-	if err != nil {
-		return fmt.Errorf("printing to %s: %w", w.sink.stream, err)
+	return w.sink.ended(err)
+}
+
+// ended words what the stream says of a write; a nil err stays nil. No restart opens the stream
+// again: it is the process that was given it.
+func (s *Sink) ended(err error) error {
+	if err == nil {
+		return nil
 	}
-	return nil
+	err = fmt.Errorf("printing to %s: %w", s.stream, err)
+	if errors.Is(err, syscall.EPIPE) {
+		err = fmt.Errorf("%w: whatever read it has gone; run the job again with a reader that "+
+			"stays, it goes on from the last epoch", err)
+	}
+	return connectors.Permanent(err)
 }
 
 // Flush does nothing: Write hands everything over.
