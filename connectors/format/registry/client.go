@@ -73,12 +73,13 @@ type Schema struct {
 // Dependency is a schema that another refers to by name.
 type Dependency struct{ Name, Text string }
 
-// Client asks one registry. It is used by one task, and safe for concurrent use.
+// Client asks one registry. It is used by one goroutine at a time.
 type Client struct {
-	sr       *sr.Client
-	http     *http.Client
-	urls     string // for messages
-	patience time.Duration
+	addresses []*sr.Client // one for each
+	good      int          // the one that answered last
+	http      *http.Client
+	urls      string // for messages
+	patience  time.Duration
 }
 
 // Open returns a client. It reads the files of tls and asks nothing yet.
@@ -98,19 +99,20 @@ func Open(ctx context.Context, env connectors.Env, o *Options) (*Client, error) 
 		http: &http.Client{Transport: bounded{trip}, Timeout: o.Timeout.D()},
 		urls: strings.Join(o.URLs, ", "), patience: o.Patience.D(),
 	}
-	opts := []sr.ClientOpt{
-		sr.URLs(o.URLs...), sr.HTTPClient(c.http), sr.UserAgent(userAgent),
-	}
+	opts := []sr.ClientOpt{sr.HTTPClient(c.http), sr.UserAgent(userAgent)}
 	switch {
 	case o.Username != "":
 		opts = append(opts, sr.BasicAuth(o.Username, o.Password.Reveal()))
 	case !o.Token.IsZero():
 		opts = append(opts, sr.BearerToken(o.Token.Reveal()))
 	}
-	var err error
-	if c.sr, err = sr.NewClient(opts...); err != nil {
-		return nil, connectors.Permanent(fmt.Errorf("opening a client of schema registry %s: %w",
-			c.urls, err))
+	for _, address := range o.URLs {
+		one, err := sr.NewClient(append(opts, sr.URLs(address))...)
+		if err != nil {
+			return nil, connectors.Permanent(fmt.Errorf("opening a client of schema registry %s: %w",
+				address, err))
+		}
+		c.addresses = append(c.addresses, one)
 	}
 	return c, nil
 }
@@ -150,20 +152,17 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 }
 
 // ask calls f until the registry gives an answer, for the length of the patience (R2).
-func (c *Client) ask(ctx context.Context, doing string, f func() error) error {
+func (c *Client) ask(ctx context.Context, doing string, f func(*sr.Client) error) error {
 	deadline := time.Now().Add(c.patience)
 	for pause := backoffMin; ; pause = min(2*pause, backoffMax) {
-		err := f()
+		err := c.askAll(f)
 		if err == nil {
 			return nil
-		}
-		if ctx.Err() != nil {
-			return fmt.Errorf("%s: %w", doing, ctx.Err())
 		}
 		if !again(err) {
 			return fmt.Errorf("%s from schema registry %s: %w", doing, c.urls, word(err))
 		}
-		if left := time.Until(deadline); left < pause {
+		if left := time.Until(deadline); left < pause && ctx.Err() == nil {
 			return connectors.Retryable(fmt.Errorf("%s from schema registry %s: %w for %v: %w; "+
 				"check registry.urls", doing, c.urls, ErrUnreachable, c.patience, err))
 		}
@@ -172,16 +171,28 @@ func (c *Client) ask(ctx context.Context, doing string, f func() error) error {
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return fmt.Errorf("%s: %w", doing, ctx.Err())
+			return fmt.Errorf("%s from schema registry %s: %w: %w", doing, c.urls, ctx.Err(), err)
 		}
 	}
+}
+
+// askAll calls f with one address after the other, from the one that answered last, until one has an
+// answer. It returns the last error.
+func (c *Client) askAll(f func(*sr.Client) error) (err error) {
+	for range c.addresses {
+		if err = f(c.addresses[c.good]); err == nil || !again(err) {
+			return err
+		}
+		c.good = (c.good + 1) % len(c.addresses)
+	}
+	return err
 }
 
 // ByID returns the schema of an id, or ErrUnknownID.
 func (c *Client) ByID(ctx context.Context, id uint32) (Schema, error) {
 	var s sr.Schema
-	err := c.ask(ctx, fmt.Sprintf("asking for schema %d", id), func() (err error) {
-		s, err = c.sr.SchemaByID(ctx, int(id))
+	err := c.ask(ctx, fmt.Sprintf("asking for schema %d", id), func(r *sr.Client) (err error) {
+		s, err = r.SchemaByID(ctx, int(id))
 		return err
 	})
 	return schemaOf(id, s), err
@@ -207,8 +218,8 @@ func (s *Schema) wire() sr.Schema {
 // Register adds s to subject, unless it is there, and returns its id.
 func (c *Client) Register(ctx context.Context, subject string, s Schema) (uint32, error) {
 	doing, id := fmt.Sprintf("registering a schema under subject %q", subject), 0
-	err := c.ask(ctx, doing, func() (err error) {
-		id, err = c.sr.RegisterSchema(ctx, subject, s.wire(), -1, -1)
+	err := c.ask(ctx, doing, func(r *sr.Client) (err error) {
+		id, err = r.RegisterSchema(ctx, subject, s.wire(), -1, -1)
 		return err
 	})
 	if errors.Is(err, ErrIncompatible) {
@@ -223,7 +234,7 @@ func (c *Client) Register(ctx context.Context, subject string, s Schema) (uint32
 func (c *Client) reasons(ctx context.Context, subject string, s *Schema) string {
 	ctx, cancel := context.WithTimeout(ctx, detailsWait)
 	defer cancel()
-	result, err := c.sr.CheckCompatibility(sr.WithParams(ctx, sr.Verbose), subject, -1, s.wire())
+	result, err := c.addresses[c.good].CheckCompatibility(sr.WithParams(ctx, sr.Verbose), subject, -1, s.wire())
 	if err != nil {
 		return "" // the refusal itself is known
 	}
@@ -234,8 +245,8 @@ func (c *Client) reasons(ctx context.Context, subject string, s *Schema) string 
 func (c *Client) Find(ctx context.Context, subject string, s Schema) (uint32, error) {
 	var found sr.SubjectSchema
 	doing := fmt.Sprintf("looking a schema up under subject %q", subject)
-	err := c.ask(ctx, doing, func() (err error) {
-		found, err = c.sr.LookupSchema(ctx, subject, s.wire())
+	err := c.ask(ctx, doing, func(r *sr.Client) (err error) {
+		found, err = r.LookupSchema(ctx, subject, s.wire())
 		return err
 	})
 	if errors.Is(err, ErrUnknownID) { // the code for a schema that is not there
@@ -257,8 +268,8 @@ func (c *Client) version(ctx context.Context, subject string, version int) (Sche
 	}
 	var found sr.SubjectSchema
 	err := c.ask(ctx, fmt.Sprintf("asking for %s of subject %q", which, subject),
-		func() (err error) {
-			found, err = c.sr.SchemaByVersion(ctx, subject, version)
+		func(r *sr.Client) (err error) {
+			found, err = r.SchemaByVersion(ctx, subject, version)
 			return err
 		})
 	return schemaOf(uint32(found.ID), found.Schema), err
@@ -298,8 +309,8 @@ func (c *Client) Dependencies(ctx context.Context, refs []Reference) ([]Dependen
 
 // Ping asks for something that needs no subject, to see whether the registry answers.
 func (c *Client) Ping(ctx context.Context) error {
-	return c.ask(ctx, "asking for the rules of all subjects", func() error {
-		return c.sr.Compatibility(ctx)[0].Err
+	return c.ask(ctx, "asking for the rules of all subjects", func(r *sr.Client) error {
+		return r.Compatibility(ctx)[0].Err
 	})
 }
 

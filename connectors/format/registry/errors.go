@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
@@ -19,6 +20,9 @@ var (
 	// ErrCredentials is returned for credentials that the registry refuses.
 	ErrCredentials = errors.New("the schema registry refuses the credentials; " +
 		"check registry.username and registry.password, or registry.token")
+	// ErrCertificate is returned for a server that is not the one to be trusted.
+	ErrCertificate = errors.New("the certificate of the schema registry is not trusted; " +
+		"check registry.tls.ca and registry.tls.server_name")
 	// ErrSubject is returned for a subject, or a version of one, that is not there.
 	ErrSubject = errors.New("the subject is not there")
 	// ErrNotRegistered is returned by Lookup for a schema that the subject does not hold.
@@ -38,7 +42,9 @@ var (
 func again(err error) bool {
 	var response *sr.ResponseError
 	if !errors.As(err, &response) {
-		return !errors.Is(err, context.Canceled) && !errors.Is(err, errTooLong)
+		var untrusted *tls.CertificateVerificationError
+		return !errors.As(err, &untrusted) && !errors.Is(err, context.Canceled) &&
+			!errors.Is(err, errTooLong)
 	}
 	switch response.StatusCode {
 	case http.StatusTooManyRequests, http.StatusRequestTimeout:
@@ -50,6 +56,10 @@ func again(err error) bool {
 
 // word turns an answer that asking again does not mend into one of the errors above.
 func word(err error) error {
+	var untrusted *tls.CertificateVerificationError
+	if errors.As(err, &untrusted) {
+		return connectors.Permanent(fmt.Errorf("%w: %w", ErrCertificate, untrusted))
+	}
 	var response *sr.ResponseError
 	if !errors.As(err, &response) {
 		return err

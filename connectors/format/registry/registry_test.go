@@ -2,10 +2,14 @@ package registry_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
+	"encoding/pem"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -17,10 +21,13 @@ import (
 	"github.com/twmb/franz-go/pkg/sr/srfake"
 
 	"github.com/wasmflow/wasmflow/connectors"
+	"github.com/wasmflow/wasmflow/connectors/filesystem"
+	"github.com/wasmflow/wasmflow/connectors/filesystem/local"
 	"github.com/wasmflow/wasmflow/connectors/format/avro"
 	"github.com/wasmflow/wasmflow/connectors/format/jsonschema"
 	"github.com/wasmflow/wasmflow/connectors/format/protobuf"
 	"github.com/wasmflow/wasmflow/connectors/format/registry"
+	"github.com/wasmflow/wasmflow/connectors/transport"
 )
 
 // server is a fake registry that notes what it is asked.
@@ -324,6 +331,19 @@ func TestRegistryDown(t *testing.T) {
 	t.Run("the next address", func(t *testing.T) {
 		require.Equal(t, []string{"5"}, read(t, avroReader(t, at(down.URL, fake.URL())), value))
 	})
+	t.Run("the next address answers", func(t *testing.T) {
+		ill := newServer(t)
+		ill.Intercept(func(w http.ResponseWriter, _ *http.Request) bool {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return true
+		})
+		d := avroReader(t, at(ill.URL(), fake.URL()))
+		require.Equal(t, []string{"5"}, read(t, d, value))
+		require.Len(t, ill.requests(), 1)
+		// The one that answered is asked first from now on.
+		require.Contains(t, read(t, d, "\x00\x00\x00\x00\x63")[0], "no schema of this id")
+		require.Empty(t, ill.requests())
+	})
 	t.Run("for a moment", func(t *testing.T) {
 		var mu sync.Mutex
 		left := 3
@@ -349,6 +369,7 @@ func TestRegistryDown(t *testing.T) {
 		defer cancel()
 		_, err := avro.NewSerializer(ctx, connectors.FunctionContext{}, options)
 		require.ErrorIs(t, err, ctx.Err())
+		require.ErrorContains(t, err, "from schema registry "+down.URL)
 	})
 }
 
@@ -433,6 +454,31 @@ func TestCredentials(t *testing.T) {
 			require.NotContains(t, err.Error(), "pass-word")
 		})
 	}
+}
+
+// TestTLS asks a server whose certificate an authority of the job file signed.
+func TestTLS(t *testing.T) {
+	fake := srfake.NewRegistry()
+	server := httptest.NewTLSServer(fake.Handler())
+	t.Cleanup(server.Close)
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	require.NoError(t, os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{
+		Type: "CERTIFICATE", Bytes: server.Certificate().Raw,
+	}), 0o644))
+	disk := local.New(local.Options{})
+	env := connectors.Env{
+		FileSystems: func(_ context.Context, url string) (filesystem.FileSystem, string, error) {
+			return disk, url, nil
+		},
+	}
+	o := at(server.URL)
+	err := registry.Check(t.Context(), env, &o)
+	require.ErrorIs(t, err, registry.ErrCertificate)
+	require.Equal(t, connectors.Fatal, connectors.Classify(err))
+	o.TLS = &transport.TLS{CA: ca}
+	require.NoError(t, registry.Check(t.Context(), env, &o))
+	o.TLS = &transport.TLS{CA: filepath.Join(t.TempDir(), "none.pem")}
+	require.ErrorContains(t, registry.Check(t.Context(), env, &o), "none.pem")
 }
 
 func TestSubjects(t *testing.T) {
