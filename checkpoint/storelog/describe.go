@@ -73,7 +73,8 @@ func entryOf(m checkpoint.Manifest) Entry {
 }
 
 // Consequences says in words what a start with Options.Fresh or Options.Restore does to output
-// that is there already. It is empty for a job that has decided nothing.
+// that is there already. It is empty for a job that has decided nothing, which has no epoch to be
+// restored either: that is checkpoint.ErrRefused.
 func (v *View) Consequences(
 	ctx context.Context, fresh bool, restore checkpoint.Epoch,
 ) (string, error) {
@@ -81,7 +82,11 @@ func (v *View) Consequences(
 	if err != nil && (restore == 0 || !isUnreadable(err)) {
 		return "", err
 	}
-	if len(chain) == 0 {
+	switch {
+	case len(chain) == 0 && err == nil && restore != 0:
+		return "", fmt.Errorf("%w: job %q has decided no epoch yet; start it without naming one",
+			checkpoint.ErrRefused, v.job)
+	case len(chain) == 0:
 		return "", nil
 	}
 	last := chain[0]

@@ -63,6 +63,9 @@ func TestDescribe(t *testing.T) {
 
 func TestConsequences(t *testing.T) {
 	s := newStore(t)
+	_, err := s.view().Consequences(s.ctx, false, 1)
+	require.ErrorIs(t, err, checkpoint.ErrRefused)
+	require.ErrorContains(t, err, `job "orders" has decided no epoch yet`)
 	s.decide(s.claim(nil), 3)
 	text, err := s.view().Consequences(s.ctx, true, 0)
 	require.NoError(t, err)

@@ -216,6 +216,11 @@ func lastLine(s string) string {
 func TestRunFromAnOlderEpoch(t *testing.T) {
 	dir := folder(t, map[string]string{"job.toml": copyJob, "input/a.txt": text(numbered(10))})
 	file := filepath.Join(dir, "job.toml")
+	early := do(t, "run", "--epoch", "3", file)
+	require.Equal(t, 2, early.code)
+	require.Equal(t, "wasmflow: run: --epoch 3: refused: job \"copy\" has decided no epoch yet; start "+
+		"it without naming one; wasmflow help run shows how\n", early.stderr)
+	require.NoDirExists(t, filepath.Join(dir, ".wasmflow"), "nothing is claimed")
 	require.Zero(t, do(t, "run", file).code)
 
 	const nothingNew = "all input was read by an earlier run; --fresh reads it again\n"
