@@ -151,7 +151,7 @@ type CommitLog interface {
 	// decided and durable. ErrFenced is terminal, and the newer owner alone knows whether the
 	// epoch stands. ErrOutcomeUnknown means the record may or may not stand: claim again and
 	// read back. ErrEpochLost means that it does not stand and never will. After any other
-	// error Decide may be called again with the same manifest.
+	// error Decide may be called again with the same manifest. Every error names the epoch.
 	Decide(ctx context.Context, m Manifest) error
 	// Applied notes, best effort, that Commit(e) returned for every committable of e.
 	Applied(ctx context.Context, e Epoch) error

@@ -412,10 +412,9 @@ func (m *Machine) inDeciding(ev Event) {
 		m.decided()
 		return
 	}
-	err := fmt.Errorf("deciding epoch %d: %w", m.attempt.epoch, done.Err)
 	outcome := outcomeOf(done.Err)
 	if outcome == Restart && !settledByClaim(done.Err) {
-		if m.countFailure(err) {
+		if m.countFailure(done.Err) {
 			m.state = StateDecideWait
 			m.backOff()
 		}
@@ -423,7 +422,7 @@ func (m *Machine) inDeciding(ev Event) {
 	}
 	// I2: the epoch may stand, or another owner does, or its output went with its transaction.
 	// Only the next claim can tell or make good.
-	m.stop(outcome, err)
+	m.stop(outcome, done.Err)
 }
 
 // settledByClaim tells the errors of Decide after which the same call cannot succeed: the outcome
