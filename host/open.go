@@ -38,13 +38,36 @@ func (a *attempt) recover(ctx context.Context, m checkpoint.Manifest) error {
 		if run.committer == nil {
 			continue
 		}
-		keep := retained
-		keep.Named = committablesOf(retained.Named, s.Name)
-		if err := run.committer.Recover(ctx, committablesOf(m.Committables, s.Name), keep); err != nil {
+		if retained, err = a.recoverSink(ctx, run, m, retained); err != nil {
 			return task.AtStage(s.Name, err, "recovering %s", s.Name)
 		}
 	}
 	return a.refuseOrphans(m, retained)
+}
+
+// recoverSink has one committer recover. What it finds missing may not be lost: (1) the marks are
+// read, (2) the older owner, which does not know yet that it is fenced, publishes the epoch that it
+// had decided and marks it applied, (3) whoever waits for that output takes it away, (4) this one
+// finds it neither pending nor final. So it looks once more with the marks that stand by then.
+func (a *attempt) recoverSink(
+	ctx context.Context, run *sinkRun, m checkpoint.Manifest, retained checkpoint.Retained,
+) (checkpoint.Retained, error) {
+	try := func() error {
+		keep := retained
+		keep.Named = committablesOf(retained.Named, run.name)
+		return run.committer.Recover(ctx, committablesOf(m.Committables, run.name), keep)
+	}
+	err := try()
+	if !errors.Is(err, checkpoint.ErrLost) {
+		return retained, err
+	}
+	before := retained.Applied
+	again, readErr := a.log.Retained(ctx)
+	if readErr != nil || again.Applied == before {
+		return retained, errors.Join(err, readErr)
+	}
+	retained = again
+	return retained, try()
 }
 
 // refuseOrphans stops a start that would leave decided output unpublished because its sink is no

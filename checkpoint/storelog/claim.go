@@ -109,7 +109,7 @@ func (l *Log) base(ctx context.Context, doing string) (base, error) {
 		}
 		// Records are lost, or the last one went while it was listed because it has a successor.
 	}
-	if !hinted && !b.found {
+	if !b.found && b.hint.LastEpoch == 0 { // also one that was read: it may not be durable yet
 		if b.hint, err = l.introduce(ctx); err != nil {
 			return base{}, fmt.Errorf("%s: %w", doing, err)
 		}

@@ -135,9 +135,10 @@ func (l *Log) look(ctx context.Context, doing string) (base, error) {
 	if err := l.checkLast(doing, b); err != nil {
 		return base{}, err
 	}
-	if !b.hinted && !b.found {
+	if !b.found && b.hint.LastEpoch == 0 {
 		// Two processes that start a new job at once get the same id, and one that dies before its
-		// claim record stands does not leave a log behind that looks like another job's.
+		// claim record stands does not leave a log behind that looks like another job's. A first
+		// hint that was read may not be durable yet; that it cannot be written says that it is.
 		b.hint, err = l.store.Introduce(ctx, checkpoint.Hint{
 			JobID: cmp.Or(l.opts.JobID, l.opts.NewID()), JobName: l.job, Log: l.opts.Name,
 		})

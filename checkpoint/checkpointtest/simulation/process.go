@@ -371,6 +371,13 @@ func (p *process) recover(m checkpoint.Manifest) {
 	if err == nil {
 		err = committer{p}.recover(m.Committables, keep)
 	}
+	if errors.Is(err, checkpoint.ErrLost) {
+		// The older owner may have published it meanwhile, and the consumer have taken it.
+		again, readErr := p.log.Retained(p.w.ctx)
+		if readErr == nil && again.Applied > keep.Applied {
+			err = committer{p}.recover(m.Committables, again)
+		}
+	}
 	p.later(checkpoint.RecoverDone{Err: err})
 }
 

@@ -1,0 +1,66 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/wasmflow/wasmflow/checkpoint"
+)
+
+// marksLog is a log whose marks move on from one reading to the next.
+type marksLog struct {
+	JobLog
+	applied []checkpoint.Epoch
+	err     error
+}
+
+func (l *marksLog) Retained(context.Context) (checkpoint.Retained, error) {
+	keep := checkpoint.Retained{Applied: l.applied[0]}
+	l.applied = l.applied[1:]
+	return keep, l.err
+}
+
+// takenCommitter misses output that was published and taken away.
+type takenCommitter struct {
+	checkpoint.Committer
+	err error
+}
+
+func (c takenCommitter) Recover(
+	_ context.Context, committed []checkpoint.Committable, keep checkpoint.Retained,
+) error {
+	for _, committable := range committed {
+		if committable.Epoch > keep.Applied {
+			return c.err
+		}
+	}
+	return nil
+}
+
+func TestRecoverLooksTwiceForWhatIsMissing(t *testing.T) {
+	broken, gone := errors.New("broken"), errors.New("store is gone")
+	tests := []struct {
+		name    string
+		missing error
+		applied []checkpoint.Epoch // by the readings after the first
+		readErr error
+		want    error
+	}{
+		{"published meanwhile by the older owner", checkpoint.ErrLost, []checkpoint.Epoch{8}, nil, nil},
+		{"lost", checkpoint.ErrLost, []checkpoint.Epoch{7}, nil, checkpoint.ErrLost},
+		{"marks cannot be read", checkpoint.ErrLost, []checkpoint.Epoch{0}, gone, gone},
+		{"another error", broken, nil, nil, broken},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			a := &attempt{log: &marksLog{applied: tt.applied, err: tt.readErr}}
+			run := &sinkRun{name: "out", committer: takenCommitter{err: tt.missing}}
+			m := checkpoint.Manifest{Committables: []checkpoint.Committable{{Sink: "out", Epoch: 8}}}
+			_, err := a.recoverSink(t.Context(), run, m, checkpoint.Retained{Applied: 7})
+			require.ErrorIs(t, err, tt.want)
+		})
+	}
+}
