@@ -22,7 +22,11 @@ func BenchmarkCopy(b *testing.B) {
 	for _, tt := range []struct {
 		name string
 		copy func(*testing.B, []string)
-	}{{"client", copyWithClient}, {"connector", copyWithConnector}} {
+	}{
+		{"client", copyWithClient},
+		{"connector", func(b *testing.B, brokers []string) { copyWithConnector(b, brokers, false) }},
+		{"exactly-once", func(b *testing.B, brokers []string) { copyWithConnector(b, brokers, true) }},
+	} {
 		b.Run(tt.name, func(b *testing.B) {
 			fake, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "in", "out"),
 				kfake.BlackholeProduce(), kfake.SyntheticFetch(kfake.SyntheticBatch{}))
@@ -58,11 +62,15 @@ func copyWithClient(b *testing.B, brokers []string) {
 	}
 }
 
-func copyWithConnector(b *testing.B, brokers []string) {
+// copyWithConnector ends an epoch in every iteration.
+func copyWithConnector(b *testing.B, brokers []string, transactional bool) {
 	in, out := goodSource(), goodSink()
 	in.Brokers, in.Topics, in.Start = brokers, []string{"in"}, Place{Mode: modeEarliest}
 	in.CommitOffsets = commitOff
 	out.Brokers, out.Topic = brokers, "out"
+	if transactional {
+		out.Semantic = semanticExactlyOnce
+	}
 	source, err := in.Open(b.Context(), testEnv("in", 1))
 	require.NoError(b, err)
 	defer source.Close()
@@ -74,7 +82,17 @@ func copyWithConnector(b *testing.B, brokers []string) {
 	})
 	require.NoError(b, err)
 	defer reader.Close()
-	writer, err := sink.OpenWriter(b.Context(), connectors.WriterContext{})
+	wc, epoch := connectors.WriterContext{}, checkpoint.Epoch(1)
+	var session *Session
+	if transactional {
+		session, err = out.OpenSession(b.Context(), testEnv("out", 1), SessionOptions{})
+		require.NoError(b, err)
+		defer session.Close()
+		require.NoError(b, session.Fence(b.Context()))
+		wc.Tx, err = session.Begin(b.Context(), epoch)
+		require.NoError(b, err)
+	}
+	writer, err := sink.OpenWriter(b.Context(), wc)
 	require.NoError(b, err)
 	defer writer.Close()
 	e, err := source.Enumerate(b.Context(), checkpoint.Position{})
@@ -88,5 +106,14 @@ func copyWithConnector(b *testing.B, brokers []string) {
 			require.NoError(b, writer.Write(b.Context(), batch))
 		}
 		require.NoError(b, writer.Flush(b.Context()))
+		if transactional {
+			_, err := writer.(checkpoint.Preparer).Prepare(b.Context(), epoch)
+			require.NoError(b, err)
+			require.NoError(b, session.Append(b.Context(), []byte("record")))
+			require.NoError(b, session.Commit(b.Context()))
+			epoch++
+			_, err = session.Begin(b.Context(), epoch)
+			require.NoError(b, err)
+		}
 	}
 }
