@@ -84,6 +84,30 @@ func badJobFiles(t *testing.T, plugin string) []badInput {
 			name: "missing plugin file", job: guestJob, code: 2,
 			at: pluginAt, names: "DIR/plugin.wasm", remedy: "; build it, or correct the path",
 		}, {
+			name: "unreadable plugin file", job: guestJob, user: true, code: 2,
+			prepare: func(t *testing.T, dir string) {
+				module(good)(t, dir)
+				require.NoError(t, os.Chmod(filepath.Join(dir, "plugin.wasm"), 0))
+			},
+			at: pluginAt, names: "DIR/plugin.wasm",
+			remedy: "; give the user that runs wasmflow the right to it",
+		}, {
+			name: "half of a plugin file", job: guestJob, prepare: module(good[:len(good)/2]), code: 2,
+			at: pluginAt, names: "DIR/plugin.wasm", remedy: "; build it again: the file is damaged",
+		}, {
+			name: "plugin file that is no module", job: guestJob, code: 2,
+			prepare: module([]byte("#!/bin/sh\n")),
+			at:      pluginAt, names: "DIR/plugin.wasm", remedy: "; name a .wasm file",
+		}, {
+			name: "empty plugin file", job: guestJob, prepare: module(nil), code: 2,
+			at: pluginAt, names: "DIR/plugin.wasm", remedy: "; name a .wasm file",
+		}, {
+			name: "unreadable job file", user: true, code: 2,
+			prepare: func(t *testing.T, dir string) {
+				require.NoError(t, os.Chmod(filepath.Join(dir, "job.toml"), 0))
+			},
+			at: "job.toml: cannot be read: ", remedy: "; give the user that runs wasmflow the right to it",
+		}, {
 			name: "wasm without the ABI", job: guestJob, code: 2,
 			prepare: module(wasmtest.Guest{Without: []string{"wasmflow_abi_v1"}}.Module()),
 			at:      pluginAt, names: "DIR/plugin.wasm", remedy: "; build the plugin with a wasmflow SDK",

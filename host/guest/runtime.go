@@ -141,8 +141,11 @@ func read(src Source, limits Limits) (binary []byte, err error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, refuse("build it, or correct the path", "no such file")
 	}
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, refuse("give the user that runs wasmflow the right to it", "cannot be read: %w", err)
+	}
 	if err != nil {
-		return nil, refuse("", "cannot be read: %w", err)
+		return nil, refuse("correct the path", "cannot be read: %w", err)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	binary, err = io.ReadAll(io.LimitReader(f, limits.ModuleBytes+1))
