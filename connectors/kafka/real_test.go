@@ -14,6 +14,7 @@ import (
 
 // real is the real broker of this package's tests. It starts when the first test wants it.
 var real = servers.Shared{Secure: true, Options: servers.KafkaOptions{
+	Proxied:    true,
 	Properties: map[string]string{"message.max.bytes": "20000000"}, // testBigRecordJob
 }}
 

@@ -22,82 +22,12 @@ func TestUpstream(t *testing.T) {
 	connectortest.UpstreamPage{
 		Page: "flink-kafka.md", Package: "connectors/kafka",
 		Title: "Flink's Kafka connector, test by test",
-		Intro: "What becomes of the tests of FlinkKafkaConsumer and FlinkKafkaProducer in the connector `kafka`. A test " +
-			"that runs is found under its own name below `TestUpstream` in connectors/kafka and " +
-			"checks what a reader sees, against a broker in the same process.",
+		Intro: "What becomes of the tests of FlinkKafkaConsumer and FlinkKafkaProducer in the connector " +
+			"`kafka`. A test that runs is found under its own name below `TestUpstream` in " +
+			"connectors/kafka and checks what a reader sees, against a broker in the same process; " +
+			"below `TestRealUpstream` it does so against Kafka itself.",
 		Files: upstreamFiles(),
 	}.Run(t, *update)
-}
-
-func upstreamFiles() []connectortest.UpstreamFile {
-	const (
-		watermarks = "there are no watermarks"
-		fetcher    = "is about a thread that wasmflow does not have"
-		restored   = "`unmatched_topics` says fail, keep or drop; there is no silent filter"
-	)
-	return append([]connectortest.UpstreamFile{
-		{Name: "FlinkKafkaConsumerBaseTest", Tests: []connectortest.Upstream{
-			{Name: "testEitherWatermarkExtractor", Note: watermarks},
-			{Name: "ignoreCheckpointWhenNotRunning", Note: "a closed reader is asked for no snapshot"},
-			{Name: "checkRestoredCheckpointWhenFetcherNotReady", Run: checkRestoredCheckpointWhenFetcherNotReady},
-			{Name: "testConfigureOnCheckpointsCommitMode", Run: testCommitModes},
-			{Name: "testConfigureAutoCommitMode", Note: "offsets are committed after epochs or not at all"},
-			{Name: "testConfigureDisableOffsetCommitWithCheckpointing", Run: testCommitModes},
-			{Name: "testSetFilterRestoredParitionsNoChange", Run: TestS7UnmatchedTopics, Note: restored},
-			{Name: "testSetFilterRestoredParitionsWithRemovedTopic", Run: TestS7UnmatchedTopics, Note: restored},
-			{Name: "testDisableFilterRestoredParitionsWithRemovedTopic", Run: TestS7UnmatchedTopics, Note: restored},
-			{Name: "testSnapshotStateWithCommitOnCheckpointsEnabled", Run: testSnapshotStateWithCommitOnCheckpoints},
-			{Name: "testScaleUp", Run: func(t *testing.T) { testScale(t, 5, 8, 2, 30) }},
-			{Name: "testScaleDown", Run: func(t *testing.T) { testScale(t, 5, 2, 10, 100) }},
-		}},
-		{Name: "FlinkKafkaConsumerBaseMigrationTest", Tests: []connectortest.Upstream{
-			{Name: "testRestoreFromEmptyStateWithPartitions", Run: testRestoreFromEmptyState,
-				Note: "an empty state is one in which nothing was found; partitions found later begin at `new_partitions`"},
-			{Name: "testRestore", Run: testRestore},
-		}},
-		{Name: "AbstractFetcherTest", Tests: []connectortest.Upstream{
-			{Name: "testIgnorePartitionStateSentinelInSnapshot", Note: "a position is always an offset; there are no sentinels"},
-			{Name: "testPunctuatedWatermarks", Note: watermarks},
-			{Name: "testPeriodicWatermarks", Note: watermarks},
-			{Name: "testConcurrentPartitionsDiscoveryAndLoopFetching", Note: fetcher},
-		}},
-		{Name: "AbstractPartitionDiscovererTest", Tests: []connectortest.Upstream{
-			{Name: "testPartitionsEqualConsumersFixedPartitions", Run: func(t *testing.T) { testDealt(t, 4, 4) }},
-			{Name: "testMultiplePartitionsPerConsumersFixedPartitions", Run: func(t *testing.T) { testDealt(t, 11, 4) }},
-			{Name: "testPartitionsFewerThanConsumersFixedPartitions", Run: func(t *testing.T) { testDealt(t, 4, 8) }},
-			{Name: "testGrowingPartitions", Run: TestS5DiscoveryIsOnByDefault},
-			{Name: "testDeterministicAssignmentWithDifferentFetchedPartitionOrdering", Run: TestPartitionsAreDealtAsInFlink,
-				Note: "the task depends on topic and partition alone"},
-			{Name: "testNonContiguousPartitionIdDiscovery", Run: testNonContiguousPartitionIDDiscovery},
-		}},
-		{Name: "KafkaTopicsDescriptorTest", Tests: []connectortest.Upstream{
-			{Name: "testIsMatchingTopic", Run: TestTopicPatternMatchesWholeNames},
-		}},
-		{Name: "KafkaITCase", Tests: []connectortest.Upstream{
-			{Name: "testFailOnNoBroker", Run: TestNoBroker},
-			{Name: "testConcurrentProducerConsumerTopology", Run: testConcurrentProducerConsumerTopology},
-			{Name: "testKeyValueSupport", Run: testKeyValueSupport},
-			{Name: "testOneToOneSources", Run: func(t *testing.T) { testFailure(t, 5, 5) }},
-			{Name: "testOneSourceMultiplePartitions", Run: func(t *testing.T) { testFailure(t, 5, 2) }},
-			{Name: "testMultipleSourcesOnePartition", Run: func(t *testing.T) { testFailure(t, 5, 8) }},
-			{Name: "testBigRecordJob", Run: testBigRecordJob, Note: "three records, of 7 to 14 MiB"},
-			{Name: "testMultipleTopicsWithKafkaSerializer", Run: testMultipleTopics},
-			{Name: "testAllDeletes", Run: testAllDeletes},
-			{Name: "testMetricsAndEndOfStream", Run: TestS10StopIsPerPartition, Note: "`stop` ends each partition by itself"},
-			{Name: "testStartFromEarliestOffsets", Run: testStartFromEarliestOffsets},
-			{Name: "testStartFromLatestOffsets", Run: testStartFromLatestOffsets},
-			{Name: "testStartFromGroupOffsets", Run: testStartFromGroupOffsets},
-			{Name: "testStartFromSpecificOffsets", Run: testStartFromSpecificOffsets},
-			{Name: "testStartFromTimestamp", Run: testStartFromTimestamp},
-			{Name: "testCommitOffsetsToKafka", Run: testCommitOffsetsToKafka},
-			{Name: "testTimestamps", Run: TestRecordsArriveWhole, Note: watermarks + "; timestamps travel"},
-		}},
-		{Name: "KafkaShortRetentionTestBase", Tests: []connectortest.Upstream{
-			{Name: "runAutoOffsetResetTest", Run: TestOutOfRange},
-			{Name: "runFailOnAutoOffsetResetNone", Run: TestOutOfRange},
-			{Name: "runFailOnAutoOffsetResetNoneEager", Run: TestNoGroupOffset},
-		}},
-	}, upstreamSinkFiles()...)
 }
 
 // filled returns a cluster with partitions of n records each in topic t.
