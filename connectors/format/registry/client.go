@@ -266,10 +266,15 @@ func (c *Client) version(ctx context.Context, subject string, version int) (Sche
 	if version < 0 {
 		which = "the latest version"
 	}
+	of := ctx
+	if version > 0 {
+		// A reference may lead to what was deleted since: old values were written with it.
+		of = sr.WithParams(ctx, sr.ShowDeleted)
+	}
 	var found sr.SubjectSchema
 	err := c.ask(ctx, fmt.Sprintf("asking for %s of subject %q", which, subject),
 		func(r *sr.Client) (err error) {
-			found, err = r.SchemaByVersion(ctx, subject, version)
+			found, err = r.SchemaByVersion(of, subject, version)
 			return err
 		})
 	return schemaOf(uint32(found.ID), found.Schema), err

@@ -24,7 +24,8 @@ var (
 	ErrCertificate = errors.New("the certificate of the schema registry is not trusted; " +
 		"check registry.tls.ca and registry.tls.server_name")
 	// ErrSubject is returned for a subject, or a version of one, that is not there.
-	ErrSubject = errors.New("the subject is not there")
+	ErrSubject = errors.New("the subject or its version is not there; check subject, " +
+		"subject_name and references, or set registration = \"register\"")
 	// ErrNotRegistered is returned by Lookup for a schema that the subject does not hold.
 	ErrNotRegistered = errors.New("the subject does not hold this schema; " +
 		"register it, or set registration = \"register\"")

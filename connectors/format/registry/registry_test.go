@@ -564,6 +564,7 @@ func TestReferences(t *testing.T) {
 		o.References = []registry.Reference{{Name: "test.City", Subject: "city", Version: 1}}
 		binary := write(t, avroWriter(t, orders, o), value)
 		require.Equal(t, []string{value}, read(t, avroReader(t, at(fake.URL())), binary...))
+		require.Contains(t, fake.requests(), "GET /subjects/city/versions/1")
 	})
 	t.Run("protobuf", func(t *testing.T) {
 		o := protobuf.NewSerializerOptions()
