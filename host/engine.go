@@ -63,7 +63,8 @@ type Engine struct {
 	}
 }
 
-// New plans the job and loads its plugins. Nothing outside is touched beyond reading plugin files.
+// New plans the job, loads its plugins and reads its schemas. Nothing outside is touched beyond
+// reading those files.
 // An error about the job file or a plugin is a *config.Error.
 func New(ctx context.Context, cfg Config) (*Engine, error) {
 	e := &Engine{
@@ -75,10 +76,14 @@ func New(ctx context.Context, cfg Config) (*Engine, error) {
 		return nil, err
 	}
 	e.plugins = plugins
-	if err := e.plan.checkOutputs(cfg.Job, plugins.Outputs); err != nil {
+	e.metrics = newMetrics(e)
+	err = e.plan.checkOutputs(cfg.Job, plugins.Outputs)
+	if err == nil {
+		err = e.checkFormats(ctx)
+	}
+	if err != nil {
 		return nil, errors.Join(err, plugins.Close(ctx))
 	}
-	e.metrics = newMetrics(e)
 	e.mu.status = Status{Job: cfg.Job.Name, State: checkpoint.StateNew.String(), Tasks: e.plan.tasks}
 	return e, nil
 }
