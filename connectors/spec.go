@@ -99,6 +99,13 @@ type Embeddable interface {
 	UseEmbedded(address string)
 }
 
+// HeaderKeeper is the ability of a SinkConfig whose system keeps the headers of records. Dead
+// letters reach it as they are; elsewhere they are written whole, as one text.
+type HeaderKeeper interface {
+	// KeepsHeaders reports whether this configuration writes headers.
+	KeepsHeaders() bool
+}
+
 // Checker is the ability of a configuration to look at the outside without changing it, for
 // `wasmflow validate --connect`.
 type Checker interface {

@@ -177,7 +177,7 @@ func (b *taskBuilder) partitioner(ctx context.Context, s *config.Sink, to *task.
 }
 
 // serializer opens the serializer of a sink, or returns nil when values are written as they are.
-// Dead letters without one are written whole: their headers say what is wrong with them.
+// Dead letters without one are written whole where headers are not kept: these say what is wrong.
 func (b *taskBuilder) serializer(ctx context.Context, s *config.Sink) (connectors.Serializer, error) {
 	fc := b.a.e.sinkContext(b.a.jobID, s)
 	fc.Dry = b.dry
@@ -186,7 +186,7 @@ func (b *taskBuilder) serializer(ctx context.Context, s *config.Sink) (connector
 	switch {
 	case !s.Serializer.IsZero():
 		value, err = b.functions().Serializer(ctx, fc, s.Serializer, b.a.guests)
-	case s == b.a.e.plan.dead:
+	case s == b.a.e.plan.dead && !keepsHeaders(s):
 		value = envelope.New()
 	}
 	if err != nil || s.KeySerializer.IsZero() {
@@ -202,6 +202,11 @@ func (b *taskBuilder) serializer(ctx context.Context, s *config.Sink) (connector
 		return nil, err
 	}
 	return keyed.NewSerializer(key, value), nil
+}
+
+func keepsHeaders(s *config.Sink) bool {
+	k, ok := s.Config.(connectors.HeaderKeeper)
+	return ok && k.KeepsHeaders()
 }
 
 func (b *taskBuilder) transform(ctx context.Context, t *config.Transform) (task.Stage, error) {

@@ -168,10 +168,14 @@ func Compatible(a, b *SinkConfig) []string {
 }
 
 var (
-	_ connectors.ModeTaker   = (*SinkConfig)(nil)
-	_ connectors.LogJoiner   = (*SinkConfig)(nil)
-	_ connectors.Partitioned = (*SinkConfig)(nil)
+	_ connectors.ModeTaker    = (*SinkConfig)(nil)
+	_ connectors.LogJoiner    = (*SinkConfig)(nil)
+	_ connectors.Partitioned  = (*SinkConfig)(nil)
+	_ connectors.HeaderKeeper = (*SinkConfig)(nil)
 )
+
+// KeepsHeaders reports that headers are written.
+func (c *SinkConfig) KeepsHeaders() bool { return true }
 
 // HasPartitions reports that records go to partitions.
 func (c *SinkConfig) HasPartitions() bool { return true }
