@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/wasmflow/wasmflow/checkpoint"
@@ -92,31 +90,13 @@ func (v *View) Consequences(
 	last := chain[0]
 	switch {
 	case fresh:
-		return fmt.Sprintf("job %q begins anew although it has decided epochs up to %d (%s): the "+
-			"sources %s are read from their start modes again, and everything written since the "+
-			"first run is written a second time. Output of the last decided epoch is still "+
-			"published.", v.job, last.Epoch, stamp(last), sourcesOf(last)), nil
+		return checkpoint.ConsequencesOfFresh(last), nil
 	case restore != 0:
 		from, err := v.LoadEpoch(ctx, restore)
 		if err != nil {
 			return "", err
 		}
-		return fmt.Sprintf("job %q goes back from epoch %d (%s) to epoch %d (%s): everything that "+
-			"was published after epoch %d is written a second time.", v.job, last.Epoch,
-			stamp(last), from.Epoch, stamp(from), from.Epoch), nil
+		return checkpoint.ConsequencesOfRestore(last, from), nil
 	}
 	return "", nil
-}
-
-func stamp(m checkpoint.Manifest) string {
-	return time.UnixMilli(m.CreatedMillis).UTC().Format(time.RFC3339)
-}
-
-func sourcesOf(m checkpoint.Manifest) string {
-	names := make([]string, 0, len(m.Sources))
-	for _, s := range m.Sources {
-		names = append(names, s.Name)
-	}
-	slices.Sort(names)
-	return strings.Join(names, ", ")
 }
