@@ -11,10 +11,10 @@ import (
 	"time"
 
 	"github.com/wasmflow/wasmflow/checkpoint"
-	"github.com/wasmflow/wasmflow/checkpoint/storelog"
 	"github.com/wasmflow/wasmflow/host"
 	"github.com/wasmflow/wasmflow/host/admin"
 	"github.com/wasmflow/wasmflow/host/config"
+	"github.com/wasmflow/wasmflow/host/task"
 )
 
 // adminCloseMax is how long the end of a job waits for requests that are being answered.
@@ -160,27 +160,47 @@ func (s *adminServer) close(ctx context.Context) error {
 // store once the job is claimed: not before, or a run that is refused would hide the one that
 // works.
 type announcedLog struct {
-	*storelog.Log
-	store *store
-	file  []byte // nil is nothing to announce
+	commitLog // nil until it is open
+	store     *store
+	sink      string // whose system holds the log; "" is the store
+	file      []byte // nil is nothing to announce
+}
+
+// blamed says what an error of the log is about: the system that holds it or, where it is one of the
+// job's folder, the store.
+func (l *announcedLog) blamed(err error) error {
+	ofFolder := errors.Is(err, checkpoint.ErrBusy) || errors.Is(err, checkpoint.ErrOtherJob) ||
+		errors.Is(err, checkpoint.ErrFenced)
+	switch {
+	case err == nil:
+		return nil
+	case l.sink == "" || ofFolder:
+		return &storeError{err}
+	}
+	return task.AtStage(l.sink, err, "keeping the log of the job beside %s", l.sink)
 }
 
 // Claim implements checkpoint.CommitLog.
 func (l *announcedLog) Claim(ctx context.Context) (checkpoint.Manifest, bool, error) {
-	m, found, err := l.Log.Claim(ctx)
-	if err == nil && l.file != nil {
-		err = l.store.fs.WriteFile(ctx, l.store.adminPath(), l.file)
+	m, found, err := l.commitLog.Claim(ctx)
+	if err != nil || l.file == nil {
+		return m, found, l.blamed(err)
 	}
-	if err != nil {
-		err = &storeError{err}
+	if err := l.store.fs.WriteFile(ctx, l.store.adminPath(), l.file); err != nil {
+		return m, found, &storeError{err}
 	}
-	return m, found, err
+	return m, found, nil
 }
 
 // Decide implements checkpoint.CommitLog.
 func (l *announcedLog) Decide(ctx context.Context, m checkpoint.Manifest) error {
-	if err := l.Log.Decide(ctx, m); err != nil {
-		return &storeError{err}
+	return l.blamed(l.commitLog.Decide(ctx, m))
+}
+
+// Abandon ends what an attempt left open, in a log that has something to end.
+func (l *announcedLog) Abandon(ctx context.Context) error {
+	if a, ok := l.commitLog.(interface{ Abandon(context.Context) error }); ok {
+		return a.Abandon(ctx)
 	}
 	return nil
 }

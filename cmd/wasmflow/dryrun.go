@@ -64,7 +64,7 @@ func dryRun(ctx context.Context, p *process, file string, n int, asJSON bool) (e
 		return err
 	}
 	defer closeBroker()
-	engine, err := newEngine(ctx, p, job, nil, nil, quiet())
+	engine, err := newEngine(ctx, p, job, running{}, quiet())
 	if err != nil {
 		return err
 	}

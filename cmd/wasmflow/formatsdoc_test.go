@@ -49,7 +49,7 @@ func TestFormatsPage(t *testing.T) {
 				LookupEnv: func(string) (string, bool) { return "secret", true },
 			})
 			require.NoError(t, err)
-			engine, err := newEngine(t.Context(), p, loaded, nil, nil, quiet())
+			engine, err := newEngine(t.Context(), p, loaded, running{}, quiet())
 			require.NoError(t, err)
 			require.NoError(t, engine.Close(t.Context()))
 		})

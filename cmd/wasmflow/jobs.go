@@ -9,7 +9,6 @@ import (
 	"path"
 	"time"
 
-	"github.com/wasmflow/wasmflow/checkpoint"
 	"github.com/wasmflow/wasmflow/checkpoint/storelog"
 	"github.com/wasmflow/wasmflow/checkpoint/storelog/runlock"
 	"github.com/wasmflow/wasmflow/connectors/filesystem"
@@ -77,32 +76,15 @@ func (s *store) holder() (runlock.Card, bool, error) {
 	return runlock.Holder(s.lockPath())
 }
 
-// startOptions say where a run starts.
-type startOptions struct {
-	fresh, takeover bool
-	epoch           checkpoint.Epoch
+// running is what an engine needs beside the job file to run; the zero value is for looking only.
+type running struct {
+	log     host.JobLog
+	decider config.Decider
+	drop    []string // sources that the job file may lack
 }
 
-// log returns the commit log of the job for one run.
-func (s *store) log(job *config.Job, o startOptions, logger *slog.Logger) (*storelog.Log, error) {
-	host, _ := os.Hostname() // for messages only
-	opts := storelog.Options{
-		FileSystem: s.fs, Root: s.root, Job: job.Name, JobID: job.Settings.ID,
-		Host: host, PID: os.Getpid(), Retain: job.Checkpoint.Retain,
-		Takeover: o.takeover, Fresh: o.fresh, Restore: o.epoch, Logger: logger,
-	}
-	if lock := s.lock(); lock != nil {
-		opts.Lock = lock
-	}
-	log, err := storelog.New(opts)
-	if err != nil {
-		return nil, job.Refuse("checkpoint.store", err.Error())
-	}
-	return log, nil
-}
-
-// newEngine plans a job and loads its plugins. log may be nil when nothing is run.
-func newEngine(ctx context.Context, p *process, job *config.Job, log host.JobLog, drop []string,
+// newEngine plans a job and loads its plugins.
+func newEngine(ctx context.Context, p *process, job *config.Job, run running,
 	logger *slog.Logger,
 ) (*host.Engine, error) {
 	guests, err := newGuests(p, logger)
@@ -110,7 +92,7 @@ func newEngine(ctx context.Context, p *process, job *config.Job, log host.JobLog
 		return nil, err
 	}
 	return host.New(ctx, host.Config{
-		Job: job, Log: log, Decider: job.Decider, DropSources: drop, FileSystems: fileSystems(p, false), Guests: guests,
+		Job: job, Log: run.log, Decider: run.decider, DropSources: run.drop, FileSystems: fileSystems(p, false), Guests: guests,
 		Builtins: builtins(), Logger: logger, Now: time.Now,
 	})
 }

@@ -46,9 +46,6 @@ func TestCommandLine(t *testing.T) {
 		{"two job files", []string{"run", "a.toml", "b.toml"}, 2, "",
 			"wasmflow: run: name only a job file, not [\"a.toml\" \"b.toml\"]; wasmflow help run " +
 				"shows how\n"},
-		{"adopt", []string{"run", "--adopt", "a.toml"}, 2, "",
-			"wasmflow: run: --adopt is for jobs whose commit log is in Kafka, which this version does " +
-				"not have; leave it out; wasmflow help run shows how\n"},
 		{"fresh and epoch", []string{"run", "--fresh", "a.toml", "--epoch=3"}, 2, "",
 			"wasmflow: run: --fresh and --epoch exclude each other; choose where to begin; wasmflow " +
 				"help run shows how\n"},

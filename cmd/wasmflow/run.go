@@ -23,7 +23,6 @@ const statusIntervalDefault = 500 * time.Millisecond
 type runOptions struct {
 	start      startOptions
 	drop       names
-	adopt      bool
 	production bool
 	asJSON     bool
 	log        logFlags
@@ -62,6 +61,7 @@ print sink of the job has standard output for itself.
 
   wasmflow run --json job.toml > summary.json   for a script
   wasmflow run --log-format json job.toml       for a log collector
+  wasmflow run --adopt job.toml                 a job in Kafka, on a new machine
   wasmflow run --takeover job.toml              go on although the old process hangs
   wasmflow run --epoch 41 job.toml              go back; later output comes again
   wasmflow run --drop-source orders job.toml    the source has left the job file
@@ -82,8 +82,8 @@ func setupRun(flags *flag.FlagSet) action {
 		"job file; may be repeated")
 	flags.BoolVar(&o.start.takeover, "takeover", false, "go on although another process holds the "+
 		"job; that one is fenced")
-	flags.BoolVar(&o.adopt, "adopt", false, "adopt a job that lives in a Kafka cluster (not in this "+
-		"version)")
+	flags.BoolVar(&o.start.adopt, "adopt", false, "run the job of a commit log in Kafka that the "+
+		"checkpoint store does not know")
 	flags.BoolVar(&o.production, "production", false, "demand that every plugin is pinned by sha256")
 	flags.BoolVar(&o.asJSON, "json", false, "print the summary as JSON")
 	flags.StringVar(&o.log.format, "log-format", "text", "`FORM` of the log: text or json")
@@ -116,9 +116,6 @@ func (o *runOptions) setEpoch(text string) error {
 // check refuses flags that cannot be obeyed.
 func (o *runOptions) check() error {
 	switch {
-	case o.adopt:
-		return usagef("run", "--adopt is for jobs whose commit log is in Kafka, which this version "+
-			"does not have; leave it out")
 	case o.start.fresh && o.start.epoch != 0:
 		return usagef("run", "--fresh and --epoch exclude each other; choose where to begin")
 	case o.interval < 0:
@@ -153,21 +150,8 @@ func runJob(ctx context.Context, p *process, file string, o *runOptions) (err er
 	if err != nil {
 		return err
 	}
-	before, err := announceStart(ctx, p, s, job, o.start)
-	if err != nil {
-		return err
-	}
-	if err := checkSources(job, before, o.drop); err != nil {
-		return err
-	}
-	log, err := s.log(job, o.start, logger)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, log.Close()) }()
-	card := &announcedLog{Log: log, store: s}
-	engine, err := untilSignal(p, func() (*host.Engine, error) {
-		return prepare(ctx, p, job, card, before.Epoch == 0, o, logger)
+	b, err := untilSignal(p, func() (*beginning, error) {
+		return begin(ctx, p, s, job, o, logger)
 	})
 	if errors.Is(err, errCut) {
 		fmt.Fprintf(out, "wasmflow: %v; the job had not begun\n", err)
@@ -176,54 +160,12 @@ func runJob(ctx context.Context, p *process, file string, o *runOptions) (err er
 	if err != nil {
 		return err
 	}
-	defer closing(ctx, engine.Close, &err)
+	defer closing(ctx, b.close, &err)
 	r := &runner{
-		p: p, job: job, options: o, engine: engine, logger: logger, screen: out,
-		started: time.Now(), before: before,
+		p: p, job: job, options: o, engine: b.engine, logger: logger, screen: out,
+		started: time.Now(), before: b.before,
 	}
-	return r.serve(ctx, card)
-}
-
-// prepare loads the plugins and looks at the outside: a wrong path or address is told before
-// anything is claimed. The input of a job that ran before may have been tidied away, so only its
-// first start looks at that.
-func prepare(ctx context.Context, p *process, job *config.Job, log host.JobLog, first bool,
-	o *runOptions, logger *slog.Logger,
-) (*host.Engine, error) {
-	engine, err := newEngine(ctx, p, job, log, o.drop, logger)
-	if err != nil {
-		return nil, err
-	}
-	if err := checkConnectors(ctx, p, job, first); err != nil {
-		return nil, errors.Join(err, engine.Close(ctx))
-	}
-	return engine, nil
-}
-
-// announceStart tells what an unusual start does to output that is there already. It returns the
-// record that the run will build on; that of a job that never ran is zero.
-func announceStart(ctx context.Context, p *process, s *store, job *config.Job, o startOptions,
-) (checkpoint.Manifest, error) {
-	text, err := s.view.Consequences(ctx, o.fresh, o.epoch)
-	if o.epoch != 0 && errors.Is(err, checkpoint.ErrRefused) {
-		return checkpoint.Manifest{}, usagef("run", "--epoch %d: %v", o.epoch, err)
-	}
-	if err != nil {
-		return checkpoint.Manifest{}, unreadableStore(job, err)
-	}
-	if text != "" {
-		fmt.Fprintf(p.stderr, "wasmflow: %s\n", text)
-	}
-	// An error is left to the claim, which meets it again and says what to do.
-	switch {
-	case o.fresh:
-		return checkpoint.Manifest{}, nil
-	case o.epoch != 0:
-		base, _ := s.view.LoadEpoch(ctx, o.epoch)
-		return base, nil
-	}
-	base, _, _ := s.view.Last(ctx)
-	return base, nil
+	return r.serve(ctx, b.card)
 }
 
 // runner is a job while it runs.

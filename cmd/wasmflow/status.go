@@ -33,6 +33,7 @@ type jobStatus struct {
 // storeStatus is what the store says of a job that does not run.
 type storeStatus struct {
 	JobID    string                      `json:"job_id"`
+	Log      string                      `json:"log"`   // where its epochs are decided
 	Epoch    checkpoint.Epoch            `json:"epoch"` // the last decided one; 0 is none
 	Claim    uint64                      `json:"claim"`
 	By       string                      `json:"by"`
@@ -193,7 +194,7 @@ func status(ctx context.Context, p *process, t target, asJSON bool) error {
 	case !errors.Is(err, errNotRunning):
 		return &startError{err}
 	default:
-		if out.Store, err = t.stored(ctx); err != nil {
+		if out.Store, err = t.stored(ctx, p); err != nil {
 			return &startError{err}
 		}
 	}
@@ -208,11 +209,16 @@ func status(ctx context.Context, p *process, t target, asJSON bool) error {
 }
 
 // stored reads how far the job came.
-func (t target) stored(ctx context.Context) (*storeStatus, error) {
-	last, found, err := t.store.view.Last(ctx)
+func (t target) stored(ctx context.Context, p *process) (s *storeStatus, err error) {
+	j, err := t.journal(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, j.Close()) }()
+	last, found, err := j.Last(ctx)
 	if err != nil {
 		if t.file != nil {
-			return nil, unreadableStore(t.file, err)
+			return nil, unreadableJournal(t.file, j, err)
 		}
 		return nil, withStoreRemedy(fmt.Errorf("reading the checkpoint store: %w", err), "")
 	}
@@ -220,8 +226,8 @@ func (t target) stored(ctx context.Context) (*storeStatus, error) {
 		return nil, fmt.Errorf("job %q never ran in %s; name the store with --store, or the job file",
 			t.job, t.store.root)
 	}
-	s := &storeStatus{
-		JobID: last.JobID, Epoch: last.Epoch, Claim: last.Owner.Number, By: last.Owner.String(),
+	s = &storeStatus{
+		JobID: last.JobID, Log: last.Log, Epoch: last.Epoch, Claim: last.Owner.Number, By: last.Owner.String(),
 		At: time.UnixMilli(last.CreatedMillis).UTC(), Finished: last.Finished(), Counts: last.Counts,
 	}
 	if last.Kind != checkpoint.KindEpoch {
@@ -230,14 +236,37 @@ func (t target) stored(ctx context.Context) (*storeStatus, error) {
 	return s, nil
 }
 
+// journal opens the log that holds the job's last epochs. Without the job file nobody knows the
+// system that a log outside of the store is in.
+func (t target) journal(ctx context.Context, p *process) (journal, error) {
+	if t.file == nil {
+		if log := t.store.logInUse(ctx); log != "" && log != config.LogStore {
+			return nil, &usageError{text: fmt.Sprintf("the epochs of job %s are in %s; name its job file",
+				t.job, log)}
+		}
+		return storeJournal{t.store.view}, nil
+	}
+	closeBroker, err := embedBroker(ctx, p, t.file)
+	if err != nil {
+		return nil, err
+	}
+	j, err := openJournal(ctx, p, t.store, t.file)
+	if err != nil {
+		closeBroker()
+		return nil, err
+	}
+	return &borrowedJournal{j, closeBroker}, nil
+}
+
 func printStored(w io.Writer, s jobStatus) error {
 	text := "can be run on from there"
 	if s.Store.Finished {
 		text = "all its input is read"
 	}
 	_, err := fmt.Fprintf(w, "%s does not run\n"+
-		"  last epoch  %d, decided %s, %s\n  owner       %s\n  job id      %s\n", s.Job,
-		s.Store.Epoch, s.Store.At.Format(time.RFC3339), text, s.Store.By, s.Store.JobID)
+		"  last epoch  %d, decided %s, %s\n  owner       %s\n  job id      %s\n"+
+		"  log         %s\n", s.Job, s.Store.Epoch, s.Store.At.Format(time.RFC3339), text, s.Store.By,
+		s.Store.JobID, s.Store.Log)
 	return err
 }
 

@@ -102,7 +102,7 @@ func several(n int, thing string) string {
 
 // check plans the job, loads and opens its plugins and, with connect, looks at the outside.
 func check(ctx context.Context, p *process, job *config.Job, connect bool) (err error) {
-	engine, err := newEngine(ctx, p, job, nil, nil, quiet())
+	engine, err := newEngine(ctx, p, job, running{}, quiet())
 	if err != nil {
 		return err
 	}
