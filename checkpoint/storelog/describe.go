@@ -87,16 +87,15 @@ func (v *View) Consequences(
 	case len(chain) == 0:
 		return "", nil
 	}
-	last := chain[0]
 	switch {
 	case fresh:
-		return checkpoint.ConsequencesOfFresh(last), nil
+		return checkpoint.Consequences(v.job, chain[0], nil), nil
 	case restore != 0:
 		from, err := v.LoadEpoch(ctx, restore)
 		if err != nil {
 			return "", err
 		}
-		return checkpoint.ConsequencesOfRestore(last, from), nil
+		return checkpoint.Consequences(v.job, chain[0], &from), nil
 	}
 	return "", nil
 }

@@ -147,11 +147,11 @@ func consequences(ctx context.Context, j journal, o startOptions) (string, error
 	case len(decided) == 0:
 		return "", err
 	case o.fresh:
-		return checkpoint.ConsequencesOfFresh(decided[0]), nil
+		return checkpoint.Consequences(decided[0].JobName, decided[0], nil), nil
 	}
 	from, err := j.LoadEpoch(ctx, o.epoch)
 	if err != nil {
 		return "", err
 	}
-	return checkpoint.ConsequencesOfRestore(decided[0], from), nil
+	return checkpoint.Consequences(from.JobName, decided[0], &from), nil
 }

@@ -1,0 +1,35 @@
+package checkpoint
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Consequences says in words what a start elsewhere than at the last decided epoch does to output
+// that is there already: with restored at that epoch, with nil anew. last is the last decided one.
+func Consequences(job string, last Manifest, restored *Manifest) string {
+	if restored != nil {
+		return fmt.Sprintf("job %q goes back from epoch %d (%s) to epoch %d (%s): everything that "+
+			"was published after epoch %d is written a second time.", job, last.Epoch,
+			stamp(last), restored.Epoch, stamp(*restored), restored.Epoch)
+	}
+	return fmt.Sprintf("job %q begins anew although it has decided epochs up to %d (%s): the "+
+		"sources %s are read from their start modes again, and everything written since the "+
+		"first run is written a second time. Output of the last decided epoch is still "+
+		"published.", job, last.Epoch, stamp(last), sourcesOf(last))
+}
+
+func stamp(m Manifest) string {
+	return time.UnixMilli(m.CreatedMillis).UTC().Format(time.RFC3339)
+}
+
+func sourcesOf(m Manifest) string {
+	names := make([]string, 0, len(m.Sources))
+	for _, s := range m.Sources {
+		names = append(names, s.Name)
+	}
+	slices.Sort(names)
+	return strings.Join(names, ", ")
+}
