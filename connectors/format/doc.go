@@ -2,7 +2,8 @@
 //
 // It owns the contract and the buffer that writers share. It knows no format by name: each is a
 // sub-folder. Functions that job files name (deserializers, serializers) live in the same
-// sub-folders; connectors/format/builtin holds the table of them.
+// sub-folders; connectors/format/builtin holds the table of them, connectors/format/registry asks
+// the schema registry for those that have schemas, and Each is their common loop.
 //
 // Invariants every Writer keeps, checked by connectortest.RunFormatWriter:
 //

@@ -170,6 +170,21 @@ func TestResolve(t *testing.T) {
 	}
 }
 
+// TestNamesInNamespaces has a short name that means the type of its own namespace, though another
+// has it without one.
+func TestNamesInNamespaces(t *testing.T) {
+	d := newDeserializer(t, func(o *DeserializerOptions) {
+		o.Schema = `{"type":"record","name":"R","fields":[` +
+			`{"name":"a","type":{"type":"fixed","name":"F","size":1}},` +
+			`{"name":"b","type":{"type":"record","name":"x.S","fields":[` +
+			`{"name":"c","type":{"type":"fixed","name":"F","size":2}},{"name":"d","type":"F"}]}},` +
+			`{"name":"e","type":"F"},{"name":"g","type":"x.F"}]}`
+	})
+	json, fault := deserialized(t, d, []byte("1223345"+"5"))
+	require.Empty(t, fault)
+	require.Equal(t, `{"a":"MQ==","b":{"c":"MjI=","d":"MzM="},"e":"NA==","g":"NTU="}`, json)
+}
+
 func TestIncompatibleReader(t *testing.T) {
 	o := NewDeserializerOptions()
 	o.Schema, o.ReaderSchema = `"string"`, `"int"`

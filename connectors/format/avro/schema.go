@@ -123,7 +123,7 @@ func (b *builder) spares() (err error) {
 func (b *builder) build(n *avro.SchemaNode, namespace string) (*node, error) {
 	k, ok := kinds[n.Type]
 	if !ok {
-		for _, name := range []string{n.Type, full(n.Type, namespace)} {
+		for _, name := range []string{full(n.Type, namespace), n.Type} {
 			if known := b.named[name]; known != nil {
 				return known, nil
 			}
