@@ -58,3 +58,31 @@ func (e *UnknownSourceError) Error() string {
 
 // Unwrap returns ErrRefused.
 func (e *UnknownSourceError) Unwrap() error { return ErrRefused }
+
+// PinnedError is returned by Claim when the job file pins another id than the records have. It is
+// ErrOtherJob.
+type PinnedError struct {
+	Place  string // of the records
+	Pinned string // id of the job file
+	Stands string // id of the records
+}
+
+// Error names both ids and what to do.
+func (e *PinnedError) Error() string {
+	return fmt.Sprintf("%v: the records in %s are of job id %s, the job file pins %s; pin the id of "+
+		"the records, leave job.id out, or name another store", ErrOtherJob, e.Place, e.Stands,
+		e.Pinned)
+}
+
+// Unwrap returns ErrOtherJob.
+func (e *PinnedError) Unwrap() error { return ErrOtherJob }
+
+// LogError is returned by Claim when the job file names another log than the one it could go on in.
+// It is ErrRefused.
+type LogError struct{ Text string }
+
+// Error says which log to set.
+func (e *LogError) Error() string { return ErrRefused.Error() + ": " + e.Text }
+
+// Unwrap returns ErrRefused.
+func (e *LogError) Unwrap() error { return ErrRefused }

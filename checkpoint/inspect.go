@@ -1,7 +1,9 @@
 package checkpoint
 
 import (
+	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -32,4 +34,30 @@ func sourcesOf(m Manifest) string {
 	}
 	slices.Sort(names)
 	return strings.Join(names, ", ")
+}
+
+// VerifyOutput asks the sinks, by name, about the output that a claim on last would recover. keep
+// is what the log retains.
+func VerifyOutput(
+	ctx context.Context, last Manifest, keep Retained, verifiers map[string]Verifier,
+) ([]Finding, error) {
+	bySink := map[string][]Committable{}
+	for _, c := range last.Committables {
+		bySink[c.Sink] = append(bySink[c.Sink], c)
+	}
+	var findings []Finding
+	for _, sink := range slices.Sorted(maps.Keys(bySink)) {
+		verifier, ok := verifiers[sink]
+		if !ok {
+			findings = append(findings, Finding{Severity: Note, Subject: "sink " + sink,
+				Text: fmt.Sprintf("%d pieces of output were not checked", len(bySink[sink]))})
+			continue
+		}
+		found, err := verifier.Verify(ctx, bySink[sink], keep)
+		if err != nil {
+			return findings, fmt.Errorf("checking output of sink %q: %w", sink, err)
+		}
+		findings = append(findings, found...)
+	}
+	return findings, nil
 }

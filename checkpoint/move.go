@@ -45,8 +45,7 @@ func SealPrevious(
 		after = last.Epoch
 	}
 	if open == nil {
-		return Manifest{}, fmt.Errorf("%w: its log is %q; set checkpoint.log to that",
-			ErrRefused, previous)
+		return Manifest{}, &LogError{fmt.Sprintf("its log is %q; set checkpoint.log to that", previous)}
 	}
 	log, err := open(ctx, previous)
 	if err != nil {
@@ -61,14 +60,14 @@ func SealPrevious(
 func Sealed(last Manifest, found bool, own, newLog string, after Epoch) (Manifest, bool, error) {
 	switch {
 	case last.Epoch < after:
-		return Manifest{}, true, fmt.Errorf("%w: the job moved from log %q to log %q with record %d and "+
-			"has not run there yet; set checkpoint.log to %q; once it has run there it can move back",
-			ErrRefused, newLog, own, after, own)
+		return Manifest{}, true, &LogError{fmt.Sprintf("the job moved from log %q to log %q with "+
+			"record %d and has not run there yet; set checkpoint.log to %q; once it has run there it "+
+			"can move back", newLog, own, after, own)}
 	case !found || last.Kind != KindSeal:
 		return Manifest{}, false, nil
 	case last.Log != newLog:
-		return Manifest{}, true, fmt.Errorf("%w: log %q was closed by %s when the job moved to log "+
-			"%q; set checkpoint.log to that first", ErrRefused, own, last.Owner, last.Log)
+		return Manifest{}, true, &LogError{fmt.Sprintf("log %q was closed by %s when the job moved "+
+			"to log %q; set checkpoint.log to that first", own, last.Owner, last.Log)}
 	}
 	return last, true, nil
 }
@@ -93,7 +92,7 @@ func Imported(last Manifest, found bool, seal Manifest) (Manifest, error) {
 		}
 		return last, nil
 	}
-	return Manifest{}, fmt.Errorf("%w: record %d (%s, %s) of the log and record %d, with which the "+
-		"job left the log before it, do not follow each other; set checkpoint.log to the log that ran "+
-		"last", ErrRefused, last.Epoch, last.Kind, last.Owner, seal.Epoch)
+	return Manifest{}, &LogError{fmt.Sprintf("record %d (%s, %s) of the log and record %d, with which "+
+		"the job left the log before it, do not follow each other; set checkpoint.log to the log that "+
+		"ran last", last.Epoch, last.Kind, last.Owner, seal.Epoch)}
 }

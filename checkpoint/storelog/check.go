@@ -21,8 +21,10 @@ type checker struct {
 	chain    []checkpoint.Manifest // decided epochs, newest first
 	last     checkpoint.Manifest
 	lastRead bool
-	named    map[string]string // module to the plugin and record that names it
-	findings []checkpoint.Finding
+	// elsewhere tells that the job has its log in another place, which knows what is needed.
+	elsewhere bool
+	named     map[string]string // module to the plugin and record that names it
+	findings  []checkpoint.Finding
 }
 
 // Check reads everything there is of the job and tells what is wrong with it: records, their
@@ -37,7 +39,10 @@ func (v *View) Check(
 		return nil, err
 	}
 	c := &checker{View: v, listed: listed, named: map[string]string{}}
-	if len(listed.records) == 0 {
+	if c.elsewhere, err = c.hasLogElsewhere(ctx); err != nil {
+		return nil, err
+	}
+	if len(listed.records) == 0 && !c.elsewhere {
 		c.note(v.dir, "the job has no records: it never ran here, or they were removed", "")
 	}
 	c.checkRecords(ctx)
@@ -51,6 +56,24 @@ func (v *View) Check(
 		return cmp.Compare(rank(a), rank(b))
 	})
 	return c.findings, err
+}
+
+// hasLogElsewhere tells that the job uses another log now, and which.
+func (c *checker) hasLogElsewhere(ctx context.Context) (bool, error) {
+	last, found, err := c.Last(ctx)
+	if err != nil && !isUnreadable(err) && !errors.Is(err, checkpoint.ErrOtherJob) {
+		return false, err
+	}
+	hint, hinted, err := c.Hint(ctx)
+	if err != nil || !hinted {
+		hint = checkpoint.Hint{Log: Name} // checkHint tells what is wrong with it
+	}
+	log := checkpoint.Previous(Name, last, found, hint)
+	if log == "" {
+		return false, nil
+	}
+	c.note(c.dir, fmt.Sprintf("the job has its log in %q: records here are of an earlier time", log), "")
+	return true, nil
 }
 
 func (c *checker) note(subject, text, remedy string) {
@@ -147,6 +170,7 @@ func (c *checker) checkHint(ctx context.Context) {
 	case hint.JobName != c.job || c.lastRead && hint.JobID != c.last.JobID:
 		c.problem(p, fmt.Sprintf("it says job %q, id %s; the records say %q, id %s", hint.JobName,
 			hint.JobID, c.job, c.last.JobID), "restore the one that is wrong")
+	case c.elsewhere:
 	case hint.LastEpoch > c.listed.highest():
 		c.problem(p, fmt.Sprintf("record %d was there before, the highest is %d now", hint.LastEpoch,
 			c.listed.highest()), "put the records back, or run with --epoch N or --fresh")
@@ -166,7 +190,7 @@ func (c *checker) checkModules(ctx context.Context) {
 		c.problem(path.Join(c.dir, modulesName), err.Error(), "")
 	}
 	for _, m := range modules {
-		if _, ok := c.named[m.sha]; !ok && c.lastRead {
+		if _, ok := c.named[m.sha]; !ok && c.lastRead && !c.elsewhere {
 			c.note(m.path, "no record names the module", "the next epochs remove it")
 		}
 	}
@@ -212,31 +236,16 @@ func (c *checker) checkNames(ctx context.Context) {
 func (c *checker) checkOutput(
 	ctx context.Context, verifiers map[string]checkpoint.Verifier,
 ) error {
-	if !c.lastRead {
+	if !c.lastRead || c.elsewhere {
 		return nil
 	}
 	keep, err := c.Retained(ctx, c.last.Owner.Number)
 	if err != nil {
 		return err
 	}
-	bySink := map[string][]checkpoint.Committable{}
-	for _, committable := range c.last.Committables {
-		bySink[committable.Sink] = append(bySink[committable.Sink], committable)
-	}
-	for _, sink := range slices.Sorted(maps.Keys(bySink)) {
-		verifier, ok := verifiers[sink]
-		if !ok {
-			c.note("sink "+sink, fmt.Sprintf("%d pieces of output were not checked",
-				len(bySink[sink])), "")
-			continue
-		}
-		found, err := verifier.Verify(ctx, bySink[sink], keep)
-		if err != nil {
-			return fmt.Errorf("checking output of sink %q: %w", sink, err)
-		}
-		c.findings = append(c.findings, found...)
-	}
-	return nil
+	found, err := checkpoint.VerifyOutput(ctx, c.last, keep, verifiers)
+	c.findings = append(c.findings, found...)
+	return err
 }
 
 // rank puts problems before notes.

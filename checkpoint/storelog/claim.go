@@ -151,7 +151,7 @@ func (l *Log) checkLast(doing string, b base) error {
 		return l.fence(doing+" again", b.last.Owner)
 	case l.opts.JobID != "" && b.last.JobID != l.opts.JobID:
 		return fmt.Errorf("%s: %w", doing,
-			&PinnedError{Dir: l.dir, Pinned: l.opts.JobID, Stands: b.last.JobID})
+			&checkpoint.PinnedError{Place: l.dir, Pinned: l.opts.JobID, Stands: b.last.JobID})
 	}
 	return nil
 }

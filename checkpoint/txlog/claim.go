@@ -198,13 +198,13 @@ func (l *Log) checkIdentity(doing string, b base) error {
 		return fmt.Errorf("%s: %w: the store's folder is of job %q", doing, checkpoint.ErrOtherJob,
 			b.hint.JobName)
 	case b.hinted && id != "" && b.hint.JobID != id:
-		return fmt.Errorf("%s: %w: the store has job id %s, the job file says %s",
-			doing, checkpoint.ErrOtherJob, b.hint.JobID, id)
+		return fmt.Errorf("%s: %w", doing,
+			&checkpoint.PinnedError{Place: "the store", Pinned: id, Stands: b.hint.JobID})
 	case !b.found:
 		return nil
 	case id != "" && b.last.JobID != id:
-		return fmt.Errorf("%s: %w: log %s is of job id %s, the job file says %s",
-			doing, checkpoint.ErrOtherJob, l.opts.Name, b.last.JobID, id)
+		return fmt.Errorf("%s: %w", doing,
+			&checkpoint.PinnedError{Place: "log " + l.opts.Name, Pinned: id, Stands: b.last.JobID})
 	case b.hinted && b.last.JobID != b.hint.JobID:
 		return fmt.Errorf("%s: %w: log %s is of job id %s, the store knows this job as %s; give the "+
 			"job another name, or move the store's folder away and take the log over with `run "+

@@ -9,7 +9,6 @@ import (
 	"syscall"
 
 	"github.com/wasmflow/wasmflow/checkpoint"
-	"github.com/wasmflow/wasmflow/checkpoint/storelog"
 	"github.com/wasmflow/wasmflow/connectors"
 	"github.com/wasmflow/wasmflow/connectors/filesystem"
 	"github.com/wasmflow/wasmflow/host/config"
@@ -53,12 +52,17 @@ func refuse(job *config.Job, key string, err error) error {
 // no setting stays as it is: a newer owner has nothing to do with the job file.
 func blameStore(job *config.Job, err error) error {
 	err = withStoreRemedy(err, job.File)
-	var pinned *storelog.PinnedError
+	var (
+		pinned *checkpoint.PinnedError
+		log    *checkpoint.LogError
+	)
 	switch {
 	case errors.Is(err, checkpoint.ErrFenced):
 		return err
 	case errors.As(err, &pinned):
 		return refuse(job, "job.id", err)
+	case errors.As(err, &log):
+		return refuse(job, "checkpoint.log", err)
 	case errors.Is(err, checkpoint.ErrBusy), errors.Is(err, checkpoint.ErrOtherJob):
 		return refuse(job, "name", err) // the name is what leads to that folder of the store
 	case !job.Sets(storeKey):
