@@ -3,7 +3,6 @@ package txlog
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/wasmflow/wasmflow/checkpoint"
 )
@@ -19,38 +18,6 @@ type Folder interface {
 // checkRecordsMax bounds how many decided epochs a check reads back: more than any setting of
 // retention keeps modules for.
 const checkRecordsMax = 100
-
-// Consequences says in words what a start with Options.Fresh or Options.Restore does to output
-// that is there already. It is empty for a job that has decided nothing here, which has no epoch to
-// be restored either: that is checkpoint.ErrRefused.
-func (v *View) Consequences(
-	ctx context.Context, fresh bool, restore checkpoint.Epoch,
-) (string, error) {
-	if !fresh && restore == 0 {
-		return "", nil
-	}
-	records, err := v.Records(ctx, 1)
-	if err != nil {
-		return "", err
-	}
-	i := slices.IndexFunc(records, func(m checkpoint.Manifest) bool {
-		return m.Kind == checkpoint.KindEpoch
-	})
-	switch {
-	case i < 0 && restore != 0:
-		return "", fmt.Errorf("%w: job %q has decided no epoch in log %s; start it without naming one",
-			checkpoint.ErrRefused, v.job, v.name)
-	case i < 0:
-		return "", nil
-	case fresh:
-		return checkpoint.Consequences(v.job, records[i], nil), nil
-	}
-	from, err := v.LoadEpoch(ctx, restore)
-	if err != nil {
-		return "", err
-	}
-	return checkpoint.Consequences(v.job, records[i], &from), nil
-}
 
 // Check reads the log and what the job's folder holds beside it, and tells what is wrong: records,
 // the hint, modules that retained epochs name, and whether the output of the last decided epoch is

@@ -122,24 +122,3 @@ func TestStoreCheckKnowsThatTheLogIsElsewhere(t *testing.T) {
 	require.Len(t, found, 1, "%v", found)
 
 }
-
-func TestConsequences(t *testing.T) {
-	w := newWorld(t)
-	text, err := w.topicView().Consequences(w.ctx, true, 0)
-	require.NoError(t, err)
-	require.Empty(t, text)
-	_, err = w.topicView().Consequences(w.ctx, false, 3)
-	require.ErrorIs(t, err, checkpoint.ErrRefused)
-	w.run(w.open(nil), 3)
-	text, err = w.topicView().Consequences(w.ctx, true, 0)
-	require.NoError(t, err)
-	require.Contains(t, text, "begins anew although it has decided epochs up to 4")
-	text, err = w.topicView().Consequences(w.ctx, false, 3)
-	require.NoError(t, err)
-	require.Contains(t, text, "goes back from epoch 4")
-	_, err = w.topicView().Consequences(w.ctx, false, 9)
-	require.ErrorIs(t, err, checkpoint.ErrRefused)
-	text, err = w.topicView().Consequences(w.ctx, false, 0)
-	require.NoError(t, err)
-	require.Empty(t, text)
-}
