@@ -75,8 +75,9 @@ func (l *logs) inStore(current bool) (commitLog, error) {
 		FileSystem: l.store.fs, Root: l.store.root, Job: l.job.Name, JobID: l.job.Settings.ID,
 		Host: hostname, PID: os.Getpid(), Retain: l.job.Checkpoint.Retain, Logger: l.logger,
 	}
+	opts.Fresh = l.start.fresh // also a log that is closed may have lost records then
 	if current {
-		opts.Takeover, opts.Fresh, opts.Restore = l.start.takeover, l.start.fresh, l.start.epoch
+		opts.Takeover, opts.Restore = l.start.takeover, l.start.epoch
 		opts.Previous = l.previous
 		if lock := l.store.lock(); lock != nil {
 			opts.Lock = lock
@@ -112,9 +113,10 @@ func (l *logs) atSink(
 		Session: session, Store: folder, Name: name, Job: l.job.Name, JobID: l.job.Settings.ID,
 		Host: hostname, PID: os.Getpid(), Retain: l.job.Checkpoint.Retain, Logger: l.logger,
 	}
+	opts.Fresh = l.start.fresh // also a log that is closed may have lost records then
 	if current {
 		opts.Takeover, opts.Adopt = l.start.takeover, l.start.adopt
-		opts.Fresh, opts.Restore = l.start.fresh, l.start.epoch
+		opts.Restore = l.start.epoch
 		opts.Previous = l.previous
 	}
 	log, err := txlog.New(opts)
