@@ -96,7 +96,7 @@ func (w *world) open(change func(*options)) *process {
 	require.NoError(w.t, err)
 	p.store, err = storelog.New(storelog.Options{
 		FileSystem: p.fs, Root: o.root, Job: o.job, Host: "host", PID: id, Logger: o.Logger,
-		Now: o.Now, Nonce: nonce, NewID: o.NewID, Previous: p.previous,
+		Now: o.Now, Nonce: nonce, NewID: o.NewID, Previous: p.previous, Fresh: o.Fresh,
 	})
 	require.NoError(w.t, err)
 	return p

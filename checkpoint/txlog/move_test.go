@@ -182,3 +182,20 @@ func TestLostHintIsNoFreshStart(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, before.Sources, m.Sources, "the seal in the store tells where the job is")
 }
+
+// TestFreshLeavesALostLogBehind moves a job away from a topic that is gone.
+func TestFreshLeavesALostLogBehind(t *testing.T) {
+	w := newWorld(t)
+	before := w.run(w.open(nil), 3)
+	w.cluster.Take(testCommits)
+	_, _, err := w.open(nil).store.Claim(w.ctx)
+	require.ErrorIs(t, err, checkpoint.ErrRefused)
+	require.ErrorContains(t, err, "or say that the job begins anew with --fresh")
+
+	m, found, err := w.open(func(o *options) { o.Fresh = true }).store.Claim(w.ctx)
+	require.NoError(t, err)
+	require.True(t, found)
+	require.Empty(t, m.Sources)
+	require.Equal(t, before.JobID, m.JobID)
+	require.Greater(t, m.Epoch, before.Epoch, "no number is used again (I4)")
+}
