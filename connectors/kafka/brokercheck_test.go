@@ -81,16 +81,3 @@ func TestJudgeReplicas(t *testing.T) {
 		}
 	}
 }
-
-// TestK3TimeoutIsHeldAgainstTheBroker: the default passes where brokers have theirs, and what they
-// would refuse at the first transaction is refused with both numbers before it.
-func TestK3TimeoutIsHeldAgainstTheBroker(t *testing.T) {
-	c := newCluster(t)
-	config := c.exactlyOnce("")
-	_, err := config.CheckLog(t.Context(), testEnv("out", 1), SessionOptions{})
-	require.NoError(t, err)
-	config.Timeout = connectors.Duration(time.Hour) // Flink's default
-	_, err = config.CheckLog(t.Context(), testEnv("out", 1), SessionOptions{})
-	require.ErrorContains(t, err, "1h0m0s")
-	require.ErrorContains(t, err, "15m0s")
-}

@@ -2,7 +2,6 @@ package kafka
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"log/slog"
 	"strconv"
@@ -193,52 +192,4 @@ func TestZombieWakesInTheMiddle(t *testing.T) {
 			require.Zero(t, c.held("out"))
 		})
 	}
-}
-
-// TestK1NothingIsLeftOpen: whatever dies with whatever number of tasks, the next start ends its
-// transaction, and readers go on, also those of other writers' records.
-func TestK1NothingIsLeftOpen(t *testing.T) {
-	c := newCluster(t)
-	c.topic("out", 4)
-	j, config := c.job("k1"), c.exactlyOnce("out")
-	config.PartitionBy = byTask
-	for _, tasks := range []int{4, 1, 3} {
-		r := j.start(tasks, config)
-		for i := range tasks {
-			r.write(fmt.Sprintf("never seen %d", i))
-		}
-		r.dirty()
-		require.NotZero(t, c.held("out"))
-		r.kill()
-	}
-	r := j.start(1, config)
-	require.Zero(t, c.held("out"))
-	r.write("seen")
-	r.snapshot()
-	require.Equal(t, []string{"seen"}, c.values("out"))
-}
-
-// TestK2NoOutageIsTooLong: nothing of a decided epoch waits for a transaction to be committed, so
-// none is lost by one that timed out, and the epoch that was not decided is simply done again.
-func TestK2NoOutageIsTooLong(t *testing.T) {
-	c := newCluster(t)
-	c.topic("out", 1)
-	j, config := c.job("k2"), c.exactlyOnce("out")
-	r := j.start(1, config)
-	r.write("42")
-	r.snapshot()
-	r.write("43")
-	r.dirty()
-	r.kill()
-	// What the broker does to the transaction after its timeout.
-	admin, err := config.OpenAdmin(t.Context(), testEnv("", 1))
-	require.NoError(t, err)
-	defer admin.Close()
-	require.NoError(t, admin.Abort(t.Context(), "wasmflow.k2.0"))
-	require.Equal(t, []string{"42"}, c.values("out"))
-	r = j.start(1, config)
-	require.Equal(t, checkpoint.Epoch(2), r.m.Previous, "the place of the last decided epoch")
-	r.write("43")
-	r.snapshot()
-	require.Equal(t, []string{"42", "43"}, c.values("out"))
 }

@@ -78,11 +78,11 @@ func TestReal(t *testing.T) {
 		name string
 		run  func(*testing.T)
 	}{
-		{"S6StateWinsOverAnIncompleteAnswer", TestS6StateWinsOverAnIncompleteAnswer},
-		{"S8StartOfNewPartitionsIsAnOption", TestS8StartOfNewPartitionsIsAnOption},
-		{"S9MissingTopicIsNamed", TestS9MissingTopicIsNamed},
+		{"FlawS6_StateWinsOverAnIncompleteAnswer", TestFlawS6_StateWinsOverAnIncompleteAnswer},
+		{"FlawS8_StartOfNewPartitionsIsAnOption", TestFlawS8_StartOfNewPartitionsIsAnOption},
+		{"FlawS9_MissingTopicIsNamed", TestFlawS9_MissingTopicIsNamed},
 		{"StopAtTimestamp", TestStopAtTimestamp},
-		{"S13LagReachesZeroOnTransactionalTopics", TestS13LagReachesZeroOnTransactionalTopics},
+		{"FlawS13_LagReachesZeroOnTransactionalTopics", TestFlawS13_LagReachesZeroOnTransactionalTopics},
 		{"OpenTransactionsAreNotShown", TestOpenTransactionsAreNotShown},
 		{"RecreatedTopicIsRefused", TestRecreatedTopicIsRefused},
 		{"RecordsAreSharedOutInBatches", TestRecordsAreSharedOutInBatches},
@@ -91,7 +91,7 @@ func TestReal(t *testing.T) {
 		{"RecordsAreWrittenWhole", TestRecordsAreWrittenWhole},
 		{"KeysArePartitionedAsInJava", TestKeysArePartitionedAsInJava},
 		{"PartitionBy", TestPartitionBy},
-		{"K10NewPartitionsAreWritten", TestK10NewPartitionsAreWritten},
+		{"FlawK10_NewPartitionsAreWritten", TestFlawK10_NewPartitionsAreWritten},
 		{"TargetsChooseTopics", TestTargetsChooseTopics},
 		{"MissingTopic", TestMissingTopic},
 		{"RecordsThatDoNotFit", TestRecordsThatDoNotFit},
@@ -115,8 +115,8 @@ func TestReal(t *testing.T) {
 		{"Progress", TestProgress},
 		{"ResetIsObeyed", TestResetIsObeyed},
 		{"ZombieWakesInTheMiddle", TestZombieWakesInTheMiddle},
-		{"K1NothingIsLeftOpen", TestK1NothingIsLeftOpen},
-		{"K2NoOutageIsTooLong", TestK2NoOutageIsTooLong},
+		{"FlawK1_NothingIsLeftOpen", TestFlawK1_NothingIsLeftOpen},
+		{"FlawK2_NoOutageIsTooLong", TestFlawK2_NoOutageIsTooLong},
 		{"LogConformance", TestLogConformance},
 	} {
 		t.Run(tt.name, tt.run)

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -127,32 +126,6 @@ func TestPartitionBy(t *testing.T) {
 	}
 }
 
-// TestK10NewPartitionsAreWritten: partitions that are added get their share without a restart.
-func TestK10NewPartitionsAreWritten(t *testing.T) {
-	c := newCluster(t)
-	c.topic("out", 1)
-	config := c.sink("out")
-	config.PartitionBy = byRoundRobin
-	config.Properties = map[string]string{"metadata.max.age.ms": "5000"}
-	valid(t, config)
-	s, err := config.Open(t.Context(), testEnv("out", 1))
-	require.NoError(t, err)
-	defer s.Close()
-	opened, err := s.OpenWriter(t.Context(), connectors.WriterContext{})
-	require.NoError(t, err)
-	w := opened.(*writer)
-	defer w.Close()
-	write(t, w, batchOf("a"))
-	_, err = c.admin.UpdatePartitions(t.Context(), 2, "out")
-	require.NoError(t, err)
-	w.client.ForceMetadataRefresh()
-	deadline := time.Now().Add(10 * time.Second)
-	for len(c.all("out")[1]) == 0 {
-		require.True(t, time.Now().Before(deadline), "the new partition gets nothing")
-		write(t, w, batchOf("b", "c"))
-	}
-}
-
 func TestTargetsChooseTopics(t *testing.T) {
 	c := newCluster(t)
 	c.topic("out", 1)
@@ -199,38 +172,6 @@ func TestMissingTopic(t *testing.T) {
 		}
 	}
 	require.Equal(t, "60000", retention)
-}
-
-// TestK9FailedSendsSurface: the error of a background send comes with the next call, whichever.
-func TestK9FailedSendsSurface(t *testing.T) {
-	for _, call := range []string{"write", "flush", "close"} {
-		t.Run(call, func(t *testing.T) {
-			c := newCluster(t)
-			c.topic("out", 1)
-			w := openWriter(t, c.sink("out"), connectors.WriterContext{})
-			c.fake.ControlKey(int16(kmsg.Produce), func(req kmsg.Request) (kmsg.Response, error, bool) {
-				c.fake.KeepControl()
-				return refuse(req.(*kmsg.ProduceRequest), kerr.TopicAuthorizationFailed.Code), nil, true
-			})
-			require.NoError(t, w.Write(t.Context(), batchOf("v")))
-			require.NoError(t, w.(*writer).client.Flush(t.Context()))
-			var err error
-			switch call {
-			case "write":
-				err = w.Write(t.Context(), batchOf("w"))
-			case "flush":
-				err = w.Flush(t.Context())
-			case "close":
-				err = w.Close()
-			}
-			require.ErrorIs(t, err, kerr.TopicAuthorizationFailed)
-			require.ErrorContains(t, err, "writing to topic out, partition 0")
-			require.Equal(t, connectors.Fatal, connectors.Classify(err))
-			if call != "close" {
-				require.ErrorIs(t, w.Flush(t.Context()), kerr.TopicAuthorizationFailed, "it stays")
-			}
-		})
-	}
 }
 
 // refuse answers every partition of req with code.

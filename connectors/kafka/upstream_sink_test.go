@@ -36,7 +36,7 @@ func upstreamSinkFiles() []connectortest.UpstreamFile {
 				Note: "a commit that failed is read back, never ignored"},
 			{Name: "testLogTimeoutAlmostReachedWarningDuringCommit", Run: TestASickNeighbourDoesNotHoldReadersBack,
 				Note: "the transaction is aborted at half of the time, and the error says so"},
-			{Name: "testLogTimeoutAlmostReachedWarningDuringRecovery", Run: TestK2NoOutageIsTooLong,
+			{Name: "testLogTimeoutAlmostReachedWarningDuringRecovery", Run: TestFlawK2_NoOutageIsTooLong,
 				Note: "recovery commits no transaction, so no outage is too long"},
 		}},
 		{Name: "TransactionHolderTest", Tests: []connectortest.Upstream{
@@ -308,9 +308,6 @@ func testCleanUp(t *testing.T, semantic string) {
 	require.Eventually(t, func() bool { return runtime.NumGoroutine() < before+50 },
 		10*time.Second, 10*time.Millisecond)
 }
-
-// TestK11NothingLeaks: one owner closes every client of a session.
-func TestK11NothingLeaks(t *testing.T) { testCleanUp(t, semanticExactlyOnce) }
 
 // testCustomPartitioning sends each value to the partition that a function chose, in two topics.
 func testCustomPartitioning(t *testing.T) {
