@@ -68,5 +68,9 @@ bench: build guests ## writes bench/RESULTS.md
 kafka: ## a real Kafka broker, until interrupted; KAFKA="-nodes 3" for three
 	$(GO) run ./cmd/testservers $(KAFKA)
 
+bench-meter: ## what metering costs, over modules of several compilers; writes bench/meter/RESULTS.md
+	$(GO) build -o $(BUILD)/bench-meter-bin ./bench/meter
+	$(BUILD)/bench-meter-bin
+
 clean:
 	rm -rf $(BUILD)

@@ -14,11 +14,14 @@ import (
 // Metering says whether what guest code costs is bounded.
 type Metering string
 
-// The kinds of metering. Without it a guest may hold its task, and Go's collector, for ever; that
-// is for measurements of what it costs.
+// The kinds of metering. All but MeteringOn are for measurements of what it costs: without it a
+// guest may hold its task, and Go's collector, for ever.
 const (
 	MeteringOn  Metering = "on"
 	MeteringOff Metering = "off"
+	// MeteringEngine is the engine's own way to end a call, which asks for the context in every
+	// round of a loop.
+	MeteringEngine Metering = "engine"
 )
 
 // Allowance says what a call may use.

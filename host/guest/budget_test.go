@@ -171,7 +171,7 @@ func TestAGuestWithoutMeteringHasNoGlobals(t *testing.T) {
 	require.NoError(t, err)
 
 	_, err = guest.NewRuntime(guest.Config{Metering: "twice"})
-	require.EqualError(t, err, `metering "twice" is none of on, off`)
+	require.EqualError(t, err, `metering "twice" is none of on, off, engine`)
 }
 
 func TestReservedExportsAreRefused(t *testing.T) {

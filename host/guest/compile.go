@@ -16,7 +16,7 @@ import (
 
 // rewrite strips the module and puts the meter's checks in.
 func (r *Runtime) rewrite(m *wasm.Module) ([]byte, error) {
-	if r.cfg.Metering == MeteringOff {
+	if r.cfg.Metering != MeteringOn {
 		return m.AppendStripped(make([]byte, 0, len(m.Bytes))), nil
 	}
 	out, err := meter.Rewrite(m)
@@ -94,8 +94,8 @@ func (r *Runtime) compileEntry(
 }
 
 func (r *Runtime) meterVersion() string {
-	if r.cfg.Metering == MeteringOff {
-		return ""
+	if r.cfg.Metering != MeteringOn {
+		return string(r.cfg.Metering)
 	}
 	return meter.Version
 }
@@ -140,6 +140,7 @@ func (r *Runtime) compileWith(
 	if r.cfg.Engine == EngineInterpreter {
 		cfg = wazero.NewRuntimeConfigInterpreter()
 	}
+	cfg = cfg.WithCloseOnContextDone(r.cfg.Metering == MeteringEngine)
 	rt := wazero.NewRuntimeWithConfig(ctx, engineConfig(cfg, m.limits.memoryPages(), cache))
 	if err := register(ctx, rt, r.hosts); err != nil {
 		return errors.Join(err, rt.Close(ctx))

@@ -81,6 +81,16 @@ func (c *callContext) Value(key any) any {
 	return c.Context.Value(key)
 }
 
+// begin returns the context of a call.
+func (in *Instance) begin(ctx context.Context) context.Context {
+	if in.module.metering == MeteringEngine {
+		// The engine keeps the context for longer than the call lasts.
+		return context.WithValue(ctx, instanceKey{}, in)
+	}
+	in.call.Context = ctx
+	return &in.call
+}
+
 // Instantiate makes an instance, runs its start and opens it with its configuration. Errors are
 // *RefusedError; one that wraps an *abi.ConfigError says that the guest refused its configuration.
 func (m *Module) Instantiate(ctx context.Context, cfg InstanceConfig) (*Instance, error) {
@@ -103,8 +113,7 @@ func (m *Module) start(ctx context.Context, cfg InstanceConfig) (*Instance, erro
 	in.clock.begin(cfg.Time)
 	in.random.begin(cfg.Key.Call("", 0, 0, 0, 0))
 
-	in.call.Context = ctx
-	mod, err := m.runtime.InstantiateModule(&in.call, m.compiled,
+	mod, err := m.runtime.InstantiateModule(in.begin(ctx), m.compiled,
 		wazero.NewModuleConfig().WithName("").WithStartFunctions())
 	in.call.Context = nil
 	if err != nil {
@@ -120,7 +129,7 @@ func (m *Module) start(ctx context.Context, cfg InstanceConfig) (*Instance, erro
 }
 
 func (in *Instance) initialize(ctx context.Context) error {
-	if in.module.metered {
+	if in.module.metering == MeteringOn {
 		budget, err := newBudget(in.wasm, &in.module.limits)
 		if err != nil {
 			return err
@@ -153,8 +162,7 @@ func (in *Instance) enter(ctx context.Context, name string, fn api.Function, sta
 	if in.budget != nil {
 		in.budget.enter()
 	}
-	in.call.Context = ctx
-	err := fn.CallWithStack(&in.call, stack)
+	err := fn.CallWithStack(in.begin(ctx), stack)
 	in.call.Context = nil
 	if in.budget != nil {
 		in.budget.leave()

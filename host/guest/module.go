@@ -20,7 +20,7 @@ type Module struct {
 	size        int
 	limits      Limits
 	description *abi.Description
-	metered     bool
+	metering    Metering
 	now         func() time.Time
 	metrics     metricNames
 

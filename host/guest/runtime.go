@@ -72,8 +72,11 @@ func NewRuntime(cfg Config) (*Runtime, error) {
 	if cfg.Metering == "" {
 		cfg.Metering = MeteringOn
 	}
-	if cfg.Metering != MeteringOn && cfg.Metering != MeteringOff {
-		return nil, fmt.Errorf("metering %q is none of %s, %s", cfg.Metering, MeteringOn, MeteringOff)
+	switch cfg.Metering {
+	case MeteringOn, MeteringOff, MeteringEngine:
+	default:
+		return nil, fmt.Errorf("metering %q is none of %s, %s, %s", cfg.Metering, MeteringOn,
+			MeteringOff, MeteringEngine)
 	}
 	r := &Runtime{cfg: cfg, hosts: hostModules()}
 	if cfg.CacheDir != "" {
@@ -100,7 +103,7 @@ type Source struct {
 func (r *Runtime) Load(ctx context.Context, src Source, limits Limits) (*Module, error) {
 	limits = limits.withDefaults()
 	m := &Module{
-		path: src.Path, limits: limits, metered: r.cfg.Metering == MeteringOn, now: r.cfg.Now,
+		path: src.Path, limits: limits, metering: r.cfg.Metering, now: r.cfg.Now,
 	}
 	binary, err := read(src, limits)
 	if err != nil {

@@ -21,7 +21,8 @@ const (
 const (
 	temporarySize   = 0 // an operand
 	temporaryResult = 1
-	temporaries     = 2
+	temporaryLeft   = 2 // of the stack
+	temporaries     = 3
 )
 
 // emitter takes the third walk: it writes the bodies with the checks in them. Bodies are copied as
@@ -60,7 +61,7 @@ func (e *emitter) emit(dst []byte, i int) []byte {
 	if e.f.recursive {
 		// The last end closes the block around the body.
 		e.flush(e.body.End)
-		e.leave(e.frame())
+		e.rise()
 		e.out.op(wasm.OpEnd)
 	}
 	e.flush(e.body.End)
@@ -73,17 +74,18 @@ func (e *emitter) flush(to int) {
 	e.from = to
 }
 
-// locals writes the function's locals, and two more if it has charges by length.
+// locals writes the function's locals, and temporaries if it needs them.
 func (e *emitter) locals() {
 	n := uint32(len(e.body.Locals))
-	if e.f.byLength {
+	temporary := e.f.byLength || e.f.recursive
+	if temporary {
 		n++
 	}
 	e.out = wasm.AppendU32(e.out, n)
 	for _, run := range e.body.Locals {
 		e.out = append(wasm.AppendU32(e.out, run.Count), byte(run.Type))
 	}
-	if e.f.byLength {
+	if temporary {
 		e.out = append(wasm.AppendU32(e.out, temporaries), byte(wasm.I32))
 	}
 }
@@ -103,11 +105,7 @@ func (e *emitter) entry(i int) {
 	if !e.f.recursive {
 		return
 	}
-	e.leave(-e.frame())
-	e.out.index(wasm.OpGlobalGet, e.depth)
-	e.out.i32(0)
-	e.out.op(opI32GeS)
-	e.unless(e.stack)
+	e.descend()
 	t := wasm.BlockType{TypeIndex: wasm.NoType}
 	switch results := e.m.FuncType(uint32(e.m.FuncsImported + i)).Results; {
 	case len(results) == 1:
@@ -129,10 +127,25 @@ func (e *emitter) frame() int32 {
 	return int32(size)
 }
 
-// leave gives n bytes of stack back.
-func (e *emitter) leave(n int32) {
+// descend takes the frame off the stack that is left. What is left stays in a local, too.
+func (e *emitter) descend() {
+	left := e.temp + temporaryLeft
 	e.out.index(wasm.OpGlobalGet, e.depth)
-	e.out.i32(n)
+	e.out.i32(e.frame())
+	e.out.op(opI32Sub)
+	e.out.index(wasm.OpLocalTee, left)
+	e.out.index(wasm.OpGlobalSet, e.depth)
+	e.out.get(left)
+	e.out.i32(0)
+	e.out.op(opI32GeS)
+	e.unless(e.stack)
+}
+
+// rise gives the frame back. It takes what was left from the local: taken from the global it would
+// wait for all that was called in between to have given back theirs.
+func (e *emitter) rise() {
+	e.out.get(e.temp + temporaryLeft)
+	e.out.i32(e.frame())
 	e.out.op(opI32Add)
 	e.out.index(wasm.OpGlobalSet, e.depth)
 }

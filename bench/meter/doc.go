@@ -1,0 +1,16 @@
+// Command meter measures what metering costs guests: modules of several compilers are run as they
+// stand, rewritten, and with the engine's own way to end a call.
+//
+// It owns the modules' sources (src), the workloads and the page it writes (RESULTS.md). It builds
+// the modules with whatever compilers are at hand and says which were not.
+//
+// Rules of the measurement:
+//
+//	R1  CPU time of the process, the collector off while it is taken.
+//	R2  Contenders take turns within a round; a figure is the median of the rounds' ratios.
+//	R3  The same machine code is up to half as fast again in another place, so each figure is the
+//	    median over several layouts, made by padding the module's first function on all sides.
+//	R4  Contenders have to leave the same memory behind, or there is no figure.
+//
+// Above: nothing. Below: host/guest.
+package main
