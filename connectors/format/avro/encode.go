@@ -329,46 +329,6 @@ func parseInt(text []byte) (int64, error) {
 	return 0, errFormat
 }
 
-// parse reads the text of a time.
-func (l logical) parse(text []byte, digits int) (int64, error) {
-	switch l {
-	case date:
-		return parseDate(text)
-	case timestamp:
-		return parseTimestamp(text, digits, false)
-	case localTimestamp:
-		return parseTimestamp(text, digits, true)
-	default:
-		return parseClock(text, digits)
-	}
-}
-
-func (l logical) what() string {
-	switch l {
-	case date:
-		return "a date"
-	case timestamp:
-		return "a timestamp"
-	case localTimestamp:
-		return "a timestamp without a zone"
-	default:
-		return "a time of a day"
-	}
-}
-
-func (l logical) example() string {
-	switch l {
-	case date:
-		return `"2019-12-31"`
-	case timestamp:
-		return `"2019-12-31T23:59:59Z"`
-	case localTimestamp:
-		return `"2019-12-31T23:59:59"`
-	default:
-		return `"23:59:59"`
-	}
-}
-
 func (e *encoder) float(n *node, v *fastjson.Value) error {
 	var x float64
 	switch v.Type() {

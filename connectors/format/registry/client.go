@@ -176,8 +176,8 @@ func (c *Client) ask(ctx context.Context, doing string, f func(*sr.Client) error
 	}
 }
 
-// askAll calls f with one address after the other, from the one that answered last, until one has an
-// answer. It returns the last error.
+// askAll calls f with one address after the other, from the one that answered last, until one has
+// an answer. It returns the last error.
 func (c *Client) askAll(f func(*sr.Client) error) (err error) {
 	for range c.addresses {
 		if err = f(c.addresses[c.good]); err == nil || !again(err) {
@@ -234,7 +234,8 @@ func (c *Client) Register(ctx context.Context, subject string, s Schema) (uint32
 func (c *Client) reasons(ctx context.Context, subject string, s *Schema) string {
 	ctx, cancel := context.WithTimeout(ctx, detailsWait)
 	defer cancel()
-	result, err := c.addresses[c.good].CheckCompatibility(sr.WithParams(ctx, sr.Verbose), subject, -1, s.wire())
+	result, err := c.addresses[c.good].CheckCompatibility(sr.WithParams(ctx, sr.Verbose), subject, -1,
+		s.wire())
 	if err != nil {
 		return "" // the refusal itself is known
 	}
