@@ -32,10 +32,13 @@ func (l *Log) Claim(ctx context.Context) (checkpoint.Manifest, bool, error) {
 	doing := fmt.Sprintf("claiming job %q", l.job)
 	moved := &move{log: l}
 	return l.succeed(ctx, doing, func(b *base, s *checkpoint.Succession) error {
+		if err := l.introduce(ctx, doing, b); err != nil {
+			return err
+		}
 		if err := moved.follow(ctx, doing, b); err != nil {
 			return err
 		}
-		s.Last, s.Found = b.last, b.found
+		s.Last, s.Found, s.JobID = b.last, b.found, b.hint.JobID
 		s.Kind, s.Log = checkpoint.KindClaim, Name
 		return l.startElsewhere(ctx, s)
 	}, l.settle)
@@ -109,12 +112,6 @@ func (l *Log) base(ctx context.Context, doing string) (base, error) {
 		}
 		// Records are lost, or the last one went while it was listed because it has a successor.
 	}
-	if !b.found && b.hint.LastEpoch == 0 { // also one that was read: it may not be durable yet
-		if b.hint, err = l.introduce(ctx); err != nil {
-			return base{}, fmt.Errorf("%s: %w", doing, err)
-		}
-		hinted = true
-	}
 	if hinted {
 		if err := l.checkHint(doing, b); err != nil {
 			return base{}, err
@@ -125,14 +122,22 @@ func (l *Log) base(ctx context.Context, doing string) (base, error) {
 
 // introduce notes where a new job has its log, before its first record is published: of two
 // processes that start it at once with different logs one takes the log of the other, and seals
-// that.
-func (l *Log) introduce(ctx context.Context) (checkpoint.Hint, error) {
+// that. A first hint that was read may not be durable yet, so it is written again: that the name is
+// taken says that it is.
+func (l *Log) introduce(ctx context.Context, doing string, b *base) error {
+	if b.found || b.hint.LastEpoch != 0 {
+		return nil
+	}
 	standing, err := l.store.Introduce(ctx, checkpoint.Hint{
 		JobID: cmp.Or(l.opts.JobID, l.opts.NewID()), JobName: l.job, Log: Name,
 	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
 	// What another process has counted since the records were read is no reason to miss any.
 	standing.LastEpoch, standing.Claim = 0, 0
-	return standing, err
+	b.hint = standing
+	return nil
 }
 
 // checkLast refuses to build on a last record that is not this job's, or not this owner's any

@@ -105,8 +105,8 @@ func (w *world) topicView() *txlog.View {
 	}), testName, testJob)
 }
 
-// TestStoreCheckKnowsThatTheLogIsElsewhere holds that the folder of a job with its log in a topic is
-// not taken for a damaged one.
+// TestStoreCheckKnowsThatTheLogIsElsewhere holds that the folder of a job with its log in a topic
+// is not taken for a damaged one.
 func TestStoreCheckKnowsThatTheLogIsElsewhere(t *testing.T) {
 	w := newWorld(t)
 	w.run(w.open(nil), 1)

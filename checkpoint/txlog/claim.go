@@ -47,6 +47,9 @@ func (l *Log) claim(ctx context.Context) (checkpoint.Manifest, bool, error) {
 	if err != nil {
 		return checkpoint.Manifest{}, false, err
 	}
+	if err := l.introduce(ctx, doing, &b); err != nil {
+		return checkpoint.Manifest{}, false, err
+	}
 	seal, moving, err := l.sealPrevious(ctx, doing, b)
 	if err != nil {
 		return checkpoint.Manifest{}, false, err
@@ -108,15 +111,15 @@ type base struct {
 	marked checkpoint.Epoch
 }
 
-// look reads what the claim builds on, changing nothing but that a new job gets its id, and checks
-// that it may. The hint and the marks are read before the records: a running owner moves all of
-// them on, and what they remember must not be more than what is read after them.
+// look reads what the claim builds on, changing nothing, and checks that it may. The hint and the
+// marks are read before the records: a running owner moves all of them on, and what they remember
+// must not be more than what is read after them.
 func (l *Log) look(ctx context.Context, doing string) (base, error) {
 	var b base
 	var err error
 	if b.hint, b.hinted, err = l.store.Hint(ctx); err != nil {
-		return base{}, fmt.Errorf("%s: %w; the file is a hint: when the log is right, remove it and "+
-			"start with --adopt", doing, err)
+		return base{}, fmt.Errorf("%s: %w; the file is a hint: restore it, or move the folder away "+
+			"and start with --adopt", doing, err)
 	}
 	marked, err := l.store.HighestApplied(ctx)
 	if err != nil {
@@ -132,22 +135,25 @@ func (l *Log) look(ctx context.Context, doing string) (base, error) {
 			return base{}, fmt.Errorf("%s: %w", doing, err)
 		}
 	}
-	if err := l.checkLast(doing, b); err != nil {
-		return base{}, err
+	return b, l.checkLast(doing, b)
+}
+
+// introduce leaves the first hint of a new job, or takes over the one that stands. Two processes
+// that start the job at once get the same id and the same log, and one that dies before its claim
+// record stands does not leave a log behind that looks like another job's. A first hint that was
+// read may not be durable yet, so it is written again: that the name is taken says that it is.
+func (l *Log) introduce(ctx context.Context, doing string, b *base) error {
+	if b.found || b.hint.LastEpoch != 0 {
+		return nil
 	}
-	if !b.found && b.hint.LastEpoch == 0 {
-		// Two processes that start a new job at once get the same id, and one that dies before its
-		// claim record stands does not leave a log behind that looks like another job's. A first
-		// hint that was read may not be durable yet; that it cannot be written says that it is.
-		b.hint, err = l.store.Introduce(ctx, checkpoint.Hint{
-			JobID: cmp.Or(l.opts.JobID, l.opts.NewID()), JobName: l.job, Log: l.opts.Name,
-		})
-		if err != nil {
-			return base{}, fmt.Errorf("%s: %w", doing, err)
-		}
-		b.hinted = true
+	standing, err := l.store.Introduce(ctx, checkpoint.Hint{
+		JobID: cmp.Or(l.opts.JobID, l.opts.NewID()), JobName: l.job, Log: l.opts.Name,
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
 	}
-	return b, nil
+	b.hint, b.hinted = standing, true
+	return nil
 }
 
 // lastOf reads the newest record, again and again while the log is shorter than the store

@@ -91,12 +91,14 @@ func wrongJobs() []refusal {
 		{
 			name:   "pinned to another id",
 			option: func(o *options) { o.JobID = "pinned" },
-			is:     checkpoint.ErrOtherJob, want: "in the store are of job id jobid1, the job file pins pinned",
+			is:     checkpoint.ErrOtherJob,
+			want:   "in the store are of job id jobid1, the job file pins pinned",
 		},
 		{
 			name:   "pinned to another id without a store",
 			option: func(o *options) { elsewhere(o); o.JobID = "pinned" },
-			is:     checkpoint.ErrOtherJob, want: "in log kafka:out are of job id jobid1, the job file pins pinned",
+			is:     checkpoint.ErrOtherJob,
+			want:   "in log kafka:out are of job id jobid1, the job file pins pinned",
 		},
 		{
 			name:   "topic of another job",

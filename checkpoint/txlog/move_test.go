@@ -9,6 +9,7 @@ import (
 	"github.com/wasmflow/wasmflow/checkpoint"
 	"github.com/wasmflow/wasmflow/checkpoint/checkpointtest/broker"
 	"github.com/wasmflow/wasmflow/checkpoint/storelog"
+	"github.com/wasmflow/wasmflow/connectors/filesystem"
 	"github.com/wasmflow/wasmflow/connectors/filesystem/fstest"
 )
 
@@ -198,4 +199,18 @@ func TestFreshLeavesALostLogBehind(t *testing.T) {
 	require.Empty(t, m.Sources)
 	require.Equal(t, before.JobID, m.JobID)
 	require.Greater(t, m.Epoch, before.Epoch, "no number is used again (I4)")
+}
+
+// TestAdoptingAClosedLogLeavesNoTrace has a machine with an empty store adopt a log that the job
+// left for the store of another machine.
+func TestAdoptingAClosedLogLeavesNoTrace(t *testing.T) {
+	w := newWorld(t)
+	w.run(w.open(nil), 1)
+	w.run(w.open(nil).store, 1)
+	p := w.open(func(o *options) { o.root, o.Adopt = "/laptop", true })
+	_, _, err := p.Claim(w.ctx)
+	require.ErrorIs(t, err, checkpoint.ErrRefused)
+	require.ErrorContains(t, err, "has not run there yet")
+	_, err = p.fs.Stat(w.ctx, "/laptop/"+testJob+"/job")
+	require.ErrorIs(t, err, filesystem.ErrNotFound)
 }

@@ -132,7 +132,8 @@ func (w *world) brokerSteps() {
 func (w *world) fenced(p *process) {
 	f := w.fencer
 	cut := f.p != nil && f.p != p && f.over == p.id && p.toldFenced && !f.claimed
-	if cut && !f.p.dead && !f.p.disturbed && f.p.asleep == 0 && w.isAlive(f.p) {
+	// A request of its own that arrives late can have fenced the other one, too: then both wait.
+	if cut && !f.p.toldFenced && !f.p.dead && !f.p.disturbed && f.p.asleep == 0 && w.isAlive(f.p) {
 		w.fail("p%d and p%d fence each other", p.id, f.p.id)
 	}
 	over := 0
