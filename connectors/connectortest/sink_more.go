@@ -69,10 +69,13 @@ func (s *sinkSuite) abort() {
 	s.epochOf(epochValues)
 	s.write(epochValues)
 	lost := s.prepare(s.tasks()...)
-	s.close()
+	for _, w := range s.writers {
+		require.NoError(s.t, w.Close())
+	}
 	for range 2 {
 		require.NoError(s.t, s.committer.Abort(s.ctx, clone(lost)))
 	}
+	s.close()
 	s.restart(s.h.TasksMin)
 	require.NoError(s.t, s.committer.Abort(s.ctx, clone(lost)), "unknown is success")
 	s.reads(s.written, "the second epoch was aborted")

@@ -146,18 +146,23 @@ func (a *Admin) Abort(ctx context.Context, id string) error {
 	default:
 		return fmt.Errorf("aborting transaction %q: it is in state %s: %w", id, t.State, ErrNotOpen)
 	}
+	return a.takeOver(ctx, id, t.Timeout)
+}
+
+// takeOver ends the transaction of id, if one is open, and fences whoever has the id.
+func (a *Admin) takeOver(ctx context.Context, id string, timeout time.Duration) error {
 	opts, err := a.connection.options(ctx, a.env, bothSides, "abort")
 	if err != nil {
 		return err
 	}
 	client, err := kgo.NewClient(append(opts,
-		kgo.TransactionalID(id), kgo.TransactionTimeout(t.Timeout))...)
+		kgo.TransactionalID(id), kgo.TransactionTimeout(timeout))...)
 	if err != nil {
 		return fmt.Errorf("opening a transactional Kafka client: %w", err)
 	}
 	defer client.Close()
 	if _, _, err := client.ProducerID(ctx); err != nil {
-		return asked(a.connection.Brokers, fmt.Errorf("aborting transaction %q: %w", id, err))
+		return asked(a.connection.Brokers, fmt.Errorf("taking over transactional id %q: %w", id, err))
 	}
 	return nil
 }

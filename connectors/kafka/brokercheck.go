@@ -46,30 +46,36 @@ func (s *Session) checkBrokers(ctx context.Context) (warnings []string, err erro
 
 // checkVersion warns of brokers whose transactions can be met by what was late in the network.
 func (s *Session) checkVersion(ctx context.Context) ([]string, error) {
-	brokers, err := s.admin.ApiVersions(ctx)
+	version, err := transactionVersion(ctx, s.admin)
+	if err != nil || version >= transactionVersionSafe {
+		return nil, err
+	}
+	return []string{fmt.Sprintf("the brokers at %s run transactions of version %d: a request that "+
+		"is late in the network may meet a later transaction of the job, which can lose or double "+
+		"records; upgrade them to Kafka 4.2 or later with %s=%d",
+		strings.Join(s.config.Brokers, ", "), version, transactionFeature,
+		transactionVersionSafe)}, nil
+}
+
+// transactionVersion returns the version of transactions that the cluster agrees on: 0 when its
+// brokers know no such feature.
+func transactionVersion(ctx context.Context, admin *kadm.Client) (int16, error) {
+	brokers, err := admin.ApiVersions(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("asking for the versions of the brokers: %w", err)
+		return 0, fmt.Errorf("asking for the versions of the brokers: %w", err)
 	}
 	for _, b := range brokers.Sorted() {
 		if b.Err != nil {
-			continue // one that is away; the cluster agrees on the version
+			continue // one that is away
 		}
-		version := int16(0) // brokers that know no such feature
 		for _, f := range b.Raw().FinalizedFeatures {
 			if f.Name == transactionFeature {
-				version = f.MaxVersionLevel
+				return f.MaxVersionLevel, nil
 			}
 		}
-		if version >= transactionVersionSafe {
-			return nil, nil
-		}
-		return []string{fmt.Sprintf("the brokers at %s run transactions of version %d: a request that "+
-			"is late in the network may meet a later transaction of the job, which can lose or double "+
-			"records; upgrade them to Kafka 4.2 or later with %s=%d",
-			strings.Join(s.config.Brokers, ", "), version, transactionFeature,
-			transactionVersionSafe)}, nil
+		return 0, nil
 	}
-	return nil, connectors.Retryable(fmt.Errorf("no broker told its version"))
+	return 0, connectors.Retryable(errors.New("no broker told its version"))
 }
 
 // checkTimeout refuses a transaction_timeout that the broker would.

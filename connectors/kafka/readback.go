@@ -122,13 +122,18 @@ func (s *Session) deciding(ctx context.Context) (bool, error) {
 	if !ok || t.State != statePrepareCommit && t.State != statePrepareAbort {
 		return false, nil
 	}
-	wait := time.NewTimer(endingPoll)
-	defer wait.Stop()
+	return true, pause(ctx, endingPoll)
+}
+
+// pause waits for d, or less when ctx ends.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
 	select {
-	case <-wait.C:
-		return true, nil
+	case <-t.C:
+		return nil
 	case <-ctx.Done():
-		return false, ctx.Err()
+		return ctx.Err()
 	}
 }
 

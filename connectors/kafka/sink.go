@@ -28,18 +28,16 @@ type Sink struct {
 	counts  counts
 }
 
-// OpenWriter opens the writer of one task. With exactly-once it joins the transaction of the log.
+// OpenWriter opens the writer of one task. With exactly-once it joins the transaction of the log, or
+// prepares transactions of its own where the epochs are decided elsewhere.
 func (s *Sink) OpenWriter(
 	ctx context.Context, wc connectors.WriterContext,
 ) (connectors.SinkWriter, error) {
 	if s.config.Transactional() {
-		tx, ok := wc.Tx.(joinable)
-		if !ok {
-			return nil, connectors.Permanent(fmt.Errorf("semantic = %q needs the job's epochs to be "+
-				"decided in this cluster; set [checkpoint] log to \"kafka:%s\", or semantic to "+
-				"\"at-least-once\"", semanticExactlyOnce, s.env.Name))
+		if tx, ok := wc.Tx.(joinable); ok {
+			return tx.join(s, wc)
 		}
-		return tx.join(s, wc)
+		return newPreparer(s, wc), nil
 	}
 	opts, err := s.config.options(ctx, s.env, sinkSide, strconv.Itoa(wc.Task))
 	if err != nil {

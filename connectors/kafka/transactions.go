@@ -180,5 +180,6 @@ func (c *SinkConfig) KeepsHeaders() bool { return true }
 // HasPartitions reports that records go to partitions.
 func (c *SinkConfig) HasPartitions() bool { return true }
 
-// StandsAlone reports whether output in another cluster than the log's can be exactly-once.
-func (c *SinkConfig) StandsAlone() bool { return false }
+// StandsAlone reports that output in another cluster than the log's is exactly-once too, as long as
+// no outage is longer than transaction_timeout.
+func (c *SinkConfig) StandsAlone() bool { return c.Transactional() }

@@ -319,18 +319,6 @@ func TestPrepareOfAnotherEpoch(t *testing.T) {
 	require.ErrorContains(t, err, "the writer is in epoch 7")
 }
 
-// TestExactlyOnceNeedsTheLog: a sink whose job decides elsewhere does not write half a promise.
-func TestExactlyOnceNeedsTheLog(t *testing.T) {
-	c := newCluster(t)
-	c.topic("out", 1)
-	s, err := c.exactlyOnce("out").Open(t.Context(), testEnv("out", 1))
-	require.NoError(t, err)
-	defer s.Close()
-	_, err = s.OpenWriter(t.Context(), connectors.WriterContext{})
-	require.ErrorContains(t, err, "kafka:out")
-	require.Equal(t, connectors.Fatal, connectors.Classify(err))
-}
-
 func TestCompatible(t *testing.T) {
 	a, b := newSinkConfig(), newSinkConfig()
 	require.Empty(t, Compatible(a, b))
