@@ -34,10 +34,12 @@ type (
 	// snapshots and its writers prepared.
 	Prepared struct{ Report }
 
-	// DecideDone is what CommitLog.Decide returned.
+	// DecideDone is what CommitLog.Decide returned. Fatal means that another attempt would meet
+	// the error again: a record that the log's transaction holds is refused for good.
 	DecideDone struct {
 		Epoch Epoch
 		Err   error
+		Fatal bool
 	}
 
 	// CommitDone says that Commit of every committer returned, or the first error. Retryable

@@ -412,7 +412,7 @@ func (m *Machine) inDeciding(ev Event) {
 		m.decided()
 		return
 	}
-	outcome := outcomeOf(done.Err)
+	outcome := done.outcome()
 	if outcome == Restart && !settledByClaim(done.Err) {
 		if m.countFailure(done.Err) {
 			m.state = StateDecideWait

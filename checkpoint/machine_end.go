@@ -36,6 +36,14 @@ func outcomeOf(err error) Outcome {
 	return Restart
 }
 
+// outcome tells what a decision that failed means.
+func (d DecideDone) outcome() Outcome {
+	if d.Fatal {
+		return max(outcomeOf(d.Err), Fatal)
+	}
+	return outcomeOf(d.Err)
+}
+
 // stop begins the end: tasks are stopped, the call that is under way is waited for.
 func (m *Machine) stop(outcome Outcome, err error) {
 	m.state, m.outcome, m.err = StateStopping, outcome, err
@@ -58,6 +66,7 @@ func (m *Machine) worsen(outcome Outcome, err error) {
 // ownership; a decided epoch is left to Recover of the next claim.
 func (m *Machine) inStopping(ev Event) {
 	var err error
+	least := Restart
 	switch ev := ev.(type) {
 	case ClaimDone:
 		m.answered(ev)
@@ -67,7 +76,7 @@ func (m *Machine) inStopping(ev Event) {
 		err = ev.Err
 	case DecideDone:
 		m.answered(ev)
-		err = ev.Err
+		err, least = ev.Err, ev.outcome()
 	case CommitDone:
 		m.answered(ev)
 		err = ev.Err
@@ -83,7 +92,7 @@ func (m *Machine) inStopping(ev Event) {
 		}
 	}
 	if err != nil {
-		m.worsen(outcomeOf(err), err)
+		m.worsen(max(outcomeOf(err), least), err)
 	}
 	m.maybeEnd()
 }

@@ -149,6 +149,7 @@ var pairEvents = []struct {
 	{"DecideDone", 0, DecideDone{Epoch: 8}},
 	{"DecideDone fenced", 0, DecideDone{Epoch: 8, Err: ErrFenced}},
 	{"DecideDone unknown", 0, DecideDone{Epoch: 8, Err: ErrOutcomeUnknown}},
+	{"DecideDone refused", 0, DecideDone{Epoch: 8, Err: ErrEpochLost, Fatal: true}},
 	{"DecideDone lost", 0, DecideDone{Epoch: 8, Err: ErrEpochLost}},
 	{"DecideDone not decided", 0, DecideDone{Epoch: 8, Err: errStore}},
 	{"CommitDone", 0, CommitDone{Epoch: 8}},
@@ -197,6 +198,7 @@ var pairs = map[State]map[string]string{
 		"DecideDone":             "committing: Begin(9) Commit(8)",
 		"DecideDone fenced":      "stopping: StopTasks",
 		"DecideDone unknown":     "stopping: StopTasks",
+		"DecideDone refused":     "stopping: StopTasks",
 		"DecideDone lost":        "stopping: StopTasks",
 		"DecideDone not decided": "decide-wait: ",
 		"InputEnded":             "deciding: ", "Stop": "deciding: ",
@@ -401,6 +403,18 @@ func TestDecideThatLostItsEpochIsNotRepeated(t *testing.T) {
 	effects := r.step(TasksStopped{})
 	require.Equal(t, "End(restart)", names(effects), "Recover of the next claim discards (I2)")
 	require.ErrorIs(t, effects[0].(End).Err, ErrEpochLost)
+}
+
+func TestDecideThatIsRefusedIsNotRestarted(t *testing.T) {
+	refused := DecideDone{Epoch: 8, Err: ErrEpochLost, Fatal: true}
+	r := newRig(t, testConfig()).to(StateDeciding)
+	r.step(refused)
+	require.Equal(t, "End(fatal)", names(r.step(TasksStopped{})))
+
+	r = newRig(t, testConfig()).to(StateDeciding)
+	r.step(Failed{Err: errTask})
+	r.step(refused)
+	require.Equal(t, "End(fatal)", names(r.step(TasksStopped{})), "also when it comes late")
 }
 
 func TestCommitIsRepeatedForAsLongAsItTakes(t *testing.T) {

@@ -263,7 +263,10 @@ func (a *attempt) do(ctx context.Context, effect checkpoint.Effect) {
 		keep := context.WithoutCancel(ctx)
 		a.decided, a.nextProgress = ef.Manifest.Sources, sourceStatusOf(ef.Manifest.Sources)
 		a.call(func() checkpoint.Event {
-			return checkpoint.DecideDone{Epoch: ef.Manifest.Epoch, Err: a.log.Decide(keep, ef.Manifest)}
+			err := a.log.Decide(keep, ef.Manifest)
+			return checkpoint.DecideDone{
+				Epoch: ef.Manifest.Epoch, Err: err, Fatal: connectors.Classify(err) == connectors.Fatal,
+			}
 		})
 	case checkpoint.Commit:
 		a.counts = a.deciding
