@@ -117,6 +117,8 @@ func TestReal(t *testing.T) {
 		{"ZombieWakesInTheMiddle", TestZombieWakesInTheMiddle},
 		{"FlawK1_NothingIsLeftOpen", TestFlawK1_NothingIsLeftOpen},
 		{"FlawK2_NoOutageIsTooLong", TestFlawK2_NoOutageIsTooLong},
+		{"IDsAreUsedAgain", TestIDsAreUsedAgain},
+		{"AnOutageThatIsTooLong", TestAnOutageThatIsTooLong},
 		{"LogConformance", TestLogConformance},
 	} {
 		t.Run(tt.name, tt.run)
