@@ -8,7 +8,7 @@ VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unk
 
 export CGO_ENABLED = 0
 
-.PHONY: all build guests run test check cross race simulation chaos chaos-short bench kafka clean tools
+.PHONY: all build guests run run-files test check cross race simulation chaos chaos-short bench kafka clean tools
 
 all: build guests
 
@@ -23,7 +23,10 @@ $(GUESTS:%=$(BUILD)/guests/%.wasm): $(BUILD)/guests/%.wasm:
 	@mkdir -p $(BUILD)/guests
 	GOOS=wasip1 GOARCH=wasm $(GO) build -trimpath -buildmode=c-shared -ldflags "-s -w" -o $@ ./guests/$*
 
-run: build guests ## the main job: access logs, parsed by a guest, exactly once into bucket folders
+run: build guests ## the main job: orders from one topic to another, enriched by a guest, exactly once
+	./examples/orders/run.sh $(BUILD)
+
+run-files: build guests ## access logs, parsed by a guest, exactly once into bucket folders
 	./examples/access-log/run.sh $(BUILD)
 
 test: tools check cross race simulation chaos-short ## everything CI runs

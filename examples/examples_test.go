@@ -17,8 +17,8 @@ func TestEveryExampleIsRun(t *testing.T) {
 	jobs, err := filepath.Glob("*/job.toml")
 	require.NoError(t, err)
 	require.Equal(t, []string{
-		"access-log/job.toml", "csv-to-json/job.toml", "log-routing/job.toml", "socket/job.toml",
-		"uppercase/job.toml",
+		"access-log/job.toml", "csv-to-json/job.toml", "log-routing/job.toml", "orders/job.toml",
+		"socket/job.toml", "uppercase/job.toml",
 	}, jobs)
 }
 
@@ -43,6 +43,31 @@ func TestAccessLog(t *testing.T) {
 	require.Len(t, letters, 6254)
 	for _, letter := range letters {
 		require.Contains(t, letter, " OOPS ")
+	}
+}
+
+// TestOrders is what make run shows: a broker, a producer, a reader, and a job that is killed.
+func TestOrders(t *testing.T) {
+	r := clone(t)
+	out, _ := r.run("./examples/orders/run.sh", "build")
+	require.Contains(t, out, "40000 records read = 31015 written + 5101 dropped + 3884 dead letters\n")
+	require.Contains(t, out, "  31015 enriched, 31015 of them different\n")
+	require.Contains(t, out, "  31015 seen by the reader that was there all the time\n")
+
+	orders := r.lines("build/orders/enriched.jsonl")
+	require.Len(t, orders, 31_015)
+	seen := map[int]bool{}
+	for _, line := range orders {
+		var order struct {
+			Order, Quantity, Cents int
+			TotalCents             int `json:"total_cents"`
+			Region                 string
+		}
+		require.NoError(t, json.Unmarshal([]byte(line), &order), line)
+		require.False(t, seen[order.Order], line)
+		seen[order.Order] = true
+		require.Equal(t, order.Quantity*order.Cents, order.TotalCents, line)
+		require.NotEmpty(t, order.Region, line)
 	}
 }
 

@@ -55,7 +55,7 @@ func TestReadme(t *testing.T) {
 	r := clone(t)
 	makefile, err := os.ReadFile("../Makefile")
 	require.NoError(t, err)
-	const recipe = "\t./examples/access-log/run.sh $(BUILD)\n"
+	const recipe = "\t./examples/orders/run.sh $(BUILD)\n"
 	require.Contains(t, string(makefile), recipe, "what make run does")
 	require.NoError(t, os.WriteFile(r.path("Makefile"), []byte("BUILD = build\nrun:\n"+recipe), 0o644))
 
