@@ -40,6 +40,8 @@ func commands() []command {
 		statusCommand(),
 		stopCommand(),
 		fsckCommand(),
+		offsetsCommand(),
+		txnCommand(),
 		withSignals(devBrokerCommand()),
 		docsCommand(),
 		versionCommand(),

@@ -391,3 +391,40 @@ func TestKafkaDeadLettersKeepTheRecord(t *testing.T) {
 	require.Equal(t, "enrich", headers["wasmflow-function"])
 	require.Equal(t, "the quantity or the price is out of range", headers["wasmflow-error"])
 }
+
+// TestKafkaJobIsValidated looks at a job whose log is in a topic, before and after it ran.
+func TestKafkaJobIsValidated(t *testing.T) {
+	s := newShop(t)
+	s.sell(10)
+	file := s.job(1, "")
+	r := do(t, "validate", "--connect", file)
+	require.Equal(t, 0, r.code, r.stderr)
+	require.Contains(t, r.stdout, "  guarantee  exactly-once\n"+
+		"  log        kafka:out, in one transaction with the output of out, dead_letter\n")
+	require.Contains(t, r.stderr, "topic enriched has one replica")
+	topics, err := kadm.NewClient(s.client).ListTopics(t.Context())
+	require.NoError(t, err)
+	require.False(t, topics.Has("wasmflow.orders.commits"), "nothing was changed")
+	s.finish(file)
+
+	r = do(t, "validate", "--connect", "--json", file)
+	require.Equal(t, 0, r.code, r.stderr)
+	var v verdict
+	require.NoError(t, json.Unmarshal([]byte(r.stdout), &v))
+	require.Equal(t, "kafka:out", v.Log)
+	require.Equal(t, []string{"out", "dead_letter"}, v.Together)
+
+	renamed := strings.Replace(fmt.Sprintf(ordersJob, 1, "", s.address), "[sources.orders]",
+		"[sources.sales]", 1)
+	renamed = strings.Replace(renamed, `from = ["orders"]`, `from = ["sales"]`, 1)
+	r = do(t, "validate", "--connect", s.write(renamed))
+	require.Equal(t, exitRefused, r.code, r.stdout)
+	require.Contains(t, r.stderr, "--drop-source orders")
+
+	slow := strings.Replace(fmt.Sprintf(ordersJob, 1, "", s.address), `interval = "30ms"`,
+		`interval = "40s"`, 1)
+	r = do(t, "run", s.write(slow))
+	require.Equal(t, exitOutside, r.code, r.stdout)
+	require.Contains(t, r.stderr, "sinks.out")
+	require.Contains(t, r.stderr, "raise transaction_timeout above")
+}

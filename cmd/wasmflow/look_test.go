@@ -167,8 +167,8 @@ func TestValidate(t *testing.T) {
 	file := filepath.Join(dir, "job.toml")
 	got := do(t, "validate", "--connect", file)
 	require.Zero(t, got.code, got.stderr)
-	require.Equal(t, file+" is fine: job \"prices\" with 1 source, 1 transform, 1 sink, 1 plugin\n",
-		got.stdout)
+	require.Equal(t, file+" is fine: job \"prices\" with 1 source, 1 transform, 1 sink, 1 plugin\n"+
+		"  guarantee  exactly-once\n  log        store\n", got.stdout)
 	require.NoDirExists(t, filepath.Join(dir, ".wasmflow"))
 
 	require.NoError(t, os.RemoveAll(filepath.Join(dir, "input")))

@@ -13,6 +13,7 @@ import (
 
 	"github.com/wasmflow/wasmflow/connectors"
 	"github.com/wasmflow/wasmflow/connectors/filesystem"
+	"github.com/wasmflow/wasmflow/connectors/kafka"
 	"github.com/wasmflow/wasmflow/host/config"
 )
 
@@ -27,6 +28,10 @@ type verdict struct {
 	OK       bool             `json:"ok"`
 	Problems []config.Problem `json:"problems"`
 	Warnings []config.Problem `json:"warnings"`
+
+	Guarantee connectors.Guarantee `json:"guarantee,omitempty"` // of all output together
+	Log       string               `json:"log,omitempty"`       // where epochs are decided
+	Together  []string             `json:"together,omitempty"`  // sinks in the log's transaction
 }
 
 func validateCommand() command {
@@ -64,7 +69,10 @@ func validate(ctx context.Context, p *process, file string, connect, production,
 	job, err := loadJob(p, file, production)
 	if err == nil {
 		v.Job, v.Warnings = job.Name, append(v.Warnings, job.Warnings...)
-		err = check(ctx, p, job, connect)
+		v.Guarantee, v.Log, v.Together = job.Guarantee(), job.Decider.Log, job.Decider.Members
+		var more []config.Problem
+		more, err = check(ctx, p, job, connect)
+		v.Warnings = append(v.Warnings, more...)
 	}
 	v.OK = err == nil
 	if !asJSON {
@@ -72,7 +80,7 @@ func validate(ctx context.Context, p *process, file string, connect, production,
 			fmt.Fprintf(p.stderr, "%s (warning)\n", w)
 		}
 		if v.OK {
-			fmt.Fprintf(p.stdout, "%s is fine: %s\n", file, shape(job))
+			fmt.Fprintf(p.stdout, "%s is fine: %s\n%s\n", file, shape(job), promise(job))
 		}
 		return err
 	}
@@ -92,6 +100,16 @@ func shape(job *config.Job) string {
 		several(len(job.Sinks), "sink"), several(len(job.Plugins), "plugin"))
 }
 
+// promise says what the output of a job is worth, and where its epochs are decided.
+func promise(job *config.Job) string {
+	d := job.Decider
+	text := fmt.Sprintf("  guarantee  %s\n  log        %s", job.Guarantee(), d.Log)
+	if len(d.Members) > 0 {
+		text += ", in one transaction with the output of " + strings.Join(d.Members, ", ")
+	}
+	return text
+}
+
 // several counts things.
 func several(n int, thing string) string {
 	if n != 1 {
@@ -100,22 +118,50 @@ func several(n int, thing string) string {
 	return fmt.Sprintf("%d %s", n, thing)
 }
 
-// check plans the job, loads and opens its plugins and, with connect, looks at the outside.
-func check(ctx context.Context, p *process, job *config.Job, connect bool) (err error) {
+// check plans the job, loads and opens its plugins and, with connect, looks at the outside. It returns
+// what is worth a warning there.
+func check(ctx context.Context, p *process, job *config.Job, connect bool,
+) (warnings []config.Problem, err error) {
 	engine, err := newEngine(ctx, p, job, running{}, quiet())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer closing(ctx, engine.Close, &err)
 	if !connect {
-		return nil
+		return nil, nil
 	}
 	closeBroker, err := embedBroker(ctx, p, job)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer closeBroker()
-	return errors.Join(checkConnectors(ctx, p, job, true), checkStore(ctx, p, job))
+	if err := checkConnectors(ctx, p, job, true); err != nil {
+		return nil, errors.Join(err, checkStore(ctx, p, job))
+	}
+	warnings, err = checkLog(ctx, p, job)
+	return warnings, errors.Join(err, checkStore(ctx, p, job))
+}
+
+// checkLog looks at the system in which epochs are decided. It changes nothing.
+func checkLog(ctx context.Context, p *process, job *config.Job) ([]config.Problem, error) {
+	sink := job.Decider.Sink
+	if sink == nil {
+		return nil, nil
+	}
+	key := stageKey(job, sink.Name)
+	texts, err := sink.Config.(*kafka.SinkConfig).CheckLog(ctx, lookEnv(p, job, sink.Name),
+		kafka.SessionOptions{Interval: job.Checkpoint.Interval.D(), ReadOnly: true})
+	if err != nil {
+		return nil, &startError{refuse(job, settingOf(job, key, err), err)}
+	}
+	var out []config.Problem
+	for _, text := range texts {
+		var at *config.Error
+		if errors.As(job.Refuse(key, text), &at) {
+			out = append(out, at.Problems...)
+		}
+	}
+	return out, nil
 }
 
 // checkConnectors looks at every system that the job writes and, with sources, reads. It changes
@@ -162,14 +208,19 @@ func checkConnectors(ctx context.Context, p *process, job *config.Job, sources b
 }
 
 // checkStore reads what a start would build on, without claiming it.
-func checkStore(ctx context.Context, p *process, job *config.Job) error {
+func checkStore(ctx context.Context, p *process, job *config.Job) (err error) {
 	s, err := openStore(ctx, p, job)
 	if err != nil {
 		return err
 	}
-	last, _, err := s.view.Last(ctx)
+	j, err := openJournal(ctx, p, s, job)
 	if err != nil {
-		return unreadableStore(job, err)
+		return err
+	}
+	defer func() { err = errors.Join(err, j.Close()) }()
+	last, _, err := j.Last(ctx)
+	if err != nil {
+		return unreadableJournal(job, j, err)
 	}
 	if err := filesystem.CheckWrite(ctx, s.fs, s.view.Dir()); err != nil {
 		return &startError{blameStore(job, err)}
