@@ -97,7 +97,7 @@ func readUpstreamPages(t *testing.T) map[string]upstreamRow {
 	rows := map[string]upstreamRow{}
 	for _, path := range paths {
 		page := filepath.Base(path)
-		if page == "flink-tests.md" {
+		if page == "flink-tests.md" || page == "flink-flaws.md" { // no lists of tests
 			continue
 		}
 		data, err := os.ReadFile(path)
