@@ -8,7 +8,7 @@ VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unk
 
 export CGO_ENABLED = 0
 
-.PHONY: all build guests run run-files test check cross race simulation chaos chaos-short bench kafka clean tools
+.PHONY: all build guests run run-files test check cross race simulation chaos chaos-short bench bench-meter kafka clean tools
 
 all: build guests
 

@@ -38,6 +38,9 @@ type Guest struct {
 	// _initialize and _start.
 	Start, Initialize, StartExport []byte
 
+	// More are further functions () -> () behind the others.
+	More [][]byte
+
 	Pages   uint32
 	Tables  [][]byte
 	Exports [][]byte // instead of the usual ones
@@ -46,7 +49,7 @@ type Guest struct {
 }
 
 // FirstFunction is the index of the marker: imports come before it, then follow describe, open,
-// reserve, process, start, _initialize, _start.
+// reserve, process, start, _initialize, _start, and More.
 func (g Guest) FirstFunction() uint32 { return uint32(len(g.Imports)) }
 
 // DescriptionOf returns a description with one function per role given, named f0, f1, ...
@@ -80,8 +83,12 @@ func (g Guest) Module() []byte {
 		Body(g.Initialize...),
 		Body(g.StartExport...),
 	}
-	functions := Vec(U32(TypeI32), U32(TypeI64), U32(TypeOpen), U32(TypeReserve), U32(TypeProcess),
-		U32(TypeVoid), U32(TypeVoid), U32(TypeVoid))
+	types := [][]byte{U32(TypeI32), U32(TypeI64), U32(TypeOpen), U32(TypeReserve), U32(TypeProcess),
+		U32(TypeVoid), U32(TypeVoid), U32(TypeVoid)}
+	for _, code := range g.More {
+		bodies, types = append(bodies, Body(code...)), append(types, U32(TypeVoid))
+	}
+	functions := Vec(types...)
 	data := append([][]byte{DataAt(DescriptionAt, []byte(g.Description))}, g.Data...)
 	sections := [][]byte{
 		Section(Types, guestTypes(g.Type)),

@@ -1,0 +1,110 @@
+package hostile_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/wasmflow/wasmflow/connectors"
+	"github.com/wasmflow/wasmflow/guests/hostile"
+	"github.com/wasmflow/wasmflow/host/guest"
+	. "github.com/wasmflow/wasmflow/host/guest/wasm/wasmtest"
+	"github.com/wasmflow/wasmflow/host/operator"
+)
+
+// specimen is a module that is generated: the same attack in another place or with another number.
+type specimen struct {
+	name   string
+	module []byte
+	// text has to be in what the user is told; "" where it may also come to nothing.
+	text string
+}
+
+// corpusMin is how many specimens there are at least.
+const corpusMin = 400
+
+// corpusLimits are short: most specimens go on until they are stopped.
+func corpusLimits() guest.Limits {
+	return guest.Limits{
+		MemoryBytes: 4 << 20, TableElements: 1 << 16, StackBytes: 64 << 10,
+		TimePerBatch: 4 * time.Millisecond, TimePerRecord: 2 * time.Millisecond,
+		TimeToStart: 20 * time.Millisecond, LogLines: 10,
+	}
+}
+
+func corpus() []specimen {
+	return slices.Concat(loops(), trees(), recursions(), features(), memories(), tables(), sizes(),
+		steps(), answers(), arguments())
+}
+
+// TestCorpus runs every specimen through the life of a plugin: it may be refused, or cost its
+// record, or end the call. It never costs the host anything, and an honest guest beside it works on.
+func TestCorpus(t *testing.T) {
+	all := corpus()
+	require.GreaterOrEqual(t, len(all), corpusMin)
+	rt, err := guest.NewRuntime(guest.Config{Now: now})
+	require.NoError(t, err)
+	names := map[string]bool{}
+	before := heap()
+	for _, s := range all {
+		require.False(t, names[s.name], "a second specimen %q", s.name)
+		names[s.name] = true
+		t.Run(s.name, func(t *testing.T) {
+			told := live(t, rt, s.module)
+			requirePrintable(t, told)
+			require.Less(t, len(told), messageBytesMax)
+			require.Contains(t, told, s.text)
+		})
+	}
+	require.Less(t, heap(), before+heapBytesMax)
+	var l logs
+	honest := transform(t, fixture(t, "honest"), &l)
+	back, faults, err := run(t, honest, batch(0, values[:]...))
+	require.NoError(t, err)
+	require.Empty(t, faults)
+	require.Equal(t, values[:], back)
+}
+
+// live loads a module, opens it, gives it two batches, and returns what the user is told.
+func live(t *testing.T, rt *guest.Runtime, module []byte) string {
+	t.Helper()
+	ctx := context.Background()
+	m, err := rt.Load(ctx, guest.Source{Path: "specimen.wasm", Bytes: module}, corpusLimits())
+	if err != nil {
+		var refused *guest.RefusedError
+		require.True(t, errors.As(err, &refused), "%v", err)
+		return err.Error()
+	}
+	defer func() { require.NoError(t, m.Close(ctx)) }()
+	var l logs
+	tr, err := operator.NewTransform(ctx, operator.Config{
+		Module: m, Function: "f0", Job: "hostile", Logger: l.logger(), Metrics: &l, Now: now,
+		Limits: operator.Limits{OutputBytes: hostile.OutputBytes, OutputRecords: hostile.OutputRecords},
+	})
+	if err != nil {
+		return err.Error()
+	}
+	defer func() { require.NoError(t, tr.Close()) }()
+	told := ""
+	for range 2 {
+		out, found := &connectors.Batch{}, &connectors.Faults{}
+		in := batch(0, "one")
+		if err := tr.Transform(ctx, in, out, found); err != nil {
+			told = err.Error()
+			continue
+		}
+		for _, f := range found.List {
+			require.Zero(t, f.Index)
+			told = f.Text
+		}
+	}
+	requirePrintable(t, l.String())
+	return told
+}
+
+// doing is a guest whose process runs some code and then answers with nothing.
+func doing(code []byte) Guest { return Guest{Process: Join(code, I32Const(0))} }
