@@ -35,6 +35,9 @@
 //	    in order.
 //	X6  A transaction with records is not open for longer than half of its timeout while it waits
 //	    for anything but Kafka, and none stays open when its writers are gone.
+//	X7  Output in a cluster where no epochs are decided is one transaction for each task and epoch.
+//	    Its id is used again when the epoch after it is committed, and by no other owner. Whether it
+//	    was committed is read from the state at the brokers, never from the answer to ending it.
 //
 // Below: connectors, connectors/transport, checkpoint, checkpoint/txlog. Above: the command's table
 // of connectors, and what opens a job's log.
