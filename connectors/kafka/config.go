@@ -110,6 +110,11 @@ func (c *Connection) options(
 	return append(opts, more...), err
 }
 
+// retryHangUps makes a client try again when a broker hangs up before it has said anything. It does
+// so for want of TLS or a login, which the clients that look at the cluster first report at once;
+// later it is a broker that went away behind a load balancer.
+func retryHangUps() kgo.Opt { return kgo.AlwaysRetryEOF() }
+
 // validateSize reports a size outside 1 .. bytesLimit.
 func validateSize(p *connectors.Problems, key string, s connectors.Size) {
 	if s < 1 || s > bytesLimit {

@@ -163,6 +163,7 @@ func (s *Session) window(ctx context.Context, from, end int64) ([]*kgo.Record, e
 	client, err := kgo.NewClient(append(opts,
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.KeepControlRecords(),
+		retryHangUps(),
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{
 			s.topic.name: {s.topic.partition: kgo.NewOffset().At(from)},

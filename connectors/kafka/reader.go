@@ -73,6 +73,7 @@ func openReader(
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 		// Control records are dropped here: their offsets belong to the position (Q1).
 		kgo.KeepControlRecords(),
+		retryHangUps(),
 	)
 	// Without partitions at its birth, a client would not take any later.
 	opts = append(opts, kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{}))

@@ -74,6 +74,7 @@ func (c *SinkConfig) producerOptions(counts *clientCounts) []kgo.Opt {
 		kgo.RecordPartitioner(partitioner{counts}),
 		kgo.MetadataMaxAge(sinkMetadataAge),
 		kgo.MetadataMinAge(produceMetadataAge),
+		retryHangUps(),
 	}
 }
 
