@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -13,6 +14,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/wasmflow/wasmflow/checkpoint"
+	"github.com/wasmflow/wasmflow/checkpoint/storelog"
+	"github.com/wasmflow/wasmflow/checkpoint/txlog"
 	"github.com/wasmflow/wasmflow/connectors"
 	"github.com/wasmflow/wasmflow/host/config"
 	"github.com/wasmflow/wasmflow/host/task"
@@ -127,15 +130,48 @@ func (c checkup) print(p *process) error {
 	return err
 }
 
-// examine checks the store and, through the sinks, the output of the last epoch.
+// examine checks the store, the log where that is elsewhere and, through the sinks, the output of
+// the last epoch.
 func examine(ctx context.Context, p *process, job *config.Job, s *store,
 ) (found []checkpoint.Finding, err error) {
-	last, ran, err := s.view.Last(ctx)
-	if err != nil || !ran {
-		// Without the last record there is no output to look for; Check tells what is wrong.
-		return checkView(ctx, s, nil)
+	if log := s.logInUse(ctx); log == "" || log == config.LogStore {
+		return examineLog(ctx, p, job, s.view, func(v verifiers) ([]checkpoint.Finding, error) {
+			return checkFolder(ctx, s, v)
+		})
 	}
-	verifiers := map[string]checkpoint.Verifier{}
+	j, err := target{job: job.Name, store: s, file: job}.journal(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, j.Close()) }()
+	return examineLog(ctx, p, job, j, func(v verifiers) ([]checkpoint.Finding, error) {
+		found, err := checkFolder(ctx, s, v)
+		if err != nil {
+			return nil, err
+		}
+		inTopic, err := checkTopic(ctx, job, s, j, v)
+		return append(found, inTopic...), err
+	})
+}
+
+// verifiers are the sinks that can tell what became of their output, by name.
+type verifiers = map[string]checkpoint.Verifier
+
+// lastReader reads the newest record of a log.
+type lastReader interface {
+	Last(ctx context.Context) (checkpoint.Manifest, bool, error)
+}
+
+// examineLog opens the sinks for the last record of log and has check ask them.
+func examineLog(ctx context.Context, p *process, job *config.Job, log lastReader,
+	check func(verifiers) ([]checkpoint.Finding, error),
+) (found []checkpoint.Finding, err error) {
+	last, ran, err := log.Last(ctx)
+	if err != nil || !ran {
+		// Without the last record there is no output to look for; the check tells what is wrong.
+		return check(nil)
+	}
+	ask := verifiers{}
 	sinks := job.Sinks
 	if job.DeadLetter != nil {
 		sinks = append(slices.Clone(sinks), *job.DeadLetter)
@@ -147,20 +183,36 @@ func examine(ctx context.Context, p *process, job *config.Job, s *store,
 		}
 		defer func() { err = errors.Join(err, closer()) }()
 		if v != nil {
-			verifiers[x.Name] = v
+			ask[x.Name] = v
 		}
 	}
-	return checkView(ctx, s, verifiers)
+	return check(ask)
 }
 
-// checkView has the store check itself.
-func checkView(ctx context.Context, s *store, verifiers map[string]checkpoint.Verifier,
-) ([]checkpoint.Finding, error) {
-	found, err := s.view.Check(ctx, verifiers)
+// checkFolder has the store check itself.
+func checkFolder(ctx context.Context, s *store, v verifiers) ([]checkpoint.Finding, error) {
+	found, err := s.view.Check(ctx, v)
 	if err != nil {
 		err = &storeError{err}
 	}
 	return found, err
+}
+
+// checkTopic checks a log that is in a topic, and what the store holds beside it.
+func checkTopic(ctx context.Context, job *config.Job, s *store, j journal, v verifiers,
+) ([]checkpoint.Finding, error) {
+	if b, ok := j.(*borrowedJournal); ok {
+		j = b.journal
+	}
+	topic, ok := j.(*topicJournal)
+	if !ok {
+		return nil, nil
+	}
+	folder, err := storelog.NewJobStore(s.fs, s.root, job.Name, nil)
+	if err != nil {
+		return nil, &storeError{err}
+	}
+	return topic.Check(ctx, folder, cmp.Or(job.Checkpoint.Retain, txlog.DefaultRetain), v)
 }
 
 // openVerifier opens the committer of a sink, if it can tell what became of its output. The

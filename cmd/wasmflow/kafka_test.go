@@ -345,6 +345,23 @@ func TestKafkaJobOnAnotherMachine(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// TestKafkaJobIsChecked has fsck look at a log that is in a topic.
+func TestKafkaJobIsChecked(t *testing.T) {
+	s := newShop(t)
+	s.sell(100)
+	file := s.job(2, "")
+	s.finish(file)
+	r := do(t, "fsck", file)
+	require.Equal(t, 0, r.code, r.stdout+r.stderr)
+	require.Contains(t, r.stdout, `the job has its log in "kafka:out"`)
+
+	_, err := kadm.NewClient(s.client).DeleteTopic(t.Context(), "wasmflow.orders.commits")
+	require.NoError(t, err)
+	r = do(t, "fsck", file)
+	require.Equal(t, exitOutside, r.code, r.stdout+r.stderr)
+	require.Contains(t, r.stdout, "bring the topic back, or run with --epoch N or --fresh")
+}
+
 // TestKafkaJobFromAnOlderEpoch goes back in a log that is in a topic.
 func TestKafkaJobFromAnOlderEpoch(t *testing.T) {
 	s := newShop(t)
