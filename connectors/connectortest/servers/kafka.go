@@ -142,11 +142,7 @@ func (k *Kafka) each(do func(*Node) error) error {
 
 // connect opens the harness's own client and waits until every broker is known to the others.
 func (k *Kafka) connect(ctx context.Context) error {
-	var seeds []string
-	for _, n := range k.nodes {
-		seeds = append(seeds, address(n.internal))
-	}
-	client, err := kgo.NewClient(kgo.SeedBrokers(seeds...), kgo.DisableClientMetrics(),
+	client, err := kgo.NewClient(kgo.SeedBrokers(k.Direct()...), kgo.DisableClientMetrics(),
 		kgo.MetadataMinAge(askEvery), kgo.RetryTimeout(lookMax))
 	if err != nil {
 		return fmt.Errorf("opening a client: %w", err)
@@ -167,6 +163,16 @@ func (k *Kafka) Bootstrap() []string {
 	var addrs []string
 	for _, n := range k.nodes {
 		addrs = append(addrs, n.Address())
+	}
+	return addrs
+}
+
+// Direct returns the addresses that brokers use among themselves, past the proxies: for those who
+// watch and are not to suffer.
+func (k *Kafka) Direct() []string {
+	var addrs []string
+	for _, n := range k.nodes {
+		addrs = append(addrs, address(n.internal))
 	}
 	return addrs
 }

@@ -73,6 +73,25 @@ func (k *Kafka) Controller(ctx context.Context) (*Node, error) {
 	return k.node(id), err
 }
 
+// InSync waits until all brokers take part and every replica has what its leader has.
+func (k *Kafka) InSync(ctx context.Context) error {
+	return k.until(ctx, "all replicas to be in sync", func(ctx context.Context) (bool, error) {
+		brokers, err := k.admin.ListBrokers(ctx)
+		if err != nil || len(brokers) < len(k.nodes) {
+			return false, err
+		}
+		topics, err := k.admin.ListTopicsWithInternal(ctx)
+		if err != nil {
+			return false, err
+		}
+		behind := false
+		topics.EachPartition(func(p kadm.PartitionDetail) {
+			behind = behind || p.Leader < 0 || len(p.ISR) < len(p.Replicas)
+		})
+		return !behind, nil
+	})
+}
+
 func (k *Kafka) node(id int32) *Node {
 	if id < 1 || int(id) > len(k.nodes) {
 		return nil

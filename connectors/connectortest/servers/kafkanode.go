@@ -27,6 +27,7 @@ type Node struct {
 	data, config, log, archive                       string
 
 	process  *process // nil while it does not run
+	dropped  bool     // the proxy refuses connections because of that
 	training bool     // it writes the class archive when it stops
 }
 
@@ -81,6 +82,10 @@ func (n *Node) Start(ctx context.Context) error {
 		return err
 	}
 	n.process, n.training = p, training
+	if n.proxy != nil && n.dropped {
+		n.dropped = false
+		return n.proxy.Restore()
+	}
 	return nil
 }
 
@@ -90,8 +95,18 @@ func (n *Node) Kill() error {
 		return fmt.Errorf("killing node %d: %w", n.ID, ErrNotRunning)
 	}
 	n.process.kill()
-	n.process = nil
+	n.gone()
 	return nil
+}
+
+// gone takes note that the process has ended. The proxy refuses connections like the port of a
+// process that is gone.
+func (n *Node) gone() {
+	n.process = nil
+	if n.proxy != nil {
+		n.proxy.Drop()
+		n.dropped = true
+	}
 }
 
 // Stop ends the node in good order: it hands its partitions to others first.
@@ -100,7 +115,7 @@ func (n *Node) Stop() error {
 		return fmt.Errorf("stopping node %d: %w", n.ID, ErrNotRunning)
 	}
 	err := n.process.stop()
-	n.process = nil
+	n.gone()
 	return err
 }
 
