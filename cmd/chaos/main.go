@@ -100,6 +100,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	binary := flags.String("binary", "build/wasmflow-failpoints", "wasmflow, built with -tags failpoints")
 	guests := flags.String("guests", "build/guests", "folder of the built guests")
 	asShort := flags.Bool("short", false, "fewer lines and kills")
+	onKafka := flags.Bool("kafka", false, "a job on three Kafka brokers, which suffer, too")
 	seed := flags.Uint64("seed", uint64(time.Now().UnixNano()), "seed of every choice")
 	keep := flags.Bool("keep", false, "keep the folder of a run that passed")
 	if err := flags.Parse(args); err != nil {
@@ -126,6 +127,9 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 			return err
 		}
 	}
+	if *onKafka {
+		return runKafka(ctx, dir, paths, *asShort, *seed, out)
+	}
 	for _, t := range trials(s) {
 		sub := filepath.Join(dir, t.name)
 		if err := os.Mkdir(sub, 0o755); err != nil {
@@ -140,6 +144,9 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 			Ends: ends, Seed: *seed, Kills: t.scale.kills, Failpoints: t.places,
 			Each: t.scale.each, Zombies: t.scale.zombies, LifeMin: 50 * time.Millisecond,
 			LifeMax: t.scale.lifeMax, ParallelismMax: 6, Once: once(),
+			Near: []string{
+				"storelog/decide-before-publish", "storelog/decide-after-publish", "storelog/decided",
+			},
 			Companions: companions(), Log: out,
 		}).Run(ctx)
 		if err != nil {

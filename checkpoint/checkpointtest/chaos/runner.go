@@ -48,6 +48,9 @@ type Config struct {
 	// parallelism: the failure itself, as an error of that place.
 	Companions map[string]func(parallelism int, rng *rand.Rand) string
 	Zombies    int // freeze, take over, wake
+	// Near are the places around a decision, at which half of the zombies freeze.
+	Near  []string
+	Blows []Blow
 	// LifeMin and LifeMax bound how long a process lives before it is killed.
 	LifeMin, LifeMax time.Duration
 	ParallelismMax   int
@@ -80,7 +83,7 @@ func (r *Runner) Run(ctx context.Context) (err error) {
 	r.logf("seed %d", r.cfg.Seed)
 	stop := r.watch(ctx)
 	defer func() { err = errors.Join(err, stop()) }()
-	for _, phase := range []func(context.Context) error{r.random, r.places, r.freeze, r.finish} {
+	for _, phase := range []func(context.Context) error{r.random, r.places, r.freeze, r.blows, r.finish} {
 		if err := phase(ctx); err != nil {
 			return fmt.Errorf("seed %d: %w", r.cfg.Seed, err)
 		}
@@ -258,13 +261,10 @@ func (r *Runner) zombie(ctx context.Context, life time.Duration) (int, error) {
 // freezeAt returns a failpoint at which a process stops itself, for half of the zombies: the
 // moments around a decision are too short to be met by chance.
 func (r *Runner) freezeAt() string {
-	if r.rng.IntN(2) == 0 {
+	if r.rng.IntN(2) == 0 || len(r.cfg.Near) == 0 {
 		return ""
 	}
-	near := []string{
-		"storelog/decide-before-publish", "storelog/decide-after-publish", "storelog/decided",
-	}
-	name := near[r.rng.IntN(len(near))]
+	name := r.cfg.Near[r.rng.IntN(len(r.cfg.Near))]
 	return fmt.Sprintf("%s=stop@%d", name, 1+r.rng.IntN(3))
 }
 

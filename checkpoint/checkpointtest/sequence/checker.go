@@ -16,6 +16,7 @@ const examplesMax = 3
 type Checker struct {
 	splits    map[string][]uint8        // how often each record was seen, 255 at most
 	last      map[string]map[string]int // by stream and split, the highest number so far
+	again     int                       // sightings of what was seen before
 	reordered int
 	strange   int
 	examples  []string
@@ -37,6 +38,7 @@ func (c *Checker) See(stream, split string, n int) {
 		return
 	}
 	if seen[n] > 0 {
+		c.again++
 		c.example("record %d of %s is there again in %s", n, split, stream)
 	}
 	if seen[n] < 255 {
@@ -62,6 +64,15 @@ func (c *Checker) example(format string, args ...any) {
 	if len(c.examples) < examplesMax {
 		c.examples = append(c.examples, fmt.Sprintf(format, args...))
 	}
+}
+
+// Wrong returns what is wrong so far, while more may come: all but what is lost.
+func (c *Checker) Wrong() error {
+	if c.again+c.reordered+c.strange == 0 {
+		return nil
+	}
+	return fmt.Errorf("%d seen again, %d out of order, %d strange; for example %v",
+		c.again, c.reordered, c.strange, c.examples)
 }
 
 // Verdict counts what is wrong once everything was seen. The error is nil when nothing is.

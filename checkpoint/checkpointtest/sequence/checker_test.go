@@ -64,3 +64,30 @@ func TestCheckerNamesWhatIsStrange(t *testing.T) {
 	_, err := s.Verdict()
 	require.ErrorContains(t, err, `1 strange; for example [f1 holds "torn li"]`)
 }
+
+// TestWrong: what is lost may still come, anything else is told at once.
+func TestWrong(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		out  []seen
+		want string
+	}{
+		{"so far right", []seen{{"f", "a", 0}, {"f", "a", 1}}, ""},
+		{"doubled", []seen{{"f", "a", 0}, {"g", "a", 0}}, "1 seen again"},
+		{"out of order", []seen{{"f", "a", 1}, {"f", "a", 0}}, "1 out of order"},
+		{"strange", []seen{{"f", "x", 0}}, "1 strange"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var c Checker
+			c.Expect("a", 3)
+			for _, s := range tt.out {
+				c.See(s.stream, s.split, s.n)
+			}
+			if tt.want == "" {
+				require.NoError(t, c.Wrong())
+			} else {
+				require.ErrorContains(t, c.Wrong(), tt.want)
+			}
+		})
+	}
+}
