@@ -184,12 +184,17 @@ func (l *loader) decideAt(sink *Sink, candidates []*Sink) {
 	l.job.Decider = d
 }
 
-// standAlone refuses a sink that cannot be exactly-once although epochs are decided elsewhere.
+// standAlone refuses a sink that cannot be exactly-once although epochs are decided elsewhere, and
+// says of one that can what bounds it.
 func (l *loader) standAlone(s *Sink, elsewhere string) {
+	key := sinkKey(*s)
 	if s.Config.(connectors.LogJoiner).StandsAlone() {
+		l.warnf(l.root.lineOf(key), key, "its epochs are decided in %s, so it commits its output "+
+			"after that; an outage that is longer than its transaction_timeout loses what was decided "+
+			"and not committed, and the job stops and says so; raise that, or let checkpoint.log be %s",
+			elsewhere, logOf(s))
 		return
 	}
-	key := sinkKey(*s)
 	l.addf(l.root.lineOf(key), key, "its epochs are decided in %s, so its output cannot be in the same "+
 		"transaction; make it at-least-once, or let checkpoint.log be %s", elsewhere, logOf(s))
 }

@@ -148,6 +148,9 @@ func TestLogsThatCannotBe(t *testing.T) {
 func TestAutoKeepsALogThatIsInUse(t *testing.T) {
 	job, err := parseQueues(queue("z", "b1") + queue("a", "b1") + queue("c", "b2", "alone = true"))
 	require.NoError(t, err)
+	require.Len(t, job.Warnings, 1)
+	require.Equal(t, "sinks.c", job.Warnings[0].Key)
+	require.Contains(t, job.Warnings[0].Text, "raise that, or let checkpoint.log be queue:c")
 	require.Equal(t, "queue:a", job.DeciderAt("a").Log)
 	require.Equal(t, "a", job.DeciderAt("a").Sink.Name)
 	require.Equal(t, job.Decider.Members, job.DeciderAt("a").Members)
