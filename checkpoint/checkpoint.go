@@ -155,7 +155,7 @@ type CommitLog interface {
 	Decide(ctx context.Context, m Manifest) error
 	// Applied notes, best effort, that Commit(e) returned for every committable of e.
 	Applied(ctx context.Context, e Epoch) error
-	// Close releases what the log holds. It writes nothing.
+	// Close releases what the log holds. It decides nothing.
 	Close() error
 }
 

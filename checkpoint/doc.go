@@ -20,5 +20,5 @@
 //	I7  Clean-up touches only names of lower claim numbers that no retained manifest names.
 //
 // Below: nothing of this module. Above: connectors (contracts of sources and sinks),
-// checkpoint/storelog and connectors/kafka (commit logs), host (the engine).
+// checkpoint/storelog and checkpoint/txlog (commit logs), host (the engine).
 package checkpoint

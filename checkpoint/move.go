@@ -14,7 +14,7 @@ type Sealer interface {
 	// no record from after on: the new log was itself closed with that record for this one, which
 	// the job has not reached yet. after is 0 when the new log was never closed.
 	Seal(ctx context.Context, newLog string, after Epoch) (Manifest, error)
-	// Close releases what the log holds. It writes nothing.
+	// Close releases what the log holds. It decides nothing.
 	Close() error
 }
 

@@ -13,6 +13,10 @@
 // The publication of epoch-<n> with complete content is the decision. A claim publishes the next
 // number too, carrying the last manifest, so that an older owner's Decide meets a taken name.
 //
+// JobStore is the folder without the records: what a log whose records are elsewhere keeps here, too.
+// The first hint is published exclusively before the first record, so that all processes that begin
+// a new job agree on its id and its log.
+//
 // The package owns names, formats and rules of that folder. It never touches output of sinks and
 // never writes a name twice, except hints.
 //
