@@ -13,9 +13,8 @@
 // The publication of epoch-<n> with complete content is the decision. A claim publishes the next
 // number too, carrying the last manifest, so that an older owner's Decide meets a taken name.
 //
-// JobStore is the folder without the records: what a log whose records are elsewhere keeps here, too.
-// The first hint is published exclusively before the first record, so that all processes that begin
-// a new job agree on its id and its log.
+// JobStore is the folder without the records: what a log whose records are elsewhere keeps here,
+// too.
 //
 // The package owns names, formats and rules of that folder. It never touches output of sinks and
 // never writes a name twice, except hints.
@@ -27,7 +26,9 @@
 //	    and its record counts for nothing: the name had been freed by retention.
 //	S3  A failed publication is settled by reading the name: my nonce is my record.
 //	S4  A log that held its job claims again only over records of its own.
-//	S5  Hints and marks are written after the fact and never decide anything.
+//	S5  Hints and marks are written after the fact and never decide anything. Only the first hint of
+//	    a job comes before its first record, published exclusively, so that all processes that begin
+//	    the job agree on its id and its log.
 //	S6  Bytes of a module are durable under the owner's own claim number before an epoch that
 //	    names them is decided; no older owner may delete those.
 //
