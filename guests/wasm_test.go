@@ -1,6 +1,7 @@
 package guests_test
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"os/exec"
@@ -34,10 +35,10 @@ type opened struct {
 	function abi.Function
 }
 
-func open(t testing.TB, engine guest.Engine, path, function, config string) *opened {
+func open(t testing.TB, cfg guest.Config, path, function, config string) *opened {
 	t.Helper()
 	ctx := context.Background()
-	rt, err := guest.NewRuntime(guest.Config{Engine: engine})
+	rt, err := guest.NewRuntime(cfg)
 	require.NoError(t, err)
 	m, err := rt.Load(ctx, guest.Source{Path: path}, guest.Limits{})
 	require.NoError(t, err)
@@ -144,11 +145,47 @@ func TestGuestsInTheSandbox(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			function := strings.ReplaceAll(tt.name, "-", "_")
 			// The interpreter needs no compilation, which is most of the time of such a test.
-			g := open(t, guest.EngineInterpreter, build(t, tt.name), function, tt.config)
+			path := build(t, tt.name)
+			g := open(t, guest.Config{Engine: guest.EngineInterpreter}, path, function, tt.config)
 			require.Equal(t, tt.name, g.module.Description().Name)
 			require.Equal(t, tt.want, g.run(tt.in...))
 			require.Equal(t, tt.want, g.run(tt.in...), "the second call")
+
+			plain := open(t, guest.Config{
+				Engine: guest.EngineInterpreter, Metering: guest.MeteringOff,
+			}, path, function, tt.config)
+			require.Equal(t, tt.want, plain.run(tt.in...))
+			require.Equal(t, tt.want, plain.run(tt.in...))
+			requireSameMemory(t, plain, g)
 		})
+	}
+}
+
+// requireSameMemory requires that metering changes nothing a guest does, down to the last byte.
+func requireSameMemory(t *testing.T, plain, metered *opened) {
+	t.Helper()
+	require.True(t, bytes.Equal(plain.instance.Memory(), metered.instance.Memory()),
+		"the guest left another memory behind when it was metered")
+}
+
+// TestCommittedGuestsAreTheSameMetered compares those that are not built here, on the compiler.
+func TestCommittedGuestsAreTheSameMetered(t *testing.T) {
+	values := []string{"hello", "", strings.Repeat("abcXYZ.", 100), "trap"}
+	for path, functions := range map[string][]string{
+		"uppercase-c/uppercase_c.wasm":        {"uppercase"},
+		"uppercase-c/uppercase_c_scalar.wasm": {"uppercase"},
+		"hostile/modules/records.wasm":        {"grow", "scribble", "random_flood", "sleep"},
+	} {
+		for _, function := range functions {
+			t.Run(function+" of "+path, func(t *testing.T) {
+				metered := open(t, guest.Config{}, path, function, "")
+				plain := open(t, guest.Config{Metering: guest.MeteringOff}, path, function, "")
+				for range 3 {
+					require.Equal(t, plain.run(values...), metered.run(values...))
+				}
+				requireSameMemory(t, plain, metered)
+			})
+		}
 	}
 }
 
@@ -168,7 +205,7 @@ func BenchmarkGuests(b *testing.B) {
 	for _, bb := range benchmarks {
 		b.Run(bb.name, func(b *testing.B) {
 			function := strings.ReplaceAll(bb.name, "-", "_")
-			g := open(b, guest.EngineAuto, build(b, bb.name), function, ``)
+			g := open(b, guest.Config{}, build(b, bb.name), function, ``)
 			values := make([]string, records)
 			for i := range values {
 				values[i] = bb.value

@@ -38,7 +38,8 @@ func steps() []specimen {
 		{"abort", "abort: ", Join(I32Const(0), I32Const(0), I32Const(0), I32Const(0), Call(1))},
 		{"loop", outOfTime, Forever()},
 		{"recursion", outOfStack, Call(10)},
-		{"log beyond memory", "beyond the memory", Join(I32Const(0), I32Const(-8), I32Const(64), Call(2))},
+		{"log beyond memory", "beyond the memory",
+			Join(I32Const(0), I32Const(-8), I32Const(64), Call(2))},
 	}
 	var list []specimen
 	for place, put := range places {

@@ -42,7 +42,7 @@ func corpus() []specimen {
 }
 
 // TestCorpus runs every specimen through the life of a plugin: it may be refused, or cost its
-// record, or end the call. It never costs the host anything, and an honest guest beside it works on.
+// record, or end the call. It never costs the host anything, and an honest guest works afterwards.
 func TestCorpus(t *testing.T) {
 	all := corpus()
 	require.GreaterOrEqual(t, len(all), corpusMin)

@@ -46,7 +46,8 @@ func TestLimitsOfACall(t *testing.T) {
 	}{
 		"batch":  {spin(), guest.AllowBatch, "limits.time_per_batch = 3ms", "out of time"},
 		"record": {spin(), guest.AllowRecord, "limits.time_per_record = 2ms", "out of time"},
-		"stack":  {recurse(), guest.AllowBatch, "limits.stack = 65536", "out of stack: it calls too deep"},
+		"stack": {recurse(), guest.AllowBatch, "limits.stack = 65536",
+			"out of stack: it calls too deep"},
 	}
 	engines(t, func(t *testing.T, e guest.Engine) {
 		for name, test := range tests {

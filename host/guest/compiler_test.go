@@ -63,7 +63,8 @@ func nested(depth int) []byte {
 // size of memory.
 func straight(instructions int) []byte {
 	step := Join([]byte{0x20, 0}, I32Const(3), []byte{0x6c, 0x21, 0})
-	return Guest{Process: Join([]byte(strings.Repeat(string(step), instructions)), I32Const(0))}.Module()
+	steps := []byte(strings.Repeat(string(step), instructions))
+	return Guest{Process: append(steps, I32Const(0)...)}.Module()
 }
 
 func TestModulesAreCompiledApart(t *testing.T) {

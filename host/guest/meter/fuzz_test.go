@@ -55,9 +55,10 @@ func sameRun(t *testing.T, config wazero.RuntimeConfig, module []byte) {
 	rewritten, ok := rewrite(t, module)
 	require.True(t, ok)
 	r := newRuntime(t, config)
-	plain, err := r.InstantiateWithConfig(ctx, module, wazero.NewModuleConfig().WithName("plain"))
+	anonymous := wazero.NewModuleConfig().WithName("")
+	plain, err := r.InstantiateWithConfig(ctx, module, anonymous)
 	require.NoError(t, err)
-	metered, err := r.InstantiateWithConfig(ctx, rewritten, wazero.NewModuleConfig().WithName("metered"))
+	metered, err := r.InstantiateWithConfig(ctx, rewritten, anonymous)
 	require.NoError(t, err)
 	for _, arg := range []uint64{0, 1, 1 << 31} {
 		set(t, plain, "count", genRounds)
