@@ -54,7 +54,13 @@ func newCluster(t *testing.T, opts ...kfake.Opt) *cluster {
 // topic creates a topic and waits until every partition has a leader.
 func (c *cluster) topic(name string, partitions int32) {
 	c.t.Helper()
-	_, err := c.admin.CreateTopic(c.t.Context(), partitions, 1, nil, name)
+	c.topicWith(name, partitions, nil)
+}
+
+// topicWith creates a topic with settings of its own.
+func (c *cluster) topicWith(name string, partitions int32, configs map[string]*string) {
+	c.t.Helper()
+	_, err := c.admin.CreateTopic(c.t.Context(), partitions, 1, configs, name)
 	require.NoError(c.t, err)
 	c.settle(func(topics kadm.TopicDetails) bool {
 		return len(topics[name].Partitions) == int(partitions) && topics.Error() == nil
