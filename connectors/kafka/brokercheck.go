@@ -103,8 +103,13 @@ func (s *Session) checkTimeout(ctx context.Context) ([]string, error) {
 	return nil, nil
 }
 
-// checkReplicas tells where the loss of one broker would lose output that was committed.
+// checkReplicas tells where the loss of one broker would lose output that was committed. Where there
+// is one broker only, everybody knows.
 func (s *Session) checkReplicas(ctx context.Context) ([]string, error) {
+	brokers, err := s.admin.ListBrokers(ctx)
+	if err != nil {
+		return nil, err
+	}
 	names := []string{s.topic.name}
 	if s.config.Topic != "" {
 		names = append(names, s.config.Topic)
@@ -132,7 +137,7 @@ func (s *Session) checkReplicas(ctx context.Context) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		if warning != "" {
+		if warning != "" && len(brokers) > 1 {
 			warnings = append(warnings, warning)
 		}
 	}

@@ -35,7 +35,7 @@ func TestWhatBrokersAllow(t *testing.T) {
 			refused: []string{"topic out has 1 replicas and min.insync.replicas = 2"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			c := newCluster(t, tt.opts...)
+			c := newCluster(t, append(tt.opts, kfake.NumBrokers(3))...)
 			c.topic("out", 1)
 			config := c.exactlyOnce("out")
 			if tt.change != nil {
@@ -53,12 +53,23 @@ func TestWhatBrokersAllow(t *testing.T) {
 			for i, text := range tt.warnings {
 				require.Contains(t, warnings[i], text)
 			}
-			_, err = config.OpenSession(t.Context(), testEnv("out", 1), SessionOptions{})
+			checked := config.CheckConnect(t.Context(), testEnv("out", 1))
+			_, opened := config.OpenSession(t.Context(), testEnv("out", 1), SessionOptions{})
 			for _, text := range tt.refused {
-				require.ErrorContains(t, err, text, "and a job does not start")
+				require.ErrorContains(t, checked, text, "and validate says so")
+				require.ErrorContains(t, opened, text, "and a job does not start")
 			}
 		})
 	}
+}
+
+// TestOneBrokerIsNoSurprise: nothing is said about replicas that cannot be.
+func TestOneBrokerIsNoSurprise(t *testing.T) {
+	c := newCluster(t)
+	c.topic("out", 1)
+	warnings, err := c.exactlyOnce("out").CheckLog(t.Context(), testEnv("out", 1), SessionOptions{})
+	require.NoError(t, err)
+	require.Empty(t, warnings)
 }
 
 func TestJudgeReplicas(t *testing.T) {

@@ -29,6 +29,8 @@ var refusals = [...]struct {
 		"let the user of this job write idempotently, or set idempotence = false"},
 	{kerr.TransactionalIDAuthorizationFailed,
 		"let the user of this job use the transactional id for writing and describing"},
+	{kerr.InvalidTransactionTimeout, "the brokers' transaction.max.timeout.ms is below " +
+		"transaction_timeout; lower the one or raise the other"},
 	{kerr.SaslAuthenticationFailed,
 		"check sasl.mechanism, sasl.username and sasl.password, or the token"},
 	{kerr.UnsupportedSaslMechanism, "set sasl.mechanism to one that the brokers take"},

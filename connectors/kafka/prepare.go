@@ -93,12 +93,13 @@ func (w *preparer) begin(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("opening a transactional Kafka client: %w", err)
 	}
-	if _, _, err = client.ProducerID(ctx); err == nil {
-		err = client.BeginTransaction()
-	}
-	if err != nil {
+	if _, _, err := client.ProducerID(ctx); err != nil {
 		client.Close()
-		return asked(c.Brokers, fmt.Errorf("beginning a transaction as %s: %w", id, err))
+		return c.explainInit(id, err)
+	}
+	if err := client.BeginTransaction(); err != nil {
+		client.Close()
+		return fmt.Errorf("beginning a transaction as %s: %w", id, err)
 	}
 	w.client, w.since = client, w.sink.env.Now()
 	return nil

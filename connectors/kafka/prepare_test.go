@@ -165,6 +165,16 @@ func TestPrepareNeedsTime(t *testing.T) {
 	require.Empty(t, c.openTransactions())
 }
 
+// TestTimeoutOfASecondCluster: what brokers refuse names both settings.
+func TestTimeoutOfASecondCluster(t *testing.T) {
+	c := newCluster(t, kfake.BrokerConfigs(map[string]string{maxTimeoutSetting: "30000"}))
+	c.topic("out", 1)
+	w, _ := c.solo(c.exactlyOnce("out"), 1)
+	err := w.Write(t.Context(), batchOf("a"))
+	require.ErrorContains(t, err, "transaction.max.timeout.ms is below transaction_timeout")
+	require.Equal(t, connectors.Fatal, connectors.Classify(err))
+}
+
 // TestGoldenCommittables holds what earlier versions wrote.
 func TestGoldenCommittables(t *testing.T) {
 	const path = "testdata/committables-v1.txt"

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/wasmflow/wasmflow/checkpoint"
@@ -169,7 +168,7 @@ func (s *Session) Fence(ctx context.Context) error {
 	// included, so everything that was committed can be read from now on.
 	if _, _, err := client.ProducerID(ctx); err != nil {
 		client.Close()
-		return s.explainFence(err)
+		return s.config.explainInit(s.id, err)
 	}
 	tx.client = client
 	s.mu.Lock()
@@ -208,18 +207,10 @@ func (s *Session) batchBytes(topic string) int32 {
 	return int32(s.config.BatchBytes)
 }
 
-func (s *Session) explainFence(err error) error {
-	text := ""
-	switch {
-	case isFencing(err):
-		err = markFencing(err) // one took it over in the same moment
-	case errors.Is(err, kerr.TransactionalIDAuthorizationFailed):
-		text = "; let the user of this job write and describe that transactional id"
-	case errors.Is(err, kerr.InvalidTransactionTimeout):
-		text = fmt.Sprintf("; the broker's transaction.max.timeout.ms is below transaction_timeout "+
-			"(%v), change one of them", s.config.Timeout)
-	}
-	return asked(s.config.Brokers, fmt.Errorf("taking over transactional id %s: %w%s", s.id, err, text))
+// explainInit says what a transactional id that was not given out means.
+func (c *SinkConfig) explainInit(id string, err error) error {
+	// Fencing: one took it over in the same moment.
+	return asked(c.Brokers, fmt.Errorf("taking over transactional id %s: %w", id, markFencing(err)))
 }
 
 // Begin opens the transaction of epoch e and hands it what was staged for it. The Tx is the same

@@ -178,7 +178,7 @@ func (c *SinkConfig) open(ctx context.Context, env connectors.Env) (*Sink, error
 	return s, nil
 }
 
-// CheckConnect asks the cluster for the topic. It creates none.
+// CheckConnect asks the cluster for the topic, and for what transactions need. It creates nothing.
 func (c *SinkConfig) CheckConnect(ctx context.Context, env connectors.Env) error {
 	s, err := c.open(ctx, env)
 	if err != nil {
@@ -186,6 +186,16 @@ func (c *SinkConfig) CheckConnect(ctx context.Context, env connectors.Env) error
 	}
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
+	if c.Transactional() {
+		// What is to be changed in a topic that is missing is said below.
+		warnings, err := c.CheckLog(ctx, env, SessionOptions{})
+		if err != nil {
+			return joinClose(err, s)
+		}
+		for _, w := range warnings {
+			env.Logger.Warn(w)
+		}
+	}
 	if c.Topic == "" {
 		_, err = s.admin.ListBrokers(ctx)
 		return joinClose(asked(c.Brokers, err), s)
