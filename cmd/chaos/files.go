@@ -27,6 +27,7 @@ type fileEnds struct {
 	line   func(n int) string
 	job    func(parallelism int, limit string) string
 	judge  func(files []string, e *fileEnds) (string, error)
+	end    func() error // stops what the ends need beside the job; nil for nothing
 	// live output grows and is taken back where readers see it, so it is not watched.
 	live bool
 
@@ -41,6 +42,16 @@ type identity struct {
 	size  int64
 	mtime int64
 	inode uint64
+}
+
+// close ends what the trial started beside the job.
+func (e *fileEnds) close() error {
+	if e.end == nil {
+		return nil
+	}
+	end := e.end
+	e.end = nil
+	return end()
 }
 
 func (e *fileEnds) input() string  { return filepath.Join(e.dir, "input") }

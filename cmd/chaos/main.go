@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -49,22 +50,25 @@ type trial struct {
 	make   func(dir, binary, guests string, s scale) (*fileEnds, error)
 }
 
-// trials covers the failpoints of jobs whose log is the store: those of the plain file sink by a job
-// that has one, all others by the job with buckets.
+// trials covers the failpoints: those of the plain file sink by a job that has one, those of a log in
+// a topic by a job that writes one, all others by the job with buckets.
 func trials(s scale) []trial {
-	var live, others []string
+	var live, topics, others []string
 	for _, name := range failpoint.Names() {
 		switch {
 		case strings.HasPrefix(name, "file/"):
 			live = append(live, name)
 		case !ofTopic(name):
 			others = append(others, name)
+		case !strings.HasSuffix(name, "/sealed"): // that is passed when a job changes its log
+			topics = append(topics, name)
 		}
 	}
 	return []trial{
 		{"buckets", s, others, newBuckets},
 		{"live", s.part(4), live, newLive},
 		{"poison", s.part(2), nil, newPoison},
+		{"topics", s.part(4), topics, newTopics},
 	}
 }
 
@@ -102,6 +106,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	asShort := flags.Bool("short", false, "fewer lines and kills")
 	onKafka := flags.Bool("kafka", false, "a job on three Kafka brokers, which suffer, too")
 	seed := flags.Uint64("seed", uint64(time.Now().UnixNano()), "seed of every choice")
+	only := flags.String("trial", "", "this one only: buckets, live, poison or topics")
 	keep := flags.Bool("keep", false, "keep the folder of a run that passed")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -131,6 +136,9 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 		return runKafka(ctx, dir, paths, *asShort, *seed, out)
 	}
 	for _, t := range trials(s) {
+		if *only != "" && t.name != *only {
+			continue
+		}
 		sub := filepath.Join(dir, t.name)
 		if err := os.Mkdir(sub, 0o755); err != nil {
 			return err
@@ -143,12 +151,13 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 		err = chaos.New(chaos.Config{
 			Ends: ends, Seed: *seed, Kills: t.scale.kills, Failpoints: t.places,
 			Each: t.scale.each, Zombies: t.scale.zombies, LifeMin: 50 * time.Millisecond,
-			LifeMax: t.scale.lifeMax, ParallelismMax: 6, Once: once(),
+			LifeMax: t.scale.lifeMax, ParallelismMax: 6, Once: onceOfTopics(),
 			Near: []string{
 				"storelog/decide-before-publish", "storelog/decide-after-publish", "storelog/decided",
 			},
 			Companions: companions(), Log: out,
 		}).Run(ctx)
+		err = errors.Join(err, ends.close())
 		if err != nil {
 			return err
 		}
