@@ -144,6 +144,14 @@ func TestLogsThatCannotBe(t *testing.T) {
 	}
 }
 
+func TestASinkThatStandsAloneIsToldOf(t *testing.T) {
+	job, err := parseQueues(queue("z", "b1") + queue("a", "b2", "alone = true"))
+	require.NoError(t, err)
+	require.Len(t, job.Warnings, 1)
+	require.Contains(t, job.Warnings[0].String(),
+		"job.toml:8: sinks.a: its epochs are decided in the system of sinks.z")
+}
+
 // TestAutoKeepsALogThatIsInUse stands for a job whose sinks changed their order in the file.
 func TestAutoKeepsALogThatIsInUse(t *testing.T) {
 	job, err := parseQueues(queue("z", "b1") + queue("a", "b1") + queue("c", "b2", "alone = true"))
