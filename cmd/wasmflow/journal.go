@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/wasmflow/wasmflow/checkpoint"
@@ -35,15 +36,18 @@ func (s *store) logInUse(ctx context.Context) string {
 }
 
 // decider returns where the job's epochs are decided from now on: a job file that leaves the choice
-// open stays with the log that is in use if it can.
+// open stays with the log that is in use if it can. A log whose sink got another name keeps its own:
+// openJournal looks whether it is that log.
 func (s *store) decider(ctx context.Context, job *config.Job) config.Decider {
-	if job.Checkpoint.Log != config.LogAuto {
-		return job.Decider
-	}
-	if sink := sinkOfLog(job, s.logInUse(ctx)); sink != nil {
+	d, inUse := job.Decider, s.logInUse(ctx)
+	sink := sinkOfLog(job, inUse)
+	switch {
+	case sink != nil && job.Checkpoint.Log == config.LogAuto:
 		return job.DeciderAt(sink.Name)
+	case sink == nil && d.Sink != nil && inUse != "" && inUse != config.LogStore:
+		d.Log = inUse
 	}
-	return job.Decider
+	return d
 }
 
 // openJournal opens the log that holds the job's last epochs for reading.
@@ -56,17 +60,39 @@ func openJournal(ctx context.Context, p *process, s *store, job *config.Job) (jo
 		return storeJournal{s.view}, nil
 	}
 	sink := sinkOfLog(job, name)
+	renamed := sink == nil
+	if renamed {
+		sink = job.Decider.Sink
+	}
 	if sink == nil {
-		err := fmt.Errorf("%w: the job's last epochs are in %s, and no sink of that name is in the "+
-			"job file; put it back", checkpoint.ErrRefused, name)
-		return nil, refuse(job, "checkpoint.log", err)
+		return nil, refuse(job, "checkpoint.log", errNoSink(name))
 	}
 	l := logs{p: p, store: s, job: job, logger: quiet()}
 	session, err := l.session(ctx, sink, true)
 	if err != nil {
 		return nil, &startError{blame(job, task.AtStage(sink.Name, err, "opening log %s", name))}
 	}
-	return &topicJournal{txlog.NewView(session, name, job.Name), session.Close}, nil
+	j := &topicJournal{txlog.NewView(session, name, job.Name), sink.Name, session.Close}
+	if renamed && !s.isLogInUse(ctx, j) {
+		return nil, errors.Join(refuse(job, "checkpoint.log", errNoSink(name)), j.Close())
+	}
+	return j, nil
+}
+
+func errNoSink(log string) error {
+	return fmt.Errorf("%w: the job's last epochs are in %s, and no sink of that name is in the job "+
+		"file; put it back", checkpoint.ErrRefused, log)
+}
+
+// isLogInUse reports whether j reads the log that the store remembers, beside a sink that has
+// another name by now.
+func (s *store) isLogInUse(ctx context.Context, j *topicJournal) bool {
+	hint, found, err := s.view.Hint(ctx)
+	if err != nil || !found {
+		return false
+	}
+	last, found, err := j.Last(ctx)
+	return err == nil && found && last.JobID == hint.JobID && last.Log == hint.Log
 }
 
 // unreadableJournal words an error of reading j.
@@ -75,8 +101,7 @@ func unreadableJournal(job *config.Job, j journal, err error) error {
 		j = b.journal
 	}
 	if t, ok := j.(*topicJournal); ok {
-		sink := sinkOfLog(job, t.Name())
-		return &startError{blame(job, task.AtStage(sink.Name, err, "reading log %s", t.Name()))}
+		return &startError{blame(job, task.AtStage(t.sink, err, "reading log %s", t.Name()))}
 	}
 	return unreadableStore(job, err)
 }
@@ -95,6 +120,7 @@ func (storeJournal) Close() error { return nil }
 // topicJournal is a log in a topic.
 type topicJournal struct {
 	*txlog.View
+	sink  string // beside whose topics it is
 	close func() error
 }
 
