@@ -97,12 +97,19 @@ func asked(brokers []string, err error) error {
 	if err == nil {
 		return nil
 	}
-	hint := ""
-	if errors.Is(err, io.EOF) {
+	var network *net.OpError
+	hint, dialed := "", errors.As(err, &network) && network.Op == "dial"
+	switch {
+	case dialed:
+		hint = "; correct the address, or see that the brokers run and can be reached from here"
+	case errors.Is(err, io.EOF):
 		// Brokers hang up on a client that speaks TLS to a plain port, or the other way round, and
 		// some of them on a wrong password.
 		hint = "; a broker closed the connection: check tls, sasl and the port"
 	}
-	return classify(fmt.Errorf("asking the Kafka cluster at %s: %w%s",
-		strings.Join(brokers, ", "), err, hint))
+	err = fmt.Errorf("asking the Kafka cluster at %s: %w%s", strings.Join(brokers, ", "), err, hint)
+	if dialed {
+		err = connectors.AtKey("brokers", err)
+	}
+	return classify(err)
 }
