@@ -18,8 +18,9 @@ func devBrokerCommand() command {
   wasmflow dev-broker broker                   they stay in the folder broker
   wasmflow dev-broker --topics orders,paid     with these topics to begin with
 
-Jobs and other clients reach it with brokers = ["127.0.0.1:9092"]; a topic that
-a client asks for is created. It listens on loopback only, has no access control
+Jobs and other clients reach it with brokers = ["127.0.0.1:9092"]. Jobs write to
+topics that are there, or that create_topic makes; for other clients a topic
+that they ask for is created. It listens on loopback only, has no access control
 and keeps one copy: it is for development. A signal ends it.
 `,
 		setup: func(flags *flag.FlagSet) action {
@@ -49,6 +50,7 @@ and keeps one copy: it is for development. A signal ends it.
 
 // runDevBroker serves until a signal comes or ctx ends.
 func runDevBroker(ctx context.Context, p *process, o devbroker.Options) error {
+	o.Trouble = p.brokerTrouble
 	b, err := devbroker.Start(o)
 	if err != nil {
 		return err
@@ -60,4 +62,9 @@ func runDevBroker(ctx context.Context, p *process, o devbroker.Options) error {
 	case <-ctx.Done():
 	}
 	return nil
+}
+
+// brokerTrouble shows what went wrong in a broker of this process.
+func (p *process) brokerTrouble(text string) {
+	fmt.Fprintf(p.stderr, "wasmflow: in the broker: %s\n", text)
 }

@@ -54,7 +54,7 @@ func embedBroker(ctx context.Context, p *process, job *config.Job) (close func()
 	if err != nil {
 		return close, job.Refuse("dev.embedded_broker", err.Error())
 	}
-	broker, err := startEmbedded(job.Dir)
+	broker, err := startEmbedded(job.Dir, p.brokerTrouble)
 	if err != nil {
 		return close, errors.Join(job.Refuse("dev.embedded_broker", err.Error()), lock.Unlock())
 	}
@@ -73,8 +73,10 @@ func embedBroker(ctx context.Context, p *process, job *config.Job) (close func()
 }
 
 // startEmbedded starts a broker where the last one was, or at another port when that is taken.
-func startEmbedded(dir string) (*devbroker.Broker, error) {
-	o := devbroker.Options{Address: anyPort, Folder: filepath.Join(dir, brokerFolder)}
+func startEmbedded(dir string, trouble func(text string)) (*devbroker.Broker, error) {
+	o := devbroker.Options{
+		Address: anyPort, Folder: filepath.Join(dir, brokerFolder), Trouble: trouble,
+	}
 	note := filepath.Join(dir, brokerAddress)
 	if last, err := os.ReadFile(note); err == nil {
 		o.Address = strings.TrimSpace(string(last))

@@ -30,6 +30,9 @@ type Options struct {
 	Topics []string
 	// Partitions of created topics; 0 is 4.
 	Partitions int
+	// Trouble is told what goes wrong inside, a full disk for example: clients see no more than an
+	// unknown error. It is called by several goroutines; nil tells nobody.
+	Trouble func(text string)
 }
 
 // Broker is a running broker.
@@ -50,6 +53,9 @@ func Start(o Options) (*Broker, error) {
 	opts := []kfake.Opt{
 		kfake.NumBrokers(1), kfake.Ports(port),
 		kfake.AllowAutoTopicCreation(), kfake.DefaultNumPartitions(o.Partitions),
+	}
+	if o.Trouble != nil {
+		opts = append(opts, kfake.WithLogger(&logger{trouble: o.Trouble}))
 	}
 	if o.Folder != "" {
 		if err := os.MkdirAll(o.Folder, folderPermission); err != nil {
