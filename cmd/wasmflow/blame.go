@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/wasmflow/wasmflow/checkpoint"
@@ -29,6 +30,8 @@ func blame(job *config.Job, err error) error {
 		store   *storeError
 	)
 	switch {
+	case errors.Is(err, checkpoint.ErrFenced):
+		return fencing(err)
 	case errors.As(err, &share):
 		return refuse(job, stageKey(job, share.Stage)+".on_error.share_max", err)
 	case errors.As(err, &record):
@@ -39,6 +42,17 @@ func blame(job *config.Job, err error) error {
 		return refuse(job, "sources."+unknown.Source, err)
 	case errors.As(err, &store):
 		return blameStore(job, err)
+	}
+	return err
+}
+
+// fencing returns what err says of the newer owner: what failed because of that one, and the job
+// file, have nothing to do with it.
+func fencing(err error) error {
+	for _, e := range joined(err) {
+		if errors.Is(e, checkpoint.ErrFenced) {
+			return e
+		}
 	}
 	return err
 }
@@ -133,7 +147,7 @@ func isFull(err error) bool {
 
 // withRemedy words err with what to do about it, where that is known here and not below.
 func withRemedy(err error) string {
-	text := err.Error()
+	text := saidOnce(err.Error())
 	var record *task.RecordError
 	switch {
 	case isForbidden(err):
@@ -146,6 +160,17 @@ func withRemedy(err error) string {
 		text += "; look at what holds it up, or raise checkpoint.timeout"
 	}
 	return text
+}
+
+// saidOnce drops lines of text that repeat one before: tasks fail for the same reason.
+func saidOnce(text string) string {
+	var lines []string
+	for _, line := range strings.Split(text, "\n") {
+		if !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "\n")
 }
 
 // withStoreRemedy adds to what the store says of a record how to go on. file is the job file; it

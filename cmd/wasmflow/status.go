@@ -222,6 +222,10 @@ func (t target) stored(ctx context.Context, p *process) (s *storeStatus, err err
 		}
 		return nil, withStoreRemedy(fmt.Errorf("reading the checkpoint store: %w", err), "")
 	}
+	if log := t.store.logInUse(ctx); !found && log != "" && log != config.LogStore {
+		return nil, fmt.Errorf("job %q has no epoch left in its log, %s; wasmflow fsck says what is "+
+			"missing", t.job, log)
+	}
 	if !found {
 		return nil, fmt.Errorf("job %q never ran in %s; name the store with --store, or the job file",
 			t.job, t.store.root)
