@@ -8,7 +8,7 @@ VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unk
 
 export CGO_ENABLED = 0
 
-.PHONY: all build guests run run-files test check cross race simulation chaos chaos-short chaos-kafka chaos-kafka-short bench bench-meter kafka clean tools
+.PHONY: all build guests run run-files test check cross race simulation chaos chaos-short chaos-kafka chaos-kafka-short bench bench-kafka bench-meter kafka clean tools
 
 all: build guests
 
@@ -75,6 +75,10 @@ chaos-short: build guests ## the same with fewer lines and kills
 bench: build guests ## writes bench/RESULTS.md
 	$(GO) build -o $(BUILD)/bench ./bench
 	$(BUILD)/bench
+
+bench-kafka: build guests ## writes bench/KAFKA.md; starts a real broker
+	$(GO) build -o $(BUILD)/bench-kafka ./bench/kafka
+	$(BUILD)/bench-kafka
 
 kafka: ## a real Kafka broker, until interrupted; KAFKA="-nodes 3" for three
 	$(GO) run ./cmd/testservers $(KAFKA)
