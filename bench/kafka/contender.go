@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -96,8 +97,28 @@ func jobFile(s setting, guest, function string) string {
 	return b.String()
 }
 
-// start runs c in a folder of its own below dir. The log of a job that runs for long goes with it.
-func (c contender) start(ctx context.Context, dir string, s setting) (*exec.Cmd, error) {
+// running is a contender under way, with what it said.
+type running struct {
+	*exec.Cmd
+	said bytes.Buffer
+}
+
+// wait waits for the end. What the contender said is in the error.
+func (r *running) wait() error {
+	if err := r.Wait(); err != nil {
+		return fmt.Errorf("running %s: %w\n%s", strings.Join(r.Args, " "), err, r.said.String())
+	}
+	return nil
+}
+
+// kill ends a contender that runs until it is told.
+func (r *running) kill() {
+	_ = r.Process.Kill() // it may have ended
+	_ = r.Wait()         // "signal: killed" is what is wanted
+}
+
+// start runs c in a folder of its own below dir.
+func (c contender) start(ctx context.Context, dir string, s setting) (*running, error) {
 	own, err := os.MkdirTemp(dir, "contender-")
 	if err != nil {
 		return nil, err
@@ -106,7 +127,7 @@ func (c contender) start(ctx context.Context, dir string, s setting) (*exec.Cmd,
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	cmd.Dir, cmd.Stderr = own, os.Stderr
-	return cmd, cmd.Start()
+	r := &running{Cmd: exec.CommandContext(ctx, argv[0], argv[1:]...)}
+	r.Dir, r.Stderr = own, &r.said
+	return r, r.Start()
 }

@@ -14,8 +14,10 @@ import (
 )
 
 const (
-	// settle is how long a job runs before its steady state is looked at.
+	// warmUp is how long a job reads before its steady state is looked at.
 	warmUp = 2 * time.Second
+	// startPoll is how often a job that starts is asked whether it reads.
+	startPoll = 50 * time.Millisecond
 	// insideFor is how long it is looked at. The rest of the input must last as long.
 	insideFor = 5 * time.Second
 )
@@ -74,11 +76,29 @@ func (b *bench) watch(ctx context.Context, look func(address string) error) erro
 	if err != nil {
 		return err
 	}
-	defer kill(cmd)
+	defer cmd.kill()
+	if err := awaitRecords(ctx, address); err != nil {
+		return err
+	}
 	if err := pause(ctx, warmUp); err != nil {
 		return err
 	}
 	return look(address)
+}
+
+// awaitRecords waits until the job reads.
+func awaitRecords(ctx context.Context, address string) error {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	for {
+		s, err := scrape(ctx, address)
+		if err == nil && s.records > 0 {
+			return nil
+		}
+		if waitErr := pause(ctx, startPoll); waitErr != nil {
+			return errors.Join(fmt.Errorf("waiting for the job to read: %w", waitErr), err)
+		}
+	}
 }
 
 func freeAddress() (string, error) {

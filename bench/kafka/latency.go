@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"os/exec"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -68,7 +67,7 @@ func (b *bench) latencyOf(ctx context.Context, c contender) ([]float64, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer kill(cmd)
+	defer cmd.kill()
 	length := time.Duration(b.latencySeconds) * time.Second
 	ctx, cancel := context.WithTimeout(ctx, length)
 	defer cancel()
@@ -175,11 +174,11 @@ func (b *bench) startOf(ctx context.Context, c contender) (time.Duration, error)
 	}
 	defer reader.Close()
 	began := time.Now()
-	var cmd *exec.Cmd
-	if cmd, err = c.start(ctx, b.dir, setting{brokers: b.brokers, every: time.Second, id: b.id()}); err != nil {
+	cmd, err := c.start(ctx, b.dir, setting{brokers: b.brokers, every: time.Second, id: b.id()})
+	if err != nil {
 		return 0, err
 	}
-	defer kill(cmd)
+	defer cmd.kill()
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	for {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"time"
@@ -70,10 +69,10 @@ func (b *bench) copy(ctx context.Context, c contender) (usage, error) {
 		return usage{}, err
 	}
 	peak := watchMemory(cmd.Process.Pid)
-	err = cmd.Wait()
+	err = cmd.wait()
 	u := usage{cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), rss: peak()}
 	if err != nil {
-		return u, fmt.Errorf("running %s: %w", strings.Join(cmd.Args, " "), err)
+		return u, err
 	}
 	return u, b.cluster.check(ctx, outTopic, b.records, c.upper)
 }
@@ -118,12 +117,6 @@ func residentPeak(pid int) int64 {
 		return 0
 	}
 	return kib << 10
-}
-
-// kill ends a contender that runs until it is told.
-func kill(cmd *exec.Cmd) {
-	_ = cmd.Process.Kill() // it may have ended
-	_ = cmd.Wait()         // "signal: killed" is what is wanted
 }
 
 // ratio returns the median of x over base, round by round (B2).
