@@ -81,7 +81,8 @@ func openJournal(ctx context.Context, p *process, s *store, job *config.Job) (jo
 
 func errNoSink(log string) error {
 	return fmt.Errorf("%w: the job's last epochs are in %s, and no sink of that name is in the job "+
-		"file; put it back", checkpoint.ErrRefused, log)
+		"file; put it back; a run with it and checkpoint.log = \"store\" closes that log, and then it may "+
+		"go", checkpoint.ErrRefused, log)
 }
 
 // isLogInUse reports whether j reads the log that the store remembers, beside a sink that has
