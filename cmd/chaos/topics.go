@@ -24,8 +24,8 @@ type topicLine struct {
 	Seq    int    `json:"seq"`
 }
 
-// newTopics returns the ends of a job that reads a topic and writes another one and a folder, in the
-// transaction that decides the epoch. The broker is a process of its own and is not killed.
+// newTopics returns the ends of a job that reads a topic and writes another one and a folder, in
+// the transaction that decides the epoch. The broker is a process of its own and is not killed.
 func newTopics(dir, binary, guests string, s scale) (*fileEnds, error) {
 	e := &fileEnds{dir: dir, binary: binary, lines: s.lines, rate: s.rate}
 	address, err := e.startBroker()
@@ -59,7 +59,9 @@ path = "output"
 bucketer = "base-path"
 `, address, limit)
 	}
-	e.judge = func(files []string, e *fileEnds) (string, error) { return judgeTopics(files, e, address) }
+	e.judge = func(files []string, e *fileEnds) (string, error) {
+		return judgeTopics(files, e, address)
+	}
 	if err := e.fill(plugin, address); err != nil {
 		return nil, errors.Join(err, e.close())
 	}
@@ -141,8 +143,8 @@ func (e *fileEnds) runJob(name, text string) error {
 	return nil
 }
 
-// judgeTopics checks that every line is once in the topic, as a reader of committed records sees it,
-// and once in the folder, each stream in its order.
+// judgeTopics checks that every line is once in the topic, as a reader of committed records sees
+// it, and once in the folder, each stream in its order.
 func judgeTopics(files []string, e *fileEnds, address string) (string, error) {
 	const name = "seen"
 	if err := os.RemoveAll(filepath.Join(e.dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {

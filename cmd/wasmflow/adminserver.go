@@ -166,8 +166,8 @@ type announcedLog struct {
 	file      []byte // nil is nothing to announce
 }
 
-// blamed says what an error of the log is about: the system that holds it or, where it is one of the
-// job's folder, the store.
+// blamed says what an error of the log is about: the system that holds it or, where it is one of
+// the job's folder, the store.
 func (l *announcedLog) blamed(err error) error {
 	ofFolder := errors.Is(err, checkpoint.ErrBusy) || errors.Is(err, checkpoint.ErrOtherJob) ||
 		errors.Is(err, checkpoint.ErrFenced)

@@ -32,9 +32,9 @@ const (
 
 const anyPort = "127.0.0.1:0"
 
-// embedBroker makes a broker available to a job file that asks for an embedded one, and gives its address
-// to the job: the broker of a process that has it already, or one of this process's own, which
-// ends with close. A job that does not ask gets neither.
+// embedBroker makes a broker available to a job file that asks for an embedded one, and gives its
+// address to the job: the broker of a process that has it already, or one of this process's own,
+// which ends with close. A job that does not ask gets neither.
 func embedBroker(ctx context.Context, p *process, job *config.Job) (close func(), err error) {
 	close = func() {}
 	if !job.EmbeddedBroker {

@@ -36,8 +36,8 @@ func (s *store) logInUse(ctx context.Context) string {
 }
 
 // decider returns where the job's epochs are decided from now on: a job file that leaves the choice
-// open stays with the log that is in use if it can. A log whose sink got another name keeps its own:
-// openJournal looks whether it is that log.
+// open stays with the log that is in use if it can. A log whose sink got another name keeps its
+// own: openJournal looks whether it is that log.
 func (s *store) decider(ctx context.Context, job *config.Job) config.Decider {
 	d, inUse := job.Decider, s.logInUse(ctx)
 	sink := sinkOfLog(job, inUse)
@@ -81,8 +81,8 @@ func openJournal(ctx context.Context, p *process, s *store, job *config.Job) (jo
 
 func errNoSink(log string) error {
 	return fmt.Errorf("%w: the job's last epochs are in %s, and no sink of that name is in the job "+
-		"file; put it back; a run with it and checkpoint.log = \"store\" closes that log, and then it may "+
-		"go", checkpoint.ErrRefused, log)
+		"file; put it back; a run with it and checkpoint.log = \"store\" closes that log, and then "+
+		"it may go", checkpoint.ErrRefused, log)
 }
 
 // isLogInUse reports whether j reads the log that the store remembers, beside a sink that has

@@ -329,8 +329,8 @@ semantic = "at-least-once"`).Replace(ordersJob)
 	}
 }
 
-// TestKafkaJobKeepsItsLogWhenSinksAreRenamed gives the log's sink another name, and another place in
-// the file.
+// TestKafkaJobKeepsItsLogWhenSinksAreRenamed gives the log's sink another name, and one that
+// it had before.
 func TestKafkaJobKeepsItsLogWhenSinksAreRenamed(t *testing.T) {
 	s := newShop(t)
 	s.sell(100)

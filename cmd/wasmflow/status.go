@@ -231,8 +231,8 @@ func (t target) stored(ctx context.Context, p *process) (s *storeStatus, err err
 			t.job, t.store.root)
 	}
 	s = &storeStatus{
-		JobID: last.JobID, Log: last.Log, Epoch: last.Epoch, Claim: last.Owner.Number, By: last.Owner.String(),
-		At: time.UnixMilli(last.CreatedMillis).UTC(), Finished: last.Finished(), Counts: last.Counts,
+		JobID: last.JobID, Log: last.Log, Epoch: last.Epoch, Claim: last.Owner.Number,
+		By: last.Owner.String(), At: time.UnixMilli(last.CreatedMillis).UTC(), Finished: last.Finished(), Counts: last.Counts,
 	}
 	if last.Kind != checkpoint.KindEpoch {
 		s.Epoch = last.Previous

@@ -118,8 +118,8 @@ func several(n int, thing string) string {
 	return fmt.Sprintf("%d %s", n, thing)
 }
 
-// check plans the job, loads and opens its plugins and, with connect, looks at the outside. It returns
-// what is worth a warning there.
+// check plans the job, loads and opens its plugins and, with connect, looks at the outside. It
+// returns what is worth a warning there.
 func check(ctx context.Context, p *process, job *config.Job, connect bool,
 ) (warnings []config.Problem, err error) {
 	engine, err := newEngine(ctx, p, job, running{}, quiet())
