@@ -95,8 +95,8 @@ func report(figures []figure, missing []string, rounds, layouts int) string {
 	line("")
 	line("Written by `make bench-meter`. %s, %d CPUs, %s. CPU time against the same module without",
 		runtime.Version(), runtime.NumCPU(), runtime.GOOS+"/"+runtime.GOARCH)
-	line("checks: medians of %d interleaved rounds, then over %d layouts of the machine code. All", rounds,
-		layouts)
+	line("checks: medians of %d interleaved rounds, then over %d layouts of the machine code. All",
+		rounds, layouts)
 	line("contenders left the same memory behind.")
 	line("")
 	if len(all) > 0 {
