@@ -52,6 +52,7 @@ type attempt struct {
 	sinks        []*sinkRun
 	tasks        []*taskRun
 	stopping     bool
+	stopped      bool // the machine knows that no goroutine is left
 	inputDone    bool
 	preparing    checkpoint.Prepare          // the newest one
 	published    bool                        // the final epoch is: tasks only have to close
@@ -401,9 +402,12 @@ func (a *attempt) stopTasks(ctx context.Context) {
 	a.maybeStopped(ctx)
 }
 
-// maybeStopped tells the machine once the last goroutine has ended.
+// maybeStopped tells the machine, once, when the last goroutine has ended: (1) the last task fails
+// while a decision is under way, (2) its failure stops the tasks, of which there are none, (3) its
+// end is looked at.
 func (a *attempt) maybeStopped(ctx context.Context) {
-	if a.stopping && a.group.running == 0 {
+	if a.stopping && !a.stopped && a.group.running == 0 {
+		a.stopped = true
 		a.step(ctx, checkpoint.TasksStopped{})
 	}
 }

@@ -418,6 +418,39 @@ func TestEngineGivesUpByItsStrategy(t *testing.T) {
 	require.Equal(t, 2, e.Status().Restarts)
 }
 
+// TestEngineBearsTheEndOfTheLastTaskWhileItDecides: the tasks are gone before the answer comes.
+func TestEngineBearsTheEndOfTheLastTaskWhileItDecides(t *testing.T) {
+	b := newBench(strings.Replace(countingJob, "parallelism = 3", "parallelism = 1", 1))
+	b.job = strings.Replace(b.job, "fixed-delay", "none", 1)
+	b.job = strings.Replace(b.job, "attempts = 20\ndelay = \"1ms\"\n", "", 1)
+	deciding, answer := make(chan struct{}), make(chan struct{})
+	b.log.decide = func(checkpoint.Manifest) error {
+		close(deciding) // there is one decision, since nothing restarts the job
+		<-answer
+		return nil
+	}
+	b.sink.write = func(string) error {
+		select {
+		case <-deciding:
+			return errors.New("disk on fire")
+		default:
+			return nil
+		}
+	}
+	b.job = strings.Replace(b.job, "count = 20000", "", 1)
+	e := b.engine(t)
+	done := make(chan error, 1)
+	go func() { // ends with the answer
+		_, err := e.Run(t.Context())
+		done <- err
+	}()
+	require.Eventually(t, func() bool {
+		return e.Status().State == checkpoint.StateStopping.String()
+	}, time.Minute, time.Millisecond)
+	close(answer)
+	require.ErrorContains(t, <-done, "disk on fire")
+}
+
 func TestEngineNamesTheStageThatHangs(t *testing.T) {
 	b := newBench(strings.Replace(countingJob, `interval = "10ms"`,
 		"interval = \"10ms\"\ntimeout = \"10ms\"\ntolerable_failures = 0", 1))
