@@ -35,7 +35,6 @@ func plainLoop(ctx context.Context, c loopConfig) error {
 		kgo.SeedBrokers(c.brokers), kgo.TransactionalID(c.id), kgo.ConsumerGroup(c.id),
 		kgo.ConsumeTopics(c.in), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.ConsumeResetOffset(start), kgo.ProducerBatchCompression(kgo.NoCompression()),
-		kgo.RequireStableFetchOffsets(),
 	)
 	if err != nil {
 		return fmt.Errorf("opening the session: %w", err)
