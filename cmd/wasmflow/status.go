@@ -232,7 +232,8 @@ func (t target) stored(ctx context.Context, p *process) (s *storeStatus, err err
 	}
 	s = &storeStatus{
 		JobID: last.JobID, Log: last.Log, Epoch: last.Epoch, Claim: last.Owner.Number,
-		By: last.Owner.String(), At: time.UnixMilli(last.CreatedMillis).UTC(), Finished: last.Finished(), Counts: last.Counts,
+		By: last.Owner.String(), At: time.UnixMilli(last.CreatedMillis).UTC(),
+		Finished: last.Finished(), Counts: last.Counts,
 	}
 	if last.Kind != checkpoint.KindEpoch {
 		s.Epoch = last.Previous
