@@ -250,7 +250,8 @@ func (r *Runner) zombie(ctx context.Context, life time.Duration) (int, error) {
 		return 0, fmt.Errorf("the process that took over ended: %s", heir.describe())
 	}
 	if !zombie.wakeUntilExit(fencedMax) {
-		return 0, fmt.Errorf("still running %s after it woke: %s", fencedMax, zombie.describe())
+		return 0, fmt.Errorf("still running %s after it woke: %s; the process that took over: %s",
+			fencedMax, zombie.describe(), heir.describe())
 	}
 	if code := zombie.exitCode(); code == exitFenced || code == exitOutside {
 		return code, nil
