@@ -53,6 +53,9 @@ func TestLimitsOfACall(t *testing.T) {
 		for name, test := range tests {
 			t.Run(name, func(t *testing.T) {
 				limits := short()
+				if name == "stack" {
+					limits.TimePerBatch = time.Minute
+				}
 				m, err := loadOn(t, e, Guest{Process: test.process}.Module(), limits)
 				require.NoError(t, err)
 				in := instantiate(t, m, guest.InstanceConfig{})

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -91,7 +92,7 @@ func TestEndlessRecursionIsATrap(t *testing.T) {
 	ctx := context.Background()
 	g := Guest{}
 	g.Process = Join([]byte{0x20, 0, 0x20, 1, 0x20, 2}, Call(g.FirstFunction()+4))
-	m, err := load(t, g.Module(), guest.Limits{})
+	m, err := load(t, g.Module(), guest.Limits{TimePerBatch: time.Minute})
 	require.NoError(t, err)
 	in := instantiate(t, m, guest.InstanceConfig{})
 	_, err = in.Process(ctx, guest.Call{})

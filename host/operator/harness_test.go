@@ -23,6 +23,11 @@ import (
 // plugin is the guest of testdata/guest.
 var plugin *guest.Module
 
+// patient are limits that a slow machine does not meet either. Tests of limits have their own.
+func patient() guest.Limits {
+	return guest.Limits{TimePerBatch: time.Minute, TimePerRecord: time.Minute, TimeToStart: time.Minute}
+}
+
 func TestMain(m *testing.M) { os.Exit(runTests(m)) }
 
 func runTests(m *testing.M) int {
@@ -37,7 +42,7 @@ func runTests(m *testing.M) int {
 	if err == nil {
 		var rt *guest.Runtime
 		if rt, err = guesttest.NewRuntime(dir, guest.Config{}, path); err == nil {
-			plugin, err = rt.Load(ctx, guest.Source{Path: path}, guest.Limits{})
+			plugin, err = rt.Load(ctx, guest.Source{Path: path}, patient())
 		}
 	}
 	if err != nil {
@@ -62,7 +67,7 @@ func module(t *testing.T, binary []byte) *guest.Module {
 	ctx := context.Background()
 	rt, err := guest.NewRuntime(guest.Config{})
 	require.NoError(t, err)
-	m, err := rt.Load(ctx, guest.Source{Path: "hand.wasm", Bytes: binary}, guest.Limits{})
+	m, err := rt.Load(ctx, guest.Source{Path: "hand.wasm", Bytes: binary}, patient())
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, m.Close(ctx)) })
 	return m
