@@ -30,12 +30,14 @@ func kafkaSinkFlaws() []flaw {
 			"One transactional id, known from the job's name, ends whatever was left open at the " +
 				"next start; `wasmflow txn` lists and aborts without one.",
 			[]string{"connectors/kafka.TestFlawK1_NothingIsLeftOpen",
+				"cmd/wasmflow.TestFlawK1_KilledJobHoldsNobodyBack",
 				"connectors/kafka.TestTransactionsLeftOpen"}},
 		{"K2", "A transaction that times out between checkpoint and commit is lost, with a line " +
 			"in the log.",
 			"The commit of the transaction is the checkpoint: nothing decided waits for a commit, " +
 				"and what was not decided is done again after any time.",
-			[]string{"connectors/kafka.TestFlawK2_NoOutageIsTooLong"}},
+			[]string{"connectors/kafka.TestFlawK2_NoOutageIsTooLong",
+				"cmd/wasmflow.TestTransactionsOfADeadJobAreAborted"}},
 		{"K3", "The default timeout of an hour is refused by a default broker, which allows 15 " +
 			"minutes.",
 			"The defaults fit, and a timeout that does not is refused before the job begins, with " +
@@ -81,7 +83,7 @@ func kafkaSourceFlaws() []flaw {
 				"headers, place and reason; `share_max` ends the job when too many go that way.",
 			[]string{"cmd/wasmflow.TestFlawS1_PoisonRecordIsADeadLetter",
 				"cmd/wasmflow.TestFlawS1_PoisonRecordIsSkippedAndCounted",
-				"cmd/wasmflow.TestShareOfRefusedRecords"}},
+				"cmd/wasmflow.TestShareOfRefusedRecords", "cmd/wasmflow.TestKafkaJobIsKilled"}},
 		{"S2", "The error of a schema does not say which record.",
 			"Topic, partition and offset are in every error and every dead letter.",
 			[]string{"cmd/wasmflow.TestFlawS2_ErrorNamesItsPlace"}},
