@@ -8,7 +8,7 @@ VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unk
 
 export CGO_ENABLED = 0
 
-.PHONY: all build guests run run-files test check cross race simulation chaos chaos-short chaos-kafka chaos-kafka-short bench bench-kafka bench-meter kafka clean tools
+.PHONY: all build guests run run-files test check cross race simulation differential chaos chaos-short chaos-kafka chaos-kafka-short bench bench-kafka bench-meter kafka clean tools
 
 all: build guests
 
@@ -29,7 +29,7 @@ run: build guests ## the main job: orders from one topic to another, enriched by
 run-files: build guests ## access logs, parsed by a guest, exactly once into bucket folders
 	./examples/access-log/run.sh $(BUILD)
 
-test: tools check cross race simulation chaos-short chaos-kafka-short ## everything CI runs
+test: tools check cross race simulation differential chaos-short chaos-kafka-short ## everything CI runs
 	@echo PASS
 
 tools: # name what is missing before anything starts
@@ -55,6 +55,9 @@ race: ## every test, with the race detector
 
 simulation: ## the commit protocol under more seeds than the race detector has time for
 	$(GO) test ./checkpoint/checkpointtest/simulation
+
+differential: ## rewritten modules against the original, compiled: too much for the race detector
+	$(GO) test ./host/guest/meter
 
 chaos: build guests ## kill test: 2,000,000 lines, 100 kills, every failpoint, zombies
 	$(GO) build -tags failpoints -o $(BUILD)/wasmflow-failpoints ./cmd/wasmflow
