@@ -62,6 +62,7 @@ const (
 	finishMax    = 10 * time.Minute // for the last run, which works off the rest
 	failpointMax = 30 * time.Second // for a process to reach its failpoint
 	fencedMax    = 30 * time.Second // for a woken zombie to notice
+	fencedStep   = time.Second      // between two looks at both
 	watchEvery   = 100 * time.Millisecond
 )
 
@@ -230,7 +231,8 @@ func (r *Runner) freeze(ctx context.Context) error {
 	return nil
 }
 
-// zombie makes one of a process that has lived for a while and returns its exit code: fenced, or refused because it had not claimed yet.
+// zombie makes one of a process that has lived for a while and returns its exit code: fenced, or
+// outside because it had not claimed yet.
 func (r *Runner) zombie(ctx context.Context, life time.Duration) (int, error) {
 	zombie, err := r.start(ctx, r.cfg.Ends.Start, true, r.freezeAt())
 	if err != nil {
@@ -249,9 +251,16 @@ func (r *Runner) zombie(ctx context.Context, life time.Duration) (int, error) {
 	if heir.exitedWithin(r.cfg.LifeMax) {
 		return 0, fmt.Errorf("the process that took over ended: %s", heir.describe())
 	}
-	if !zombie.wakeUntilExit(fencedMax) {
-		return 0, fmt.Errorf("still running %s after it woke: %s; the process that took over: %s",
-			fencedMax, zombie.describe(), heir.describe())
+	for wait := fencedMax; !zombie.wakeUntilExit(fencedStep); wait -= fencedStep {
+		// Frozen after it found the job free and before its claim, it takes the job when it wakes:
+		// the one that came later is fenced, and this was no zombie.
+		if heir.exitedWithin(0) && heir.exitCode() == exitFenced {
+			return exitOutside, nil
+		}
+		if wait <= 0 {
+			return 0, fmt.Errorf("still running %s after it woke: %s; the process that took over: %s",
+				fencedMax, zombie.describe(), heir.describe())
+		}
 	}
 	if code := zombie.exitCode(); code == exitFenced || code == exitOutside {
 		return code, nil
