@@ -334,9 +334,9 @@ func TestUnionsDoNotMultiply(t *testing.T) {
 	require.Contains(t, fault, "its unions leave too many ways to read it")
 }
 
-// TestS3TombstonePasses has what crashes Flink's SimpleStringSchema: a null value is a value of
+// TestTombstonePasses has what crashes Flink's SimpleStringSchema: a null value is a value of
 // its own.
-func TestS3TombstonePasses(t *testing.T) {
+func TestTombstonePasses(t *testing.T) {
 	var in connectors.Batch
 	in.Append().Key = []byte("k")
 	d := newDeserializer(t, func(o *DeserializerOptions) { o.Schema = `"int"` })

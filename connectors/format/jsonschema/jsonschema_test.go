@@ -152,9 +152,9 @@ func TestSchemas(t *testing.T) {
 	}
 }
 
-// TestS3TombstonePasses has what crashes Flink's SimpleStringSchema: a null value is a value of
+// TestTombstonePasses has what crashes Flink's SimpleStringSchema: a null value is a value of
 // its own.
-func TestS3TombstonePasses(t *testing.T) {
+func TestTombstonePasses(t *testing.T) {
 	var in connectors.Batch
 	in.Append().Key = []byte("k")
 	for side, f := range newBoth(t, FileOptions{Schema: `{"type":"object"}`, Formats: formatsCheck}) {

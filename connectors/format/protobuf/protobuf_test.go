@@ -273,9 +273,9 @@ func TestSchemas(t *testing.T) {
 	}
 }
 
-// TestS3TombstonePasses has what crashes Flink's SimpleStringSchema: a null value is a value of
+// TestTombstonePasses has what crashes Flink's SimpleStringSchema: a null value is a value of
 // its own.
-func TestS3TombstonePasses(t *testing.T) {
+func TestTombstonePasses(t *testing.T) {
 	const schema = `syntax = "proto3"; message M { int32 a = 1; }`
 	d := newDeserializer(t, func(o *DeserializerOptions) { o.Schema = schema })
 	s := newSerializer(t, func(o *SerializerOptions) { o.Schema = schema })
