@@ -2,9 +2,12 @@ package kafka
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // counts remembers how many partitions topics have, as far as the sink has asked.
@@ -47,6 +50,7 @@ type clientCounts struct {
 	mu struct {
 		sync.Mutex
 		byTopic map[string]*atomic.Int32
+		fresh   []string // topics that a first record was placed in; see settled
 	}
 }
 
@@ -66,4 +70,35 @@ func (c *clientCounts) of(topic string) *atomic.Int32 {
 		c.mu.byTopic[topic] = n
 	}
 	return n
+}
+
+// placing notes that the client is about to place its first record in topic.
+func (c *clientCounts) placing(topic string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.mu.fresh = append(c.mu.fresh, topic)
+}
+
+// settled waits until client shows the partitions of every topic that it has written to. It ends a
+// transaction by what it shows, and may have sent the first records of a topic before it shows its
+// partitions: ending one then would leave them out, commit nothing, and number what follows wrong.
+//
+// It comes after a flush, so what is waited for is a few instructions of another goroutine.
+func (c *clientCounts) settled(ctx context.Context, client *kgo.Client) error {
+	c.mu.Lock()
+	fresh := c.mu.fresh
+	c.mu.fresh = nil
+	c.mu.Unlock()
+	for _, topic := range fresh {
+		for {
+			leader, _, err := client.PartitionLeader(topic, 0)
+			if leader >= 0 || err != nil {
+				break
+			}
+			if err := pause(ctx, time.Millisecond); err != nil {
+				return fmt.Errorf("waiting for the partitions of topic %s: %w", topic, err)
+			}
+		}
+	}
+	return nil
 }

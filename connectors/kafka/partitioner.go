@@ -35,6 +35,7 @@ type partitioner struct{ counts *clientCounts }
 
 // ForTopic returns the partitioner of one topic.
 func (p partitioner) ForTopic(topic string) kgo.TopicPartitioner {
+	p.counts.placing(topic)
 	return &topicPartitioner{
 		count: p.counts.of(topic),
 		// The client's hasher for keys is Java's murmur2; records without a key stick.

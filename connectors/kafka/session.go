@@ -21,6 +21,8 @@ const (
 	// abortTimeout bounds how long a transaction that failed is tried to be ended in an orderly
 	// way. The next Fence, or the broker after transaction_timeout, ends it otherwise.
 	abortTimeout = 5 * time.Second
+	// seenTimeout is many times what the client needs to show partitions that it has written to.
+	seenTimeout = 500 * time.Millisecond
 	// recordsUnbounded turns the client's own bound off: a writer bounds what it hands over, and
 	// can be interrupted while it waits, without giving up records that were taken.
 	recordsUnbounded = math.MaxInt32

@@ -227,7 +227,7 @@ func (t *Tx) settle(ctx context.Context) error {
 		// The client would turn the commit of an empty transaction into an abort and say nil.
 		return errors.New("nothing was written in it")
 	}
-	return nil
+	return t.counts.settled(wait, t.client)
 }
 
 // onDeath calls f once nothing can be committed any more. The caller calls stop, which waits.
@@ -285,6 +285,10 @@ func (t *Tx) end(ctx context.Context) error {
 	if err := t.client.AbortBufferedRecords(ctx); err != nil {
 		return err
 	}
+	// A topic that was never found is not waited for: nothing was sent there.
+	seen, cancel := context.WithTimeout(ctx, seenTimeout)
+	_ = t.counts.settled(seen, t.client)
+	cancel()
 	return t.client.EndTransaction(ctx, kgo.TryAbort)
 }
 

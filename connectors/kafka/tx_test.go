@@ -349,3 +349,20 @@ func TestTakeMode(t *testing.T) {
 		require.Equal(t, tt.want, c.Semantic)
 	}
 }
+
+// TestFirstRecordsOfATopicAreInTheirTransaction: a client shows the partitions of a topic some
+// instructions after it may have written there, and ends a transaction by what it shows. Ended in
+// between, the commit would be an abort that nobody is told of.
+func TestFirstRecordsOfATopicAreInTheirTransaction(t *testing.T) {
+	c := newCluster(t)
+	s := openSession(t, c.exactlyOnce(""))
+	const claims = 40
+	for e := range checkpoint.Epoch(claims) {
+		require.NoError(t, s.Fence(t.Context())) // a new client knows no topic
+		begin(t, s, 2*e+1)
+		require.NoError(t, decide(t, s, "claim"))
+		begin(t, s, 2*e+2)
+		require.NoError(t, decide(t, s, "epoch"))
+	}
+	require.Len(t, readBack(t, s), 2*claims)
+}
