@@ -2,12 +2,12 @@
 // failpoint, frozen and taken over, restarted with other parallelisms, and then every line has to
 // be there exactly once.
 //
-// With -kafka it is a job between topics of three brokers, which suffer, too: leaders, coordinators and
-// controllers are killed, connections are cut, stalled and slowed down, and the job is down for
+// With -kafka it is a job between topics of three brokers, which suffer, too: leaders, coordinators
+// and controllers are killed, connections are cut, stalled and slowed down, and the job is down for
 // longer than its transaction may last. A reader follows the output all the time.
 //
-// It owns the files and topics the job reads and the judgement of what it wrote. How processes are treated is
-// checkpoint/checkpointtest/chaos's.
+// It owns the files and topics the job reads and the judgement of what it wrote. How processes are
+// treated is checkpoint/checkpointtest/chaos's.
 //
 // Below: checkpoint/checkpointtest/chaos, checkpoint/failpoint. Above: the Makefile.
 package main

@@ -26,7 +26,8 @@ func (e *kafkaEnds) blows(kills, faults, outages int) []chaos.Blow {
 	of := func(n, share int) int { return (n + share - 1) / share }
 	return []chaos.Blow{
 		{Name: "the leader of an output was killed", Times: of(kills, 3), Strike: e.kill(e.leader)},
-		{Name: "the transaction coordinator was killed", Times: of(kills, 3), Strike: e.kill(e.coordinator)},
+		{Name: "the transaction coordinator was killed", Times: of(kills, 3),
+			Strike: e.kill(e.coordinator)},
 		{Name: "the controller was killed", Times: of(kills, 3), Strike: e.kill(e.controller)},
 		{Name: "connections to the coordinator misbehaved", Times: of(faults, 2),
 			Strike: e.misbehave(e.coordinator)},

@@ -114,7 +114,8 @@ func describeSecurity(out io.Writer, k *servers.Kafka, s *servers.Security) erro
 		list(tls), s.Authority.Cert, client.Cert, client.Key)
 	fmt.Fprintf(out, "brokers = %s with a login as %s or %s, password %q\n",
 		list(login), servers.UserAdmin, servers.UserNobody, servers.Password)
-	fmt.Fprintf(out, "brokers = %s with a login over tls = { ca = %q }\n", list(both), s.Authority.Cert)
+	fmt.Fprintf(out, "brokers = %s with a login over tls = { ca = %q }\n", list(both),
+		s.Authority.Cert)
 	return nil
 }
 

@@ -1,8 +1,8 @@
 // Package chaos runs a job as real processes and does to them what production does: kill -9 at
 // random moments and at named failpoints, processes that freeze, are taken over and wake again,
 // restarts with another parallelism. Blows strike the world around the job, such as brokers and
-// connections, after each of which the job has to get on. Then it asks the ends whether every record
-// arrived once.
+// connections, after each of which the job has to get on. Then it asks the ends whether every
+// record arrived once.
 //
 // It owns the order of the cruelties and the processes it starts. What goes in, what comes out and
 // how it is judged are the ends' (Ends), so that files, Kafka, HDFS and S3 use the same runner.

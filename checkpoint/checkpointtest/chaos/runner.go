@@ -84,7 +84,8 @@ func (r *Runner) Run(ctx context.Context) (err error) {
 	r.logf("seed %d", r.cfg.Seed)
 	stop := r.watch(ctx)
 	defer func() { err = errors.Join(err, stop()) }()
-	for _, phase := range []func(context.Context) error{r.random, r.places, r.freeze, r.blows, r.finish} {
+	phases := []func(context.Context) error{r.random, r.places, r.freeze, r.blows, r.finish}
+	for _, phase := range phases {
 		if err := phase(ctx); err != nil {
 			return fmt.Errorf("seed %d: %w", r.cfg.Seed, err)
 		}

@@ -97,7 +97,9 @@ func StartKafka(ctx context.Context, o KafkaOptions) (k *Kafka, err error) {
 
 func kafkaJars(ctx context.Context, version string) (string, error) {
 	// The default logging of a broker wants a file that configures it; slf4j-simple does not.
-	without := []exclusion{{"org.slf4j", "slf4j-reload4j"}, {"org.apache.logging.log4j", "log4j-slf4j-impl"}}
+	without := []exclusion{
+		{"org.slf4j", "slf4j-reload4j"}, {"org.apache.logging.log4j", "log4j-slf4j-impl"},
+	}
 	return jars(ctx, "kafka-"+version,
 		artefact{"org.apache.kafka", "kafka_2.13", version, without},
 		artefact{"org.apache.kafka", "kafka-tools", version, without}, // the console tools
