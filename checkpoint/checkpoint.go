@@ -49,6 +49,9 @@ type Module struct {
 	Plugin string // name in the job file
 	SHA256 string // hex digest of the module bytes as loaded
 	Config []byte // JSON handed to open
+	// Offer is the digest of the module and configuration that the job file named meanwhile, where
+	// that is something else: it was looked at, and another offer is something new.
+	Offer string
 }
 
 // StateHandle points at durable keyed state of one task. No job writes one yet; the field exists

@@ -60,7 +60,7 @@ func manifestFromV1(v manifestV1) Manifest {
 		Counts:        v.Counts,
 		Modules: mapSlice(v.Modules, func(m moduleV1) Module {
 			config := bytesV1{Text: m.Config, Base64: m.ConfigBase64}
-			return Module{Plugin: m.Plugin, SHA256: m.SHA256, Config: config.bytes()}
+			return Module{Plugin: m.Plugin, SHA256: m.SHA256, Config: config.bytes(), Offer: m.Offer}
 		}),
 		Committables: mapSlice(v.Committables, committableFromV1),
 		Held:         mapSlice(v.Held, committableFromV1),

@@ -51,6 +51,7 @@ type (
 		SHA256       string `json:"sha256"`
 		Config       string `json:"config,omitempty"`
 		ConfigBase64 []byte `json:"config_base64,omitempty"`
+		Offer        string `json:"offer,omitempty"`
 	}
 	committableV1 struct {
 		Sink    string `json:"sink"`
@@ -153,6 +154,7 @@ func moduleToV1(m Module) moduleV1 {
 	config := bytesToV1(m.Config)
 	return moduleV1{
 		Plugin: m.Plugin, SHA256: m.SHA256, Config: config.Text, ConfigBase64: config.Base64,
+		Offer: m.Offer,
 	}
 }
 
