@@ -31,6 +31,11 @@ type Config struct {
 	Pace func() time.Time
 	// Limits bound what a guest may answer.
 	Limits Limits
+	// Health counts what the function does to records, over all tasks; nil counts nothing.
+	Health *Health
+	// Sampler copies batches for somebody who wants to try another plugin on them; nil copies
+	// none.
+	Sampler *Sampler
 	// Replace is asked before every frame; where it says so, the instance is thrown away and
 	// replaced first. nil is never.
 	Replace func() bool

@@ -72,6 +72,7 @@ func (r *runner) split(ctx context.Context, s span, done int, cause error) error
 	if err := r.discard(ctx); err != nil {
 		return err
 	}
+	r.cfg.Health.trapped()
 	r.logTrap(trap, culprit)
 	if trap.Limit != "" {
 		// A frame that took all the time it had was too large, or it has one slow record: what is

@@ -24,8 +24,8 @@ type taker interface {
 	made() (records int, bytes int64)
 }
 
-// runner runs one function of a plugin over batches. It belongs to one goroutine.
-type runner struct {
+// core is a function of a plugin with its instance: what an exchange replaces.
+type core struct {
 	cfg    Config
 	index  uint32
 	spec   abi.Function
@@ -34,15 +34,20 @@ type runner struct {
 	call   abi.Limits
 	framer framer
 	pace   pace
+	time   int64 // of the running batch
 
 	inst *guest.Instance // nil before the first record after a trap
 	warn bool            // the next trap is the first
+}
+
+// runner runs one function of a plugin over batches. It belongs to one goroutine.
+type runner struct {
+	core
 
 	// Of the running batch.
 	in     *connectors.Batch
 	faults *connectors.Faults
 	taker  taker
-	time   int64
 	todo   []part // of a frame that trapped, the next one last
 
 	// Of the running call.
@@ -51,49 +56,60 @@ type runner struct {
 }
 
 func newRunner(ctx context.Context, cfg Config, role abi.Role) (*runner, error) {
-	index, err := cfg.Module.Function(cfg.Function, role)
+	c, err := newCore(ctx, cfg, role)
 	if err != nil {
 		return nil, err
+	}
+	return &runner{core: c}, nil
+}
+
+func newCore(ctx context.Context, cfg Config, role abi.Role) (core, error) {
+	index, err := cfg.Module.Function(cfg.Function, role)
+	if err != nil {
+		return core{}, err
 	}
 	if cfg.Step == "" {
 		cfg.Step = cfg.Function
 	}
 	limits := cfg.Limits.withDefaults()
 	spec := cfg.Module.Description().Functions[index]
-	r := &runner{
+	c := core{
 		cfg: cfg, index: uint32(index), spec: spec, limits: limits, call: limits.call(), warn: true,
 		key:    guest.NewSeedKey(cfg.Job, cfg.Step),
 		framer: newFramer(spec.ColumnSet()),
 		pace:   newPace(cfg.Pace, limits.FrameRecords),
 		time:   cfg.Now().UnixNano(),
 	}
-	if r.cfg.Logger == nil {
-		r.cfg.Logger = slog.New(slog.DiscardHandler)
+	if c.cfg.Logger == nil {
+		c.cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	// A configuration the plugin refuses should be known before the first record.
-	return r, r.ensure(ctx)
+	if err := c.ensure(ctx); err != nil {
+		return core{}, err
+	}
+	return c, nil
 }
 
 // ensure makes an instance if there is none.
-func (r *runner) ensure(ctx context.Context) error {
-	if r.inst != nil {
+func (c *core) ensure(ctx context.Context) error {
+	if c.inst != nil {
 		return nil
 	}
-	inst, err := r.cfg.Module.Instantiate(ctx, guest.InstanceConfig{
-		Config: r.cfg.PluginConfig, Key: r.key, Time: r.time,
-		Logger: r.cfg.Logger, Metrics: r.cfg.Metrics,
+	inst, err := c.cfg.Module.Instantiate(ctx, guest.InstanceConfig{
+		Config: c.cfg.PluginConfig, Key: c.key, Time: c.time,
+		Logger: c.cfg.Logger, Metrics: c.cfg.Metrics,
 	})
 	if err != nil {
-		return fmt.Errorf("instantiating %s for %s: %w", r.cfg.Module.Path(), r.cfg.Step, err)
+		return fmt.Errorf("instantiating %s for %s: %w", c.cfg.Module.Path(), c.cfg.Step, err)
 	}
-	r.inst = inst
+	c.inst = inst
 	return nil
 }
 
 // discard throws the instance away.
-func (r *runner) discard(ctx context.Context) error {
-	inst := r.inst
-	r.inst = nil
+func (c *core) discard(ctx context.Context) error {
+	inst := c.inst
+	c.inst = nil
 	if inst == nil {
 		return nil
 	}
@@ -101,7 +117,7 @@ func (r *runner) discard(ctx context.Context) error {
 }
 
 // Close frees the instance. It is idempotent.
-func (r *runner) Close() error { return r.discard(context.Background()) }
+func (c *core) Close() error { return c.discard(context.Background()) }
 
 // run gives every record of in to the guest.
 func (r *runner) run(
@@ -109,7 +125,12 @@ func (r *runner) run(
 ) error {
 	r.in, r.taker, r.faults = in, t, faults
 	r.time = r.cfg.Now().UnixNano()
-	defer func() { r.in, r.taker, r.faults = nil, nil, nil }()
+	before := len(faults.List)
+	defer func() {
+		r.in, r.taker, r.faults = nil, nil, nil
+		r.cfg.Health.saw(in.Len(), len(faults.List)-before)
+	}()
+	r.cfg.Sampler.offer(in, r.framer.partitions)
 	for next := 0; next < in.Len(); {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -125,7 +146,7 @@ func (r *runner) run(
 			err = r.recover(ctx, s, done, err)
 		}
 		if err != nil {
-			return fmt.Errorf("running %s of %s: %w", r.spec.Name, r.cfg.Module.Path(), err)
+			return &GuestError{Module: r.cfg.Module, Function: r.spec.Name, Err: err}
 		}
 		next = s.to
 	}
