@@ -90,6 +90,7 @@ type sinkRun struct {
 type taskRun struct {
 	commands chan task.Command
 	counters map[string]*task.Counters
+	sites    []site // of guest functions
 }
 
 // group is the goroutines of tasks and enumerators.
@@ -168,6 +169,7 @@ func (a *attempt) run(ctx context.Context) (checkpoint.Outcome, error) {
 	close(a.calls)
 	<-callerDone
 	a.abandon(ctx)
+	a.e.swaps.over(a.err)
 	return a.outcome, errors.Join(a.err, a.close())
 }
 
@@ -262,15 +264,17 @@ func (a *attempt) do(ctx context.Context, effect checkpoint.Effect) {
 		// A decision is never given up half-way: its outcome would be unknown for nothing.
 		a.deciding = ef.Manifest.Counts
 		keep := context.WithoutCancel(ctx)
+		next := a.e.swaps.pending(ef.Manifest.Epoch)
 		a.decided, a.nextProgress = ef.Manifest.Sources, sourceStatusOf(ef.Manifest.Sources)
 		a.call(func() checkpoint.Event {
-			err := a.log.Decide(keep, ef.Manifest)
+			err := a.decide(keep, ef.Manifest, next)
 			return checkpoint.DecideDone{
 				Epoch: ef.Manifest.Epoch, Err: err, Fatal: connectors.Classify(err) == connectors.Fatal,
 			}
 		})
 	case checkpoint.Commit:
 		a.counts = a.deciding
+		a.e.swaps.decided(ef.Epoch)
 		a.call(func() checkpoint.Event { return a.commit(ctx, ef) })
 	case checkpoint.Acknowledge:
 		a.acknowledge(ef.Epoch)
@@ -291,7 +295,8 @@ func (a *attempt) do(ctx context.Context, effect checkpoint.Effect) {
 
 // fail tells the machine of a failure of tasks, enumerators or the log.
 func (a *attempt) fail(ctx context.Context, err error) {
-	a.step(ctx, checkpoint.Failed{Err: err, Fatal: connectors.Classify(err) == connectors.Fatal})
+	fatal := connectors.Classify(err) == connectors.Fatal && !a.e.swaps.blames(err)
+	a.step(ctx, checkpoint.Failed{Err: err, Fatal: fatal})
 }
 
 // handle takes one event.
@@ -332,6 +337,10 @@ func (a *attempt) onReport(ctx context.Context, r task.Report) {
 		a.sources[r.Source].pool.ended(r.Task)
 		a.handOut(ctx)
 	case task.ReportPrepared:
+		// Before the machine takes the report: with the last one it decides.
+		if err := a.e.swaps.verdict(r.Prepared.Epoch); err != nil {
+			a.fail(ctx, err)
+		}
 		a.step(ctx, checkpoint.Prepared{Report: r.Prepared})
 	}
 }
@@ -368,10 +377,13 @@ func (a *attempt) send(t *taskRun, c task.Command) {
 // prepare asks every task for its part of the epoch, then gives the coordinator's own. Splits
 // handed out before travel ahead of the Prepare in the tasks' queues (E2).
 func (a *attempt) prepare(ctx context.Context, p checkpoint.Prepare) {
-	for _, t := range a.tasks {
-		a.send(t, task.Command{Kind: task.CommandPrepare, Epoch: p.Epoch, Final: p.Final})
-	}
 	c := checkpoint.Collected{Epoch: p.Epoch, Modules: a.e.plugins.modules()}
+	exchanges := a.exchanges(p)
+	for i, t := range a.tasks {
+		a.send(t, task.Command{
+			Kind: task.CommandPrepare, Epoch: p.Epoch, Final: p.Final, Then: exchanges(i),
+		})
+	}
 	for _, s := range a.sources {
 		c.Sources = append(c.Sources, checkpoint.SourceProgress{
 			Name: s.name, Enumerator: s.pool.state, Unassigned: s.pool.unassigned(),

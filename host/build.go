@@ -110,7 +110,9 @@ func (b *taskBuilder) policy(o config.OnError) task.Policy {
 	return task.Policy{Action: task.Action(o.Policy), ShareMax: o.ShareMax, DeadLetter: b.dead}
 }
 
-func (b *taskBuilder) functions() *plugins { return b.a.e.plugins }
+func (b *taskBuilder) functions() taskFunctions {
+	return taskFunctions{plugins: b.a.e.plugins, metrics: b.a.guests, run: b.run}
+}
 
 func (b *taskBuilder) counters(name string) *task.Counters {
 	c := &task.Counters{}
@@ -136,7 +138,7 @@ func (b *taskBuilder) sink(ctx context.Context, run *sinkRun) error {
 	wc := connectors.WriterContext{Faults: stage.Fault}
 	if bucketed, ok := s.Config.(connectors.Bucketed); ok {
 		if ref, guest := bucketed.BucketerRef(); guest {
-			bucketer, err := b.functions().Bucketer(ctx, s.Name, ref, b.a.guests)
+			bucketer, err := b.functions().Bucketer(ctx, s.Name, ref)
 			if err != nil {
 				return err
 			}
@@ -168,7 +170,7 @@ func (b *taskBuilder) partitioner(ctx context.Context, s *config.Sink, to *task.
 	if s.Partitioner.IsZero() {
 		return nil
 	}
-	p, err := b.functions().Partitioner(ctx, s.Name, s.Partitioner, b.a.guests)
+	p, err := b.functions().Partitioner(ctx, s.Name, s.Partitioner)
 	if err != nil {
 		return err
 	}
@@ -185,7 +187,7 @@ func (b *taskBuilder) serializer(ctx context.Context, s *config.Sink) (connector
 	var err error
 	switch {
 	case !s.Serializer.IsZero():
-		value, err = b.functions().Serializer(ctx, fc, s.Serializer, b.a.guests)
+		value, err = b.functions().Serializer(ctx, fc, s.Serializer)
 	case s == b.a.e.plan.dead && !keepsHeaders(s):
 		value = envelope.New()
 	}
@@ -193,7 +195,7 @@ func (b *taskBuilder) serializer(ctx context.Context, s *config.Sink) (connector
 		return value, err
 	}
 	fc.Key = true
-	key, err := b.functions().Serializer(ctx, fc, s.KeySerializer, b.a.guests)
+	key, err := b.functions().Serializer(ctx, fc, s.KeySerializer)
 	if err != nil {
 		err = fmt.Errorf("opening its key_serializer: %w", err)
 		if value != nil {
@@ -210,7 +212,7 @@ func keepsHeaders(s *config.Sink) bool {
 }
 
 func (b *taskBuilder) transform(ctx context.Context, t *config.Transform) (task.Stage, error) {
-	f, err := b.functions().Transform(ctx, t.Name, refOf(t), b.a.guests)
+	f, err := b.functions().Transform(ctx, t.Name, refOf(t))
 	if err != nil {
 		return nil, err
 	}
@@ -253,13 +255,13 @@ func (b *taskBuilder) deserializer(ctx context.Context, s *config.Source,
 	var value connectors.Deserializer
 	var err error
 	if !s.Deserializer.IsZero() {
-		value, err = b.functions().Deserializer(ctx, fc, s.Deserializer, b.a.guests)
+		value, err = b.functions().Deserializer(ctx, fc, s.Deserializer)
 	}
 	if err != nil || s.KeyDeserializer.IsZero() {
 		return value, err
 	}
 	fc.Key = true
-	key, err := b.functions().Deserializer(ctx, fc, s.KeyDeserializer, b.a.guests)
+	key, err := b.functions().Deserializer(ctx, fc, s.KeyDeserializer)
 	if err != nil {
 		err = fmt.Errorf("opening its key_deserializer: %w", err)
 		if value != nil {

@@ -41,6 +41,11 @@ type Config struct {
 	Builtins    Builtins
 	Logger      *slog.Logger
 	Now         func() time.Time // with a monotonic reading
+	// Kept are the plugins of the last decided epoch of the job, which goes on with them whatever
+	// the files of the job file hold by now; none for a new job. ReadModule returns the bytes of
+	// one by its digest; it may be nil when there are none.
+	Kept       []checkpoint.Module
+	ReadModule func(ctx context.Context, sha256 string) ([]byte, error)
 }
 
 // Engine runs one job. Make it with New, run it once with Run.
@@ -48,9 +53,11 @@ type Engine struct {
 	cfg      Config
 	plan     *plan
 	plugins  *plugins
+	swaps    *switchboard
 	metrics  *metrics
 	stop     chan struct{} // closed by Stop
 	stopOnce sync.Once
+	adopted  bool // the first claim has said which versions run; Run's goroutines only
 
 	mu struct { // guards what Status reads; held for copying only
 		sync.Mutex
@@ -71,7 +78,8 @@ func New(ctx context.Context, cfg Config) (*Engine, error) {
 		cfg: cfg, plan: newPlan(cfg.Job, cfg.Job.Settings.Tasks(runtime.NumCPU())),
 		stop: make(chan struct{}),
 	}
-	plugins, err := loadPlugins(ctx, cfg)
+	e.swaps = newSwitchboard(cfg.Now)
+	plugins, err := loadPlugins(ctx, cfg, e.plan)
 	if err != nil {
 		return nil, err
 	}
@@ -109,6 +117,7 @@ type Result struct {
 // when the job never worked.
 func (e *Engine) Run(ctx context.Context) (Result, error) {
 	restart := newRestarter(e.cfg.Job.Restart)
+	defer e.runSwaps(ctx)()
 	for {
 		began := e.cfg.Now()
 		outcome, err := e.attempt(ctx, began)
@@ -118,6 +127,11 @@ func (e *Engine) Run(ctx context.Context) (Result, error) {
 			if fenced := e.cfg.Log.CheckOwner(ctx); errors.Is(fenced, checkpoint.ErrFenced) {
 				outcome, err = checkpoint.Fenced, errors.Join(fenced, err)
 			}
+		}
+		if e.swaps.retry() && outcome == checkpoint.Restart && ctx.Err() == nil {
+			e.cfg.Logger.Warn("restarting with the version of a plugin before", "error", err)
+			e.restarting(err)
+			continue
 		}
 		if e.refusedAtStart(ctx, outcome, err) {
 			return e.result(checkpoint.Fatal), &StartError{err}

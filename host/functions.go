@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/wasmflow/wasmflow/abi"
 	"github.com/wasmflow/wasmflow/connectors"
 	"github.com/wasmflow/wasmflow/host/operator"
 )
@@ -21,36 +22,71 @@ type Builtins struct {
 	Serializers   map[string]Opener[connectors.Serializer]
 }
 
-// operatorConfig is how a guest function of step, a stage of the job, is run. metrics takes what
-// the guest counts.
-func (p *plugins) operatorConfig(step string, ref connectors.FunctionRef, metrics *guestMetrics,
+// site is a place in a task where a function of a plugin works: what a swap exchanges.
+type site struct {
+	step     string
+	ref      connectors.FunctionRef
+	role     abi.Role
+	function operator.Exchanger
+}
+
+// operatorConfig is how a guest function of step, a stage of the job, is run in version v of its
+// plugin. metrics takes what the guest counts.
+func (p *plugins) operatorConfig(step string, ref connectors.FunctionRef, v *version,
+	metrics *guestMetrics,
 ) operator.Config {
 	x := p.named(ref.Plugin)
 	return operator.Config{
-		Module: x.module, Function: ref.Function, Step: step, Job: p.cfg.Job.Name,
-		PluginConfig: x.Config.JSON(),
+		Module: v.module, Function: ref.Function, Step: step, Job: p.cfg.Job.Name,
+		PluginConfig: v.config,
 		Logger: p.cfg.Logger.With(
 			slog.String("plugin", ref.Plugin), slog.String("function", ref.Function)),
 		Metrics: metrics.of(step), Now: p.cfg.Now, Pace: time.Now,
-		Limits: outputLimits(&x.Limits),
+		Limits: outputLimits(&x.Limits), Health: &v.health, Sampler: x.sampler(step, ref.Function),
 	}
+}
+
+// taskFunctions opens the functions of one task.
+type taskFunctions struct {
+	*plugins
+	metrics *guestMetrics
+	run     *taskRun // whose sites are noted
+}
+
+func (f taskFunctions) config(step string, ref connectors.FunctionRef) operator.Config {
+	return f.operatorConfig(step, ref, f.named(ref.Plugin).current(), f.metrics)
+}
+
+func (f taskFunctions) note(step string, ref connectors.FunctionRef, role abi.Role,
+	x operator.Exchanger,
+) {
+	f.run.sites = append(f.run.sites, site{step, ref, role, x})
 }
 
 // Transform opens the transform of a stage.
-func (p *plugins) Transform(ctx context.Context, step string, ref connectors.FunctionRef,
-	m *guestMetrics,
+func (f taskFunctions) Transform(ctx context.Context, step string, ref connectors.FunctionRef,
 ) (connectors.Transform, error) {
-	return operator.NewTransform(ctx, p.operatorConfig(step, ref, m))
+	t, err := operator.NewTransform(ctx, f.config(step, ref))
+	if err != nil {
+		return nil, err
+	}
+	f.note(step, ref, abi.RoleTransform, t)
+	return t, nil
 }
 
 // Deserializer opens the deserializer of a stage.
-func (p *plugins) Deserializer(ctx context.Context, fc connectors.FunctionContext,
-	ref connectors.FunctionRef, m *guestMetrics,
+func (f taskFunctions) Deserializer(ctx context.Context, fc connectors.FunctionContext,
+	ref connectors.FunctionRef,
 ) (connectors.Deserializer, error) {
 	if ref.Plugin != "" {
-		return operator.NewDeserializer(ctx, p.operatorConfig(fc.Env.Name, ref, m))
+		d, err := operator.NewDeserializer(ctx, f.config(fc.Env.Name, ref))
+		if err != nil {
+			return nil, err
+		}
+		f.note(fc.Env.Name, ref, abi.RoleDeserializer, d)
+		return d, nil
 	}
-	open, ok := p.cfg.Builtins.Deserializers[ref.Builtin]
+	open, ok := f.cfg.Builtins.Deserializers[ref.Builtin]
 	if !ok {
 		return nil, fmt.Errorf("deserializer %q is in the table of names, but not built in", ref.Builtin)
 	}
@@ -58,13 +94,18 @@ func (p *plugins) Deserializer(ctx context.Context, fc connectors.FunctionContex
 }
 
 // Serializer opens the serializer of a stage.
-func (p *plugins) Serializer(ctx context.Context, fc connectors.FunctionContext,
-	ref connectors.FunctionRef, m *guestMetrics,
+func (f taskFunctions) Serializer(ctx context.Context, fc connectors.FunctionContext,
+	ref connectors.FunctionRef,
 ) (connectors.Serializer, error) {
 	if ref.Plugin != "" {
-		return operator.NewSerializer(ctx, p.operatorConfig(fc.Env.Name, ref, m))
+		s, err := operator.NewSerializer(ctx, f.config(fc.Env.Name, ref))
+		if err != nil {
+			return nil, err
+		}
+		f.note(fc.Env.Name, ref, abi.RoleSerializer, s)
+		return s, nil
 	}
-	open, ok := p.cfg.Builtins.Serializers[ref.Builtin]
+	open, ok := f.cfg.Builtins.Serializers[ref.Builtin]
 	if !ok {
 		return nil, fmt.Errorf("serializer %q is in the table of names, but not built in", ref.Builtin)
 	}
@@ -72,15 +113,23 @@ func (p *plugins) Serializer(ctx context.Context, fc connectors.FunctionContext,
 }
 
 // Bucketer opens the bucketer of a sink.
-func (p *plugins) Bucketer(ctx context.Context, step string, ref connectors.FunctionRef,
-	m *guestMetrics,
+func (f taskFunctions) Bucketer(ctx context.Context, step string, ref connectors.FunctionRef,
 ) (connectors.BucketAssigner, error) {
-	return operator.NewBucketAssigner(ctx, p.operatorConfig(step, ref, m))
+	b, err := operator.NewBucketAssigner(ctx, f.config(step, ref))
+	if err != nil {
+		return nil, err
+	}
+	f.note(step, ref, abi.RoleBucketer, b)
+	return b, nil
 }
 
 // Partitioner opens the partitioner of a sink.
-func (p *plugins) Partitioner(ctx context.Context, step string, ref connectors.FunctionRef,
-	m *guestMetrics,
+func (f taskFunctions) Partitioner(ctx context.Context, step string, ref connectors.FunctionRef,
 ) (connectors.Partitioner, error) {
-	return operator.NewPartitioner(ctx, p.operatorConfig(step, ref, m))
+	p, err := operator.NewPartitioner(ctx, f.config(step, ref))
+	if err != nil {
+		return nil, err
+	}
+	f.note(step, ref, abi.RolePartitioner, p)
+	return p, nil
 }

@@ -109,8 +109,14 @@ func perStage() []stageSeries {
 	}
 }
 
+// swapSeries counts the swaps that are over, by how they ended.
+func swapSeries() *prometheus.Desc {
+	return describe("plugin_swaps_total", "Swaps of plugins that are over.", "result")
+}
+
 // Describe implements prometheus.Collector.
 func (c *statusCollector) Describe(ch chan<- *prometheus.Desc) {
+	ch <- swapSeries()
 	for _, s := range jobSeries() {
 		ch <- s.desc
 	}
@@ -122,6 +128,10 @@ func (c *statusCollector) Describe(ch chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector.
 func (c *statusCollector) Collect(ch chan<- prometheus.Metric) {
 	status := c.e.Status()
+	for _, s := range []SwapState{SwapDone, SwapRefused, SwapReturned} {
+		ch <- prometheus.MustNewConstMetric(swapSeries(), prometheus.CounterValue,
+			float64(c.e.swaps.history.count(s)), string(s))
+	}
 	for _, s := range jobSeries() {
 		ch <- prometheus.MustNewConstMetric(s.desc, s.kind, s.value(status))
 	}

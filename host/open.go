@@ -22,6 +22,13 @@ func (a *attempt) claim(ctx context.Context) checkpoint.Event {
 
 // recover opens the sinks' committers and has each finish what the last owner decided.
 func (a *attempt) recover(ctx context.Context, m checkpoint.Manifest) error {
+	a.e.swaps.claimed(m.Epoch, m.Modules)
+	if !a.e.adopted {
+		if err := a.e.plugins.adopt(ctx, m.Modules); err != nil {
+			return err
+		}
+		a.e.adopted = true
+	}
 	if err := a.e.plugins.keep(ctx, a.log); err != nil {
 		return err
 	}
@@ -178,6 +185,7 @@ func (a *attempt) start(m checkpoint.Manifest) error {
 	}
 	a.launch(tasks)
 	a.started = true
+	a.e.swaps.started(a)
 	return nil
 }
 

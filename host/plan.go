@@ -97,6 +97,17 @@ func (p *plan) checkOutputs(job *config.Job, outputs func(connectors.FunctionRef
 	return nil
 }
 
+// outputsRead returns the named outputs of a stage that others read.
+func (p *plan) outputsRead(step string) []string {
+	var names []string
+	for _, r := range p.readers[step] {
+		if r.output != "" {
+			names = append(names, r.output)
+		}
+	}
+	return names
+}
+
 func namesOrNone(names []string) string {
 	if len(names) == 0 {
 		return "it has a main output only; leave the name after the dot out"

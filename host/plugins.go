@@ -1,41 +1,44 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/wasmflow/wasmflow/abi"
 	"github.com/wasmflow/wasmflow/checkpoint"
 	"github.com/wasmflow/wasmflow/connectors"
 	"github.com/wasmflow/wasmflow/host/config"
 	"github.com/wasmflow/wasmflow/host/guest"
-	"github.com/wasmflow/wasmflow/host/operator"
 )
 
-// plugins are the loaded modules of a job, sorted as in the job file. They are loaded once and
-// stay the same over restarts of the job within the process.
+// plugins are the plugins of a job, sorted as in the job file.
 type plugins struct {
 	cfg  Config
-	list []plugin
+	plan *plan
+	list []*plugin
+	// offers are what the job file names in place of the versions that the last run ended with.
+	offers []SwapRequest
 }
 
-type plugin struct {
-	*config.Plugin
-	module *guest.Module
-	bytes  []byte
-}
-
-// loadPlugins reads, checks and compiles every plugin, opens it once with its configuration, and
-// checks that each function the job names is there with the right role. It stops at the first
-// plugin that is refused, with a *config.Error.
-func loadPlugins(ctx context.Context, cfg Config) (*plugins, error) {
-	p := &plugins{cfg: cfg}
+// loadPlugins makes every plugin ready to run: the version that the last decided epoch was produced
+// by, or else that of the job file. It checks that each function the job names is there with the
+// right role. It stops at the first plugin that is refused, with a *config.Error.
+func loadPlugins(ctx context.Context, cfg Config, plan *plan) (*plugins, error) {
+	p := &plugins{cfg: cfg, plan: plan}
+	uses := usesOf(cfg.Job)
 	for i := range cfg.Job.Plugins {
-		if err := p.load(ctx, &cfg.Job.Plugins[i]); err != nil {
+		x := &plugin{Plugin: &cfg.Job.Plugins[i]}
+		for _, u := range uses {
+			if u.ref.Plugin == x.Name {
+				x.uses = append(x.uses, u)
+			}
+		}
+		if err := p.load(ctx, x); err != nil {
 			return nil, errors.Join(err, p.Close(ctx))
 		}
+		p.list = append(p.list, x)
 	}
 	if err := p.checkFunctions(); err != nil {
 		return nil, errors.Join(err, p.Close(ctx))
@@ -43,52 +46,65 @@ func loadPlugins(ctx context.Context, cfg Config) (*plugins, error) {
 	return p, nil
 }
 
-func (p *plugins) load(ctx context.Context, c *config.Plugin) error {
-	key := "plugins." + c.Name
-	data, err := config.ReadFile(c.Path, int64(c.Limits.Module))
-	if err != nil {
-		data = nil // the loader words what is wrong with the file
+// load loads the version that x begins with.
+func (p *plugins) load(ctx context.Context, x *plugin) error {
+	for _, kept := range p.cfg.Kept {
+		if kept.Plugin != x.Name {
+			continue
+		}
+		v, err := p.loadKept(ctx, x, kept)
+		if err == nil {
+			x.mu.current, x.mu.offer, x.begun = v, cmp.Or(kept.Offer, v.offer), true
+			p.offer(x, kept.SHA256)
+			return nil
+		}
+		p.cfg.Logger.Warn("the plugin of the last epoch cannot be used; the job goes on with that of "+
+			"the job file", "plugin", x.Name, "module", kept.SHA256, "error", err)
 	}
-	m, err := p.cfg.Guests.Load(ctx, guest.Source{Path: c.Path, Bytes: data, Pin: c.SHA256},
-		guestLimits(&c.Limits))
-	if err != nil {
-		return p.refuse(key+".path", err)
-	}
-	p.list = append(p.list, plugin{Plugin: c, module: m, bytes: data})
-	in, err := m.Instantiate(ctx, guest.InstanceConfig{
-		Config: c.Config.JSON(), Key: guest.NewSeedKey(p.cfg.Job.Name, c.Name),
-		Time: p.cfg.Now().UnixNano(),
+	v, err := p.loadVersion(ctx, x.Plugin, source{
+		path: x.Path, pin: x.SHA256, config: x.Config.JSON(),
 	})
 	if err != nil {
-		var bad *abi.ConfigError
-		if errors.As(err, &bad) {
-			key += ".config"
-			if bad.Field != "" {
-				key += "." + bad.Field
-			}
-			return p.cfg.Job.Refuse(key, fmt.Sprintf("the plugin refuses its configuration: %s",
-				bad.Message))
-		}
-		return p.refuse(key+".path", err)
+		return p.refuseVersion(x.Name, err)
 	}
-	return in.Close(ctx)
+	x.mu.current, x.mu.offer = v, v.offer
+	return nil
 }
 
-// guestLimits are the limits of a job file that the sandbox keeps.
-func guestLimits(l *config.PluginLimits) guest.Limits {
-	return guest.Limits{
-		ModuleBytes: int64(l.Module), MemoryBytes: int64(l.Memory), TableElements: int64(l.Table),
-		StackBytes:   int64(l.Stack),
-		TimePerBatch: time.Duration(l.TimePerBatch), TimePerRecord: time.Duration(l.TimePerRecord),
-		TimeToStart:  time.Duration(l.TimeToStart),
-		LogLines:     l.LogLines,
-		CompileBytes: int64(l.CompileMemory), CompileTime: time.Duration(l.CompileTime),
+// loadKept loads the version that a manifest names, if it can still serve the job.
+func (p *plugins) loadKept(ctx context.Context, x *plugin, kept checkpoint.Module,
+) (*version, error) {
+	data, err := p.cfg.ReadModule(ctx, kept.SHA256)
+	if err != nil {
+		return nil, fmt.Errorf("reading module %s: %w", kept.SHA256, err)
 	}
+	v, err := p.loadVersion(ctx, x.Plugin, source{
+		path: x.Path, bytes: data, config: configOf(kept),
+	})
+	if err != nil {
+		return nil, err
+	}
+	if _, err := x.check(v.module, p.plan.outputsRead); err != nil {
+		return nil, errors.Join(err, v.Close(ctx))
+	}
+	return v, nil
 }
 
-// outputLimits are those that are kept when answers are read.
-func outputLimits(l *config.PluginLimits) operator.Limits {
-	return operator.Limits{OutputBytes: int64(l.OutputBytes), OutputRecords: l.OutputRecords}
+// offer notes what the job file names in place of kept, unless it named the same before.
+func (p *plugins) offer(x *plugin, kept string) {
+	data, err := config.ReadFile(x.Path, int64(x.Limits.Module))
+	if err != nil {
+		// It is not needed, and a file that is being replaced may be gone for a moment.
+		p.cfg.Logger.Warn("reading a plugin; the job goes on with the one of the last epoch",
+			"plugin", x.Name, "module", kept, "error", err)
+		return
+	}
+	if now := offerOf(data, x.Config.JSON()); now == x.mu.offer || now == x.mu.current.offer {
+		return
+	}
+	p.offers = append(p.offers, SwapRequest{
+		Plugin: x.Name, Path: x.Path, SHA256: x.SHA256, Config: x.Config.JSON(), Trigger: TriggerStart,
+	})
 }
 
 // refuse words why a plugin cannot be used as a problem of the job file.
@@ -100,35 +116,26 @@ func (p *plugins) refuse(key string, err error) error {
 	return fmt.Errorf("loading %s: %w", key, err)
 }
 
+// refuseVersion is refuse for a plugin that cannot be loaded or opened.
+func (p *plugins) refuseVersion(name string, err error) error {
+	key := "plugins." + name
+	var bad *abi.ConfigError
+	if !errors.As(err, &bad) {
+		return p.refuse(key+".path", err)
+	}
+	key += ".config"
+	if bad.Field != "" {
+		key += "." + bad.Field
+	}
+	return p.cfg.Job.Refuse(key, fmt.Sprintf("the plugin refuses its configuration: %s", bad.Message))
+}
+
 // checkFunctions checks every function of a plugin that the job names.
 func (p *plugins) checkFunctions() error {
-	check := func(key string, ref connectors.FunctionRef, role abi.Role) error {
-		if ref.Plugin == "" {
-			return nil
-		}
-		if _, err := p.named(ref.Plugin).module.Function(ref.Function, role); err != nil {
-			return p.refuse(key+".function", err)
-		}
-		return nil
-	}
 	var errs []error
-	for i := range p.cfg.Job.Sources {
-		s := &p.cfg.Job.Sources[i]
-		errs = append(errs, check("sources."+s.Name+".deserializer", s.Deserializer,
-			abi.RoleDeserializer))
-	}
-	for i := range p.cfg.Job.Transforms {
-		t := &p.cfg.Job.Transforms[i]
-		errs = append(errs, check("transforms."+t.Name, refOf(t), abi.RoleTransform))
-	}
-	for i := range p.cfg.Job.Sinks {
-		s := &p.cfg.Job.Sinks[i]
-		errs = append(errs, check("sinks."+s.Name+".serializer", s.Serializer, abi.RoleSerializer),
-			check("sinks."+s.Name+".partitioner", s.Partitioner, abi.RolePartitioner))
-		if b, ok := s.Config.(connectors.Bucketed); ok {
-			if ref, guest := b.BucketerRef(); guest {
-				errs = append(errs, check("sinks."+s.Name+".bucketer", ref, abi.RoleBucketer))
-			}
+	for _, u := range usesOf(p.cfg.Job) {
+		if _, err := p.named(u.ref.Plugin).current().module.Function(u.ref.Function, u.role); err != nil {
+			errs = append(errs, p.refuse(u.key+".function", err))
 		}
 	}
 	return joinProblems(errs)
@@ -153,11 +160,19 @@ func joinProblems(errs []error) error {
 	return &all
 }
 
-func (p *plugins) named(name string) *plugin {
-	for i := range p.list {
-		if p.list[i].Name == name {
-			return &p.list[i]
+// find returns the plugin called name, or nil.
+func (p *plugins) find(name string) *plugin {
+	for _, x := range p.list {
+		if x.Name == name {
+			return x
 		}
+	}
+	return nil
+}
+
+func (p *plugins) named(name string) *plugin {
+	if x := p.find(name); x != nil {
+		return x
 	}
 	panic("host: the job file names plugin " + name + ", which was never loaded")
 }
@@ -166,9 +181,7 @@ func (p *plugins) named(name string) *plugin {
 func (p *plugins) modules() []checkpoint.Module {
 	out := make([]checkpoint.Module, len(p.list))
 	for i, x := range p.list {
-		out[i] = checkpoint.Module{
-			Plugin: x.Name, SHA256: x.module.SHA256(), Config: x.Config.JSON(),
-		}
+		out[i] = x.inManifest()
 	}
 	return out
 }
@@ -176,7 +189,7 @@ func (p *plugins) modules() []checkpoint.Module {
 // keep stores every module's bytes in the log.
 func (p *plugins) keep(ctx context.Context, log JobLog) error {
 	for _, x := range p.list {
-		if _, err := log.StoreModule(ctx, x.bytes); err != nil {
+		if _, err := log.StoreModule(ctx, x.current().bytes); err != nil {
 			return fmt.Errorf("keeping the module of plugin %s: %w", x.Name, err)
 		}
 	}
@@ -188,7 +201,7 @@ func (p *plugins) Outputs(ref connectors.FunctionRef) []string {
 	if ref.Plugin == "" {
 		return nil
 	}
-	d := p.named(ref.Plugin).module.Description()
+	d := p.named(ref.Plugin).current().module.Description()
 	if i, ok := d.Function(ref.Function); ok {
 		return d.Functions[i].Outputs
 	}
@@ -199,7 +212,11 @@ func (p *plugins) Outputs(ref connectors.FunctionRef) []string {
 func (p *plugins) Close(ctx context.Context) error {
 	var errs []error
 	for _, x := range p.list {
-		errs = append(errs, x.module.Close(ctx))
+		for _, v := range []*version{x.current(), x.previous()} {
+			if v != nil {
+				errs = append(errs, v.Close(ctx))
+			}
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -53,11 +53,13 @@ type trial struct {
 // trials covers the failpoints: those of the plain file sink by a job that has one, those of a log in
 // a topic by a job that writes one, all others by the job with buckets.
 func trials(s scale) []trial {
-	var live, topics, others []string
+	var live, topics, swaps, others []string
 	for _, name := range failpoint.Names() {
 		switch {
 		case strings.HasPrefix(name, "file/"):
 			live = append(live, name)
+		case ofSwap(name):
+			swaps = append(swaps, name)
 		case !ofTopic(name):
 			others = append(others, name)
 		case !strings.HasSuffix(name, "/sealed"): // that is passed when a job changes its log
@@ -69,6 +71,7 @@ func trials(s scale) []trial {
 		{"live", s.part(4), live, newLive},
 		{"poison", s.part(2), nil, newPoison},
 		{"topics", s.part(4), topics, newTopics},
+		{"swaps", s.part(4), swaps, newSwaps},
 	}
 }
 
@@ -83,7 +86,8 @@ func once() []string {
 	return []string{
 		"bucketing/after-stray", "bucketing/before-strays", "file/after-live", "file/after-rewind",
 		"file/after-show", "storelog/claim-after-publish", "storelog/claim-before-publish",
-		"storelog/claimed", "storelog/store-module",
+		"storelog/claimed", "storelog/store-module", "swap/before-store", "swap/compared", "swap/decided",
+		"swap/loaded", "swap/opened", "swap/stored", "swap/taken",
 	}
 }
 
@@ -106,7 +110,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	asShort := flags.Bool("short", false, "fewer lines and kills")
 	onKafka := flags.Bool("kafka", false, "a job on three Kafka brokers, which suffer, too")
 	seed := flags.Uint64("seed", uint64(time.Now().UnixNano()), "seed of every choice")
-	only := flags.String("trial", "", "this one only: buckets, live, poison or topics")
+	only := flags.String("trial", "", "this one only: buckets, live, poison, topics or swaps")
 	keep := flags.Bool("keep", false, "keep the folder of a run that passed")
 	if err := flags.Parse(args); err != nil {
 		return err

@@ -141,6 +141,7 @@ func (r *runner) listen(ctx context.Context, cancel context.CancelCauseFunc, car
 	if err != nil {
 		return nil, errors.Join(err, server.Close(ctx))
 	}
+	pluginRoutes(server, r.engine)
 	card.file = file
 	s := &adminServer{server: server, done: make(chan error, 1)}
 	go func() { s.done <- server.Serve() }() // ends by close

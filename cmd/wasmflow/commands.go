@@ -39,6 +39,8 @@ func commands() []command {
 		conformanceCommand(),
 		statusCommand(),
 		stopCommand(),
+		pluginsCommand(),
+		swapCommand(),
 		fsckCommand(),
 		offsetsCommand(),
 		txnCommand(),

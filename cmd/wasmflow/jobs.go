@@ -9,6 +9,7 @@ import (
 	"path"
 	"time"
 
+	"github.com/wasmflow/wasmflow/checkpoint"
 	"github.com/wasmflow/wasmflow/checkpoint/storelog"
 	"github.com/wasmflow/wasmflow/checkpoint/storelog/runlock"
 	"github.com/wasmflow/wasmflow/connectors/filesystem"
@@ -81,6 +82,9 @@ type running struct {
 	log     host.JobLog
 	decider config.Decider
 	drop    []string // sources that the job file may lack
+	// kept are the plugins that the run goes on with, of which read returns the bytes.
+	kept []checkpoint.Module
+	read func(ctx context.Context, sha256 string) ([]byte, error)
 }
 
 // newEngine plans a job and loads its plugins.
@@ -92,8 +96,9 @@ func newEngine(ctx context.Context, p *process, job *config.Job, run running,
 		return nil, err
 	}
 	return host.New(ctx, host.Config{
-		Job: job, Log: run.log, Decider: run.decider, DropSources: run.drop, FileSystems: fileSystems(p, false), Guests: guests,
-		Builtins: builtins(), Logger: logger, Now: time.Now,
+		Job: job, Log: run.log, Decider: run.decider, DropSources: run.drop,
+		FileSystems: fileSystems(p, false), Guests: guests, Builtins: builtins(), Logger: logger,
+		Now: time.Now, Kept: run.kept, ReadModule: run.read,
 	})
 }
 

@@ -35,8 +35,15 @@ func main() {
 	os.Exit(run(os.Args[1:], &process{
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
 		lookupEnv: os.LookupEnv, signals: signals, compiler: compilerCommand(),
-		remindEvery: remindEvery,
+		remindEvery: remindEvery, hangups: listenHangups,
 	}))
+}
+
+// listenHangups has SIGHUP no longer end the process.
+func listenHangups() <-chan os.Signal {
+	hangups := make(chan os.Signal, 1) // one look at all files serves any number of them
+	signal.Notify(hangups, syscall.SIGHUP)
+	return hangups
 }
 
 // run is the command: it does what args say and returns the exit code.

@@ -14,10 +14,11 @@ type process struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	lookupEnv      func(name string) (string, bool)
-	signals        <-chan os.Signal // SIGINT and SIGTERM
-	disk           local.Disk       // nil is the real one
-	compiler       []string         // guest.Config.Compiler
-	remindEvery    time.Duration    // between two reminders of what a stop waits for
+	signals        <-chan os.Signal        // SIGINT and SIGTERM
+	hangups        func() <-chan os.Signal // begins to listen to SIGHUP; nil is not at all
+	disk           local.Disk              // nil is the real one
+	compiler       []string                // guest.Config.Compiler
+	remindEvery    time.Duration           // between two reminders of what a stop waits for
 }
 
 // cacheDir returns the folder for compiled modules, or "" where the machine names none for the

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -196,6 +197,20 @@ func (r *runner) serve(ctx context.Context, card *announcedLog) (err error) {
 		return err
 	}
 	defer closing(context.WithoutCancel(ctx), server.close, &err)
+	watching, stopWatching := context.WithCancel(ctx)
+	watched := make(chan struct{})
+	var hangups <-chan os.Signal
+	if _, terminal := columns(r.p.stderr); !terminal && r.p.hangups != nil {
+		hangups = r.p.hangups() // a terminal that goes away is to end its job, as it always did
+	}
+	go func() { // ends by stopWatching
+		defer close(watched)
+		watchPlugins(r.engine, r.job, hangups).run(watching)
+	}()
+	defer func() {
+		stopWatching()
+		<-watched
+	}()
 	done := make(chan ended, 1)
 	go func() { // ends with the job; after a second signal the process ends before it
 		result, err := r.engine.Run(ctx)

@@ -39,7 +39,11 @@ func begin(ctx context.Context, p *process, s *store, job *config.Job, o *runOpt
 	if decider.Sink != nil {
 		b.card.sink = decider.Sink.Name
 	}
-	b.engine, err = newEngine(ctx, p, job, running{b.card, decider, o.drop}, logger)
+	run := running{log: b.card, decider: decider, drop: o.drop, read: s.view.ReadModule}
+	if !b.before.Finished() {
+		run.kept = b.before.Modules
+	}
+	b.engine, err = newEngine(ctx, p, job, run, logger)
 	if err != nil {
 		return nil, err
 	}

@@ -41,10 +41,10 @@ func (a access) guard(next http.Handler) http.Handler {
 		switch {
 		case a.loopback && !isLoopback(hostOf(r.Host)):
 			// A3: a page whose name was re-bound to this address still sends that name.
-			writeError(w, http.StatusForbidden, "call this server by a loopback address")
+			WriteError(w, http.StatusForbidden, "call this server by a loopback address")
 		case a.needsToken(r) && !a.hasToken(r):
 			h.Set("WWW-Authenticate", `Bearer realm="wasmflow"`)
-			writeError(w, http.StatusUnauthorized, "send the token as Authorization: Bearer")
+			WriteError(w, http.StatusUnauthorized, "send the token as Authorization: Bearer")
 		default:
 			next.ServeHTTP(w, r)
 		}

@@ -105,7 +105,7 @@ func (s *Server) routes(c Config) {
 		writeText(w, code, string(state))
 	}))
 	s.Handle("GET /status", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, http.StatusOK, c.Job.Status().filled())
+		WriteJSON(w, http.StatusOK, c.Job.Status().filled())
 	}))
 	s.Handle("GET /metrics", promhttp.HandlerFor(c.Gatherer, promhttp.HandlerOpts{
 		MaxRequestsInFlight: scrapesMax, Timeout: gatherTimeout,
@@ -125,11 +125,11 @@ func stopHandler(job Job) http.Handler {
 		dec := json.NewDecoder(r.Body)
 		dec.DisallowUnknownFields()
 		if err := dec.Decode(&req); err != nil && !errors.Is(err, io.EOF) {
-			writeError(w, http.StatusBadRequest, `want {"now": true} or {"now": false}`)
+			WriteError(w, http.StatusBadRequest, `want {"now": true} or {"now": false}`)
 			return
 		}
 		job.Stop(req.Now)
-		writeJSON(w, http.StatusAccepted, struct {
+		WriteJSON(w, http.StatusAccepted, struct {
 			State State `json:"state"`
 		}{StateStopping})
 	})
@@ -188,8 +188,8 @@ func writeText(w http.ResponseWriter, code int, text string) {
 	_, _ = io.WriteString(w, text+"\n") // the caller went away
 }
 
-// writeJSON writes v, indented for people who look at it with curl.
-func writeJSON(w http.ResponseWriter, code int, v any) {
+// WriteJSON answers with v, indented for people who look at it with curl.
+func WriteJSON(w http.ResponseWriter, code int, v any) {
 	w.Header().Set("Content-Type", contentTypeJSON)
 	w.WriteHeader(code)
 	enc := json.NewEncoder(w)
@@ -202,6 +202,7 @@ type errorBody struct {
 	Error string `json:"error"`
 }
 
-func writeError(w http.ResponseWriter, code int, text string) {
-	writeJSON(w, code, errorBody{text})
+// WriteError answers that a request is refused, and why.
+func WriteError(w http.ResponseWriter, code int, text string) {
+	WriteJSON(w, code, errorBody{text})
 }

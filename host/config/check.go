@@ -58,11 +58,15 @@ func (l *loader) checkPlugin(p *Plugin, key string, n *node) {
 		l.addf(line, path, "required with --production; write the 64 hex digits that `sha256sum` "+
 			"prints for the module")
 	}
-	if line, path := at("watch"); p.Watch {
-		l.addf(line, path, "swapping a module while the job runs is not in this version; "+
-			"leave it out and restart the job")
+	if line, path := at("watch"); p.Watch && p.SHA256 != "" {
+		l.addf(line, path, "sha256 says which module it has to be; leave one of them out, and swap a "+
+			"pinned plugin with wasmflow swap --sha256")
 	}
 	l.checkLimits(&p.Limits, key+".limits.")
+	bounded(l, key+".swap.sample", p.Swap.Sample, 0, sampleMax)
+	bounded(l, key+".swap.sample_wait", p.Swap.SampleWait, 0, duration(guestTimeMax))
+	bounded(l, key+".swap.probation", p.Swap.Probation, 0, probationMax)
+	bounded(l, key+".swap.error_budget", p.Swap.ErrorBudget, 0, 1)
 }
 
 func (l *loader) checkLimits(p *PluginLimits, key string) {

@@ -12,6 +12,8 @@ const (
 	parallelismMax  = 4096             // the number of key groups: no more tasks can own one
 	batchRecordsMax = 1 << 20          // a record costs a table entry in guest memory
 	batchBytesMax   = 1 << 30          // a batch and its output must fit a guest's 4 GiB
+	sampleMax       = 100_000          // a trial is to take seconds
+	probationMax    = 1_000_000        // epochs; the old plugin stays in memory so long
 	lingerMax       = 10 * time.Second // an idle task looks up no less often
 	intervalMin     = 10 * time.Millisecond
 	spanMax         = 366 * 24 * time.Hour
@@ -179,7 +181,16 @@ type Plugin struct {
 	SHA256 string       `toml:"sha256" doc:"Hex digest the module must have. Required with run --production."`
 	Config PluginConfig `toml:"config" form:"any value" doc:"Handed to the guest as JSON when it is opened. It is kept in the checkpoint store as it is, so it is no place for secrets."`
 	Limits PluginLimits `toml:"limits"`
-	Watch  bool         `toml:"watch" doc:"Reserved for swapping the module when its file changes; true is refused in this version."`
+	Watch  bool         `toml:"watch" doc:"Swaps the module when its file changes while the job runs, after a trial on live records. A plugin with sha256 is swapped by command only."`
+	Swap   PluginSwap   `toml:"swap"`
+}
+
+// PluginSwap says how a plugin is replaced while the job runs.
+type PluginSwap struct {
+	Sample      int                 `toml:"sample" doc:"Live records that the new plugin is tried on beside the old one before it is let in; 0 tries none."`
+	SampleWait  connectors.Duration `toml:"sample_wait" doc:"Longest wait for so many records; the trial goes on with those that came."`
+	Probation   int                 `toml:"probation" doc:"Epochs after its first one in which the old plugin comes back when the new one traps or refuses too much."`
+	ErrorBudget float64             `toml:"error_budget" doc:"Share of records, 0 to 1, that the new plugin may refuse above the share that the old one refused."`
 }
 
 // PluginLimits bound what a guest may use. They hold for each of its instances, one a task.
@@ -248,6 +259,9 @@ func newPlugin(name string) Plugin {
 			OutputRecords: 1 << 20, OutputBytes: 256 << 20,
 			LogLines: 100, Module: 32 << 20,
 			CompileMemory: 2 << 30, CompileTime: duration(time.Minute),
+		},
+		Swap: PluginSwap{
+			Sample: 1000, SampleWait: duration(2 * time.Second), Probation: 3, ErrorBudget: 0.05,
 		},
 	}
 }

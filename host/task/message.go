@@ -20,6 +20,9 @@ type Command struct {
 	Final  bool // with CommandPrepare: no records will follow
 	Source int  // index into Config.Sources
 	Splits []checkpoint.Split
+	// Then, with CommandPrepare, is run once the part of the epoch is reported and before anything
+	// of the next one is read; nil is nothing. It must not block.
+	Then func()
 }
 
 // ReportKind tells what a task says.

@@ -273,7 +273,11 @@ func (t *Task) execute(ctx context.Context, c Command) (stop bool, err error) {
 				return false, err
 			}
 		}
-		return false, t.prepare(ctx, c.Epoch)
+		err := t.prepare(ctx, c.Epoch)
+		if err == nil && c.Then != nil {
+			c.Then()
+		}
+		return false, err
 	case CommandCommitted:
 		return false, t.committed(ctx, c.Epoch)
 	case CommandStop:

@@ -1,0 +1,266 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/wasmflow/wasmflow/host"
+	"github.com/wasmflow/wasmflow/host/admin"
+)
+
+const (
+	// swapTimeoutDefault is longer than compiling, a trial and an epoch take on a system that is
+	// well.
+	swapTimeoutDefault = 2 * time.Minute
+	// swapPoll is how often swap looks how far it is.
+	swapPoll = 100 * time.Millisecond
+	// configBytesMax bounds a configuration: the body of a request is 64 KiB.
+	configBytesMax = 60 << 10
+)
+
+// swapOptions are the flags of swap.
+type swapOptions struct {
+	root, config string
+	request      host.SwapRequest
+	timeout      time.Duration
+	asJSON       bool
+}
+
+func swapCommand() command {
+	return command{
+		name: "swap", usage: "JOB|job.toml PLUGIN [new.wasm]",
+		summary: "replace a plugin of a running job",
+		help: `
+  wasmflow swap job.toml enrich build/enrich.wasm    another module
+  wasmflow swap job.toml enrich --config '{"limit": 5}'
+                                                     another configuration
+  wasmflow swap job.toml enrich --back               the version before
+
+The new version is loaded, opened and tried on live records beside the old one
+while the job works on. If it is fit, all tasks take it up at the end of the
+same epoch: every epoch is made by one version. If its first epoch goes wrong,
+the job redoes that with the old version; if it traps or refuses too much in
+the epochs after it (plugins.NAME.swap.probation), the old version comes back.
+
+The job goes on with the new version after a restart too, whatever the file
+holds that the job file names. Exit code 1 says that the old version stays.
+`,
+		setup: func(flags *flag.FlagSet) action {
+			o := &swapOptions{}
+			flags.StringVar(&o.root, "store", storeDefault, "checkpoint `STORE` for a job given by name")
+			flags.StringVar(&o.config, "config", "", "new configuration as `JSON`, or @FILE")
+			flags.StringVar(&o.request.SHA256, "sha256", "", "`DIGEST` the module must have; required for "+
+				"a plugin that the job file pins")
+			flags.BoolVar(&o.request.ExpectSame, "expect-same", false, "refuse a version that treats any "+
+				"record of the trial differently")
+			flags.BoolVar(&o.request.Back, "back", false, "go back to the version before")
+			flags.DurationVar(&o.timeout, "timeout", swapTimeoutDefault, "wait at most `TIME` for the first "+
+				"epoch of the new version; 0s does not wait")
+			flags.BoolVar(&o.asJSON, "json", false, "print JSON")
+			return func(ctx context.Context, p *process, args []string) error {
+				if len(args) < 2 || len(args) > 3 {
+					return usagef("swap", "name a job, one of its plugins and the new module")
+				}
+				o.request.Plugin = args[1]
+				if len(args) == 3 {
+					path, err := filepath.Abs(args[2])
+					if err != nil {
+						return fmt.Errorf("finding %s: %w", args[2], err)
+					}
+					o.request.Path = path
+				}
+				if err := o.readConfig(); err != nil {
+					return err
+				}
+				t, err := findJob(ctx, p, args[0], o.root)
+				if err != nil {
+					return err
+				}
+				return swap(ctx, p, t, o)
+			}
+		},
+	}
+}
+
+// readConfig takes the value of --config.
+func (o *swapOptions) readConfig() error {
+	text := []byte(o.config)
+	if o.config != "" && o.config[0] == '@' {
+		var err error
+		if text, err = os.ReadFile(o.config[1:]); err != nil {
+			return usagef("swap", "--config: %v", err)
+		}
+	}
+	switch {
+	case len(text) == 0:
+		return nil
+	case len(text) > configBytesMax:
+		return usagef("swap", "--config: %d bytes, the limit is %d", len(text), configBytesMax)
+	case !json.Valid(text):
+		return usagef("swap", "--config: not JSON; for example --config '{\"limit\": 5}'")
+	}
+	o.request.Config = text
+	return nil
+}
+
+func swap(ctx context.Context, p *process, t target, o *swapOptions) error {
+	client, err := t.caller(ctx)
+	var begun swapBegun
+	if err == nil {
+		path := "/plugins/" + url.PathEscape(o.request.Plugin) + "/swap"
+		err = client.Call(ctx, http.MethodPost, path, o.request, &begun)
+	}
+	if err != nil {
+		return &startError{fmt.Errorf("swapping %s of %s: %w", o.request.Plugin, t.job, err)}
+	}
+	if o.timeout == 0 {
+		fmt.Fprintf(p.stdout, "swap %d of %s was begun\n", begun.ID, o.request.Plugin)
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, o.timeout)
+	defer cancel()
+	s, err := awaitSwap(ctx, client, o.request.Plugin, begun.ID)
+	if err != nil {
+		return fmt.Errorf("swapping %s of %s: %w", o.request.Plugin, t.job, err)
+	}
+	if o.asJSON {
+		err = printJSON(p.stdout, s)
+	} else {
+		printSwap(p.stdout, s)
+	}
+	if s.State == host.SwapRefused || s.State == host.SwapReturned {
+		err = errors.Join(err, fmt.Errorf("%s stays at %s: %s", s.Plugin, short(s.From.SHA256), s.Reason))
+	}
+	return err
+}
+
+// caller returns the client of a running job.
+func (t target) caller(ctx context.Context) (*admin.Client, error) {
+	if _, err := t.live(ctx); err != nil { // another program may have the port by now
+		return nil, err
+	}
+	client, _, err := t.client(ctx)
+	return client, err
+}
+
+// awaitSwap waits until a swap has its first decided epoch, or comes to nothing.
+func awaitSwap(ctx context.Context, c *admin.Client, plugin string, id uint64) (host.Swap, error) {
+	poll := time.NewTicker(swapPoll)
+	defer poll.Stop()
+	last := host.Swap{}
+	for {
+		var list pluginList
+		if err := c.Call(ctx, http.MethodGet, "/plugins", nil, &list); err != nil {
+			return last, err
+		}
+		for _, x := range list.Plugins {
+			i := slices.IndexFunc(x.Swaps, func(s host.Swap) bool { return s.ID == id })
+			if x.Plugin == plugin && i >= 0 {
+				last = x.Swaps[i]
+			}
+		}
+		if last.State.Over() || last.State == host.SwapProbation {
+			return last, nil
+		}
+		select {
+		case <-ctx.Done():
+			return last, fmt.Errorf("it is %s; wasmflow plugins tells how it goes on: %w",
+				last.State, ctx.Err())
+		case <-poll.C:
+		}
+	}
+}
+
+// printSwap tells what came of a swap, and how the two versions differ.
+func printSwap(w io.Writer, s host.Swap) {
+	to := "nothing"
+	if s.To != nil {
+		to = short(s.To.SHA256)
+	}
+	fmt.Fprintf(w, "%s: %s -> %s: %s", s.Plugin, short(s.From.SHA256), to, s.State)
+	if s.First > 0 {
+		fmt.Fprintf(w, ", from epoch %d on", s.First)
+	}
+	if s.Back > 0 {
+		fmt.Fprintf(w, ", back from epoch %d on", s.Back)
+	}
+	fmt.Fprintln(w)
+	if c := s.Comparison; c != nil {
+		fmt.Fprintf(w, "tried on %d records: %d differ; refused %d, before %d; trapped %d, before %d; "+
+			"cost %.2f times\n", c.Records, c.Different, c.New.Refused, c.Old.Refused, c.New.Traps,
+			c.Old.Traps, c.CostRatio)
+		for _, d := range c.First {
+			fmt.Fprintf(w, "  %s, %s position %s: %q\n    old: %s\n    new: %s\n", d.Step, d.Split,
+				d.Position, d.Input, d.Old, d.New)
+		}
+	}
+}
+
+// short is enough of a digest to tell versions apart.
+func short(sha256 string) string { return sha256[:min(len(sha256), 12)] }
+
+func pluginsCommand() command {
+	return command{
+		name: "plugins", usage: "JOB|job.toml",
+		summary: "show the plugins of a running job and how they were swapped",
+		help: `
+  wasmflow plugins job.toml
+  wasmflow plugins --json job.toml | jq '.plugins[].swaps'
+`,
+		setup: func(flags *flag.FlagSet) action {
+			root := flags.String("store", storeDefault, "checkpoint `STORE` for a job given by name")
+			asJSON := flags.Bool("json", false, "print JSON")
+			return func(ctx context.Context, p *process, args []string) error {
+				name, err := one("plugins", "a job or a job file", args)
+				if err != nil {
+					return err
+				}
+				t, err := findJob(ctx, p, name, *root)
+				if err != nil {
+					return err
+				}
+				client, err := t.caller(ctx)
+				var list pluginList
+				if err == nil {
+					err = client.Call(ctx, http.MethodGet, "/plugins", nil, &list)
+				}
+				if err != nil {
+					return &startError{fmt.Errorf("asking for the plugins of %s: %w", t.job, err)}
+				}
+				if *asJSON {
+					return printJSON(p.stdout, list)
+				}
+				return printPlugins(p.stdout, list)
+			}
+		},
+	}
+}
+
+func printPlugins(w io.Writer, list pluginList) error {
+	err := table(w, "PLUGIN\tMODULE\tVERSION\tRECORDS\tREFUSED\tTRAPS\t", func(w io.Writer) {
+		for _, x := range list.Plugins {
+			fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%d\t\n", x.Plugin, short(x.Current.SHA256),
+				x.Current.Version, x.Vitals.Records, x.Vitals.Refused, x.Vitals.Traps)
+		}
+	})
+	for _, x := range list.Plugins {
+		for _, s := range x.Swaps {
+			fmt.Fprintf(w, "\n%s swap %d by %s: ", s.Began.Format(time.DateTime), s.ID, s.Trigger)
+			printSwap(w, s)
+			if s.Reason != "" {
+				fmt.Fprintf(w, "reason: %s\n", s.Reason)
+			}
+		}
+	}
+	return err
+}

@@ -1,0 +1,86 @@
+package host
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/wasmflow/wasmflow/checkpoint"
+	"github.com/wasmflow/wasmflow/checkpoint/failpoint"
+)
+
+// exchanges returns, for each task, what it does right after its part of epoch p: where a new
+// version of a plugin waits, all tasks take it up there, so that every epoch is produced by one
+// version. What p's manifest names has been collected before.
+func (a *attempt) exchanges(p checkpoint.Prepare) func(task int) func() {
+	if p.Final {
+		return func(int) func() { return nil } // nothing comes after it
+	}
+	t := a.e.swaps.take(a, p.Epoch)
+	if t == nil {
+		return func(int) func() { return nil }
+	}
+	_ = failpoint.Hit("swap/taken")
+	return func(i int) func() {
+		return func() { t.exchange(a.tasks[i].sites, i) }
+	}
+}
+
+// exchange puts the spares of a task in the place of its functions, and those into the spares. It
+// runs in the task's goroutine.
+func (t *trial) exchange(sites []site, task int) {
+	spares := t.spares[task]
+	for _, at := range sites {
+		if at.ref.Plugin != t.plugin.Name {
+			continue
+		}
+		at.function.Exchange(spares[0])
+		spares = spares[1:]
+	}
+	_ = failpoint.Hit("swap/exchanged")
+}
+
+// decide decides an epoch, after the bytes of the version that it is the first one of are durable
+// (S6).
+func (a *attempt) decide(ctx context.Context, m checkpoint.Manifest, next *version) error {
+	if next != nil {
+		if err := failpoint.Hit("swap/before-store"); err != nil {
+			return err
+		}
+		if _, err := a.log.StoreModule(ctx, next.bytes); err != nil {
+			return fmt.Errorf("keeping module %s: %w", next.module.SHA256(), err)
+		}
+		if err := failpoint.Hit("swap/stored"); err != nil {
+			return err
+		}
+	}
+	err := a.log.Decide(ctx, m)
+	if err == nil && next != nil {
+		_ = failpoint.Hit("swap/decided")
+	}
+	return err
+}
+
+// adopt makes the versions that a claim found those of the job: another process may have swapped
+// one between the look of this one at the log and its first claim.
+func (p *plugins) adopt(ctx context.Context, named []checkpoint.Module) error {
+	if p.cfg.ReadModule == nil {
+		return nil
+	}
+	for _, m := range named {
+		x := p.find(m.Plugin)
+		if x == nil || !x.begun || x.current().is(m) {
+			continue
+		}
+		v, err := p.loadKept(ctx, x, m)
+		if err != nil {
+			return fmt.Errorf("loading the version of plugin %s that the last epoch was produced by: %w",
+				m.Plugin, err)
+		}
+		was := x.current()
+		x.become(v)
+		if err := was.Close(ctx); err != nil {
+			return fmt.Errorf("closing a version of plugin %s: %w", m.Plugin, err)
+		}
+	}
+	return nil
+}
