@@ -147,7 +147,6 @@ type side struct {
 	health  *Health
 	ran     Run
 	records records
-	answers taker
 }
 
 func newSide(ctx context.Context, cfg Config, role abi.Role) (*side, error) {
