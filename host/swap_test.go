@@ -127,7 +127,7 @@ swap = { SWAP }
 [sources.lines]
 connector = "generator"
 count = COUNT
-rate = 40000
+rate = 10000
 template = "{seq}"
 [transforms.mark]
 from = ["lines"]
@@ -290,7 +290,7 @@ func suffix(s string) json.RawMessage { return json.RawMessage(`{"suffix":"` + s
 func TestSwapUnderLoad(t *testing.T) {
 	b := newSwapBench(t, 0)
 	b.start()
-	const swaps = 6
+	const swaps = 4
 	for i := range swaps {
 		mark := fmt.Sprintf("-m%d", i)
 		s := b.swap(SwapRequest{
@@ -380,7 +380,7 @@ func TestSwapReturnsWhileTheNewVersionProvesItself(t *testing.T) {
 	b.swaps = "sample = 0, probation = 1000"
 	b.start()
 	// An instance works for many epochs before it traps.
-	s := b.swap(SwapRequest{Config: json.RawMessage(`{"suffix":"-v2","after":20000}`)})
+	s := b.swap(SwapRequest{Config: json.RawMessage(`{"suffix":"-v2","after":4000}`)})
 	require.Equal(t, SwapReturned, s.State)
 	require.Contains(t, s.Reason, "trapped 1 times")
 	require.Greater(t, s.Back, s.First)
@@ -394,7 +394,7 @@ func TestSwapReturnsByARestartWhenProvingFailsTheJob(t *testing.T) {
 	b := newSwapBench(t, 0)
 	b.swaps, b.onError = "sample = 0, probation = 1000", "fail"
 	b.start()
-	from := 8*b.engine.Status().Stages["lines"].Out + 100_000
+	from := 8*b.engine.Status().Stages["lines"].Out + 20_000
 	s := b.swap(SwapRequest{Config: fmt.Appendf(nil, `{"suffix":"-v2","from":%d}`, from)})
 	require.Equal(t, SwapReturned, s.State)
 	b.stop()
