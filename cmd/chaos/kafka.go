@@ -74,7 +74,7 @@ func runKafka(
 	return chaos.New(chaos.Config{
 		Ends: e, Seed: seed, Kills: s.kills, Failpoints: placesOfTopics(), Each: s.each,
 		Zombies: s.zombies, LifeMin: 300 * time.Millisecond, LifeMax: s.lifeMax,
-		ParallelismMax: 6, Once: onceOfTopics(), Log: out,
+		Parallelism: 4, ParallelismMax: 6, Once: onceOfTopics(), Log: out,
 		Near: []string{
 			"txlog/decide-before-append", "txlog/decide-before-commit", "txlog/decide-after-commit",
 		},

@@ -155,7 +155,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 		err = chaos.New(chaos.Config{
 			Ends: ends, Seed: *seed, Kills: t.scale.kills, Failpoints: t.places,
 			Each: t.scale.each, Zombies: t.scale.zombies, LifeMin: 50 * time.Millisecond,
-			LifeMax: t.scale.lifeMax, ParallelismMax: 6, Once: onceOfTopics(),
+			LifeMax: t.scale.lifeMax, Parallelism: 4, ParallelismMax: 6, Once: onceOfTopics(),
 			Near: []string{
 				"storelog/decide-before-publish", "storelog/decide-after-publish", "storelog/decided",
 			},

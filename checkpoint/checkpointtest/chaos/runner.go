@@ -53,8 +53,10 @@ type Config struct {
 	Blows []Blow
 	// LifeMin and LifeMax bound how long a process lives before it is killed.
 	LifeMin, LifeMax time.Duration
-	ParallelismMax   int
-	Log              io.Writer
+	// Parallelism is the number of tasks in half of all starts; the others have any number up to
+	// ParallelismMax, so that most restarts change it.
+	Parallelism, ParallelismMax int
+	Log                         io.Writer
 }
 
 // Bounds of waiting. They are far above what a healthy run needs.
@@ -295,14 +297,20 @@ func (r *Runner) finish(ctx context.Context) error {
 	return nil
 }
 
-// start runs the job with a random parallelism.
+// start runs the job with the next number of tasks.
 func (r *Runner) start(ctx context.Context, command func(int, bool) ([]string, error), slow bool,
 	places string,
 ) (*process, error) {
 	return r.startWith(ctx, command, r.parallelism(), slow, places)
 }
 
-func (r *Runner) parallelism() int { return 1 + r.rng.IntN(r.cfg.ParallelismMax) }
+// parallelism draws the number of tasks of the next start.
+func (r *Runner) parallelism() int {
+	if r.rng.IntN(2) == 0 {
+		return r.cfg.Parallelism
+	}
+	return 1 + r.rng.IntN(r.cfg.ParallelismMax)
+}
 
 func (r *Runner) startWith(ctx context.Context, command func(int, bool) ([]string, error),
 	parallelism int, slow bool, places string,
