@@ -3,11 +3,13 @@ package devbroker
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"os"
 	"strconv"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // ErrNotLoopback is returned for an address that other machines could reach.
@@ -67,6 +69,7 @@ func Start(o Options) (*Broker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("starting a broker at %s: %w", o.Address, err)
 	}
+	cluster.ControlKey(int16(kmsg.Fetch), takeFetchWhole)
 	b := &Broker{cluster: cluster, address: cluster.ListenAddrs()[0]}
 	for _, topic := range o.Topics {
 		if cluster.TopicInfo(topic) != nil {
@@ -78,6 +81,17 @@ func Start(o Options) (*Broker, error) {
 		}
 	}
 	return b, nil
+}
+
+// takeFetchWhole lifts the bound of a whole fetch, before the library sees the request; the bounds of
+// its partitions stay. Where the whole is full in the middle of a partition, the library answers with
+// the batches that fitted and without the list of aborted transactions among them, and a reader of
+// committed records takes those for committed (B3).
+func takeFetchWhole(r kmsg.Request) (kmsg.Response, error, bool) {
+	if fetch, ok := r.(*kmsg.FetchRequest); ok {
+		fetch.MaxBytes = math.MaxInt32
+	}
+	return nil, nil, false
 }
 
 // loopbackPort returns the port of address.

@@ -9,6 +9,7 @@
 //
 //	B1  A broker listens on a loopback address only.
 //	B2  Close waits until everything is in the folder; the next broker there goes on with it.
+//	B3  A reader of committed records sees no record of an aborted transaction.
 //
 // Below: the client library's fake cluster. Above: the command.
 package devbroker
