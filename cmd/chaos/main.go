@@ -80,14 +80,14 @@ func ofTopic(name string) bool {
 	return strings.HasPrefix(name, "txlog/") || name == "storelog/sealed"
 }
 
-// once lists the places that a run passes only when it starts: when it claims, recovers, and opens
-// its writers.
+// once lists the places that a run passes only at its start, or once for every task: when it claims,
+// recovers, opens its writers, and takes up another version of a plugin.
 func once() []string {
 	return []string{
 		"bucketing/after-stray", "bucketing/before-strays", "file/after-live", "file/after-rewind",
 		"file/after-show", "storelog/claim-after-publish", "storelog/claim-before-publish",
 		"storelog/claimed", "storelog/store-module", "swap/before-store", "swap/compared", "swap/decided",
-		"swap/loaded", "swap/opened", "swap/stored", "swap/taken",
+		"swap/exchanged", "swap/loaded", "swap/opened", "swap/stored", "swap/taken",
 	}
 }
 
