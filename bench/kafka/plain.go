@@ -141,14 +141,16 @@ func fetchError(fetches kgo.Fetches) error {
 	return nil
 }
 
-// endOffsets returns where the partitions of topic end now.
+// endOffsets returns where the partitions of topic end now, with the records of transactions whose
+// markers are still on their way: a broker answers the end of a transaction before it has written
+// them.
 func endOffsets(ctx context.Context, brokers, topic string) (*progress, error) {
 	client, err := kgo.NewClient(kgo.SeedBrokers(brokers))
 	if err != nil {
 		return nil, fmt.Errorf("opening a client: %w", err)
 	}
 	defer client.Close()
-	listed, err := kadm.NewClient(client).ListCommittedOffsets(ctx, topic)
+	listed, err := kadm.NewClient(client).ListEndOffsets(ctx, topic)
 	if err == nil {
 		err = listed.Error()
 	}

@@ -21,9 +21,6 @@ import (
 
 // TestRealRegistry does with a registry of another maker what the fake only plays.
 func TestRealRegistry(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it starts a server")
-	}
 	server, err := servers.StartRegistry(t.Context())
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, server.Close()) })
