@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/wasmflow/wasmflow/bench/measure"
 )
 
 // The file benchmark: a job over 2 GiB of lines.
@@ -76,13 +78,13 @@ func fileBench(
 		CPU: map[string]time.Duration{}, RSS: map[string]int64{}, Wall: map[string]time.Duration{},
 	}
 	for name, us := range got {
-		res.CPU[name] = median(cpus(us))
+		res.CPU[name] = measure.Median(cpus(us))
 		var walls []time.Duration
 		for _, u := range us {
 			res.RSS[name] = max(res.RSS[name], u.rss)
 			walls = append(walls, u.wall)
 		}
-		res.Wall[name] = median(walls)
+		res.Wall[name] = measure.Median(walls)
 	}
 	return res, nil
 }

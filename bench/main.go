@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/wasmflow/wasmflow/bench/measure"
 )
 
 func main() {
@@ -55,7 +57,7 @@ func run(ctx context.Context, args []string, log io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	page := report(machine(), records, files)
+	page := report(measure.Machine(), records, files)
 	fmt.Fprint(log, page)
 	return os.WriteFile(*results, []byte(page), 0o644)
 }

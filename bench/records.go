@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/wasmflow/wasmflow/abi"
+	"github.com/wasmflow/wasmflow/bench/measure"
 	"github.com/wasmflow/wasmflow/checkpoint"
 	"github.com/wasmflow/wasmflow/checkpoint/storelog"
 	"github.com/wasmflow/wasmflow/connectors"
@@ -93,7 +94,7 @@ func allocations(ctx context.Context, rt *guest.Runtime, module string, rounds, 
 		short = append(short, int64(a.mallocs))
 		difference = append(difference, int64(b.mallocs)-int64(a.mallocs))
 	}
-	return median(short), median(difference), nil
+	return measure.Median(short), measure.Median(difference), nil
 }
 
 // recordsOf subtracts round by round, so that a slow phase of the machine meets both sides.
@@ -105,7 +106,7 @@ func recordsOf(contenders []contender, got map[string][]usage) recordResult {
 		for i := range plain {
 			values = append(values, float64(f(i).Nanoseconds())/recordCount)
 		}
-		return median(values)
+		return measure.Median(values)
 	}
 	return recordResult{
 		Plain:       perRecord(func(i int) time.Duration { return plain[i].cpu }),

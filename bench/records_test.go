@@ -20,17 +20,3 @@ func TestRecordsAllocateNothing(t *testing.T) {
 	require.Less(t, more, int64(runtimeNoise))
 	require.Greater(t, further/batchRecordsMax, 2*runtimeNoise, "noise hides no allocation a batch")
 }
-
-func TestMedian(t *testing.T) {
-	for _, c := range []struct {
-		name   string
-		values []int64
-		want   int64
-	}{
-		{"odd", []int64{5, -1, 3}, 3},
-		{"even takes the higher", []int64{4, 1, 2, 3}, 3},
-		{"one", []int64{7}, 7},
-	} {
-		t.Run(c.name, func(t *testing.T) { require.Equal(t, c.want, median(c.values)) })
-	}
-}

@@ -1,47 +1,18 @@
 package main
 
 import (
-	"bufio"
 	"fmt"
-	"os"
-	"os/exec"
-	"runtime"
 	"strings"
 	"time"
 )
 
-// machineInfo says where and of what the figures are.
-type machineInfo struct{ cpu, system, toolchain, commit string }
-
-func machine() machineInfo {
-	m := machineInfo{
-		cpu: "unknown CPU", system: runtime.GOOS + "/" + runtime.GOARCH, toolchain: runtime.Version(),
-		commit: "unknown",
-	}
-	if f, err := os.Open("/proc/cpuinfo"); err == nil {
-		lines := bufio.NewScanner(f)
-		for lines.Scan() {
-			if name, ok := strings.CutPrefix(lines.Text(), "model name\t: "); ok {
-				m.cpu = name
-				break
-			}
-		}
-		_ = f.Close() // it was only read
-	}
-	if out, err := exec.Command("git", "describe", "--always", "--dirty").Output(); err == nil {
-		m.commit = strings.TrimSpace(string(out))
-	}
-	return m
-}
-
 // report writes the page: ratios first.
-func report(m machineInfo, r recordResult, f fileResult) string {
+func report(machine string, r recordResult, f fileResult) string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("# Benchmarks")
 	line("")
-	line("Written by `make bench`; nothing here was typed by hand. Commit %s, %s, %d CPUs, %s, %s.",
-		m.commit, m.cpu, runtime.NumCPU(), m.system, m.toolchain)
+	line("Written by `make bench`; nothing here was typed by hand. %s.", machine)
 	line("CPU time is that of the whole process, collector included. Machines are noisy: read the")
 	line("ratios, not the absolute figures.")
 	line("")

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/wasmflow/wasmflow/bench/measure"
 )
 
 const (
@@ -35,7 +37,7 @@ func (b *bench) latency(ctx context.Context, letters ...string) (latencies, erro
 			if err != nil {
 				return out, fmt.Errorf("measuring the latency of (%s): %w", letter, err)
 			}
-			p50, p99 := median(ms), quantile(ms, 0.99)
+			p50, p99 := measure.Median(ms), measure.Quantile(ms, 0.99)
 			b.progress(fmt.Sprintf("latency, round %d of %d: (%s) p50 %.0f ms, p99 %.0f ms",
 				round+1, latencyRounds, letter, p50, p99))
 			out.p50[letter] = append(out.p50[letter], p50)

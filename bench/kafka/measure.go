@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"slices"
-	"strings"
 	"time"
+
+	"github.com/wasmflow/wasmflow/bench/measure"
 )
 
 // bench is one run of everything.
@@ -68,71 +68,11 @@ func (b *bench) copy(ctx context.Context, c contender) (usage, error) {
 	if err != nil {
 		return usage{}, err
 	}
-	peak := watchMemory(cmd.Process.Pid)
+	peak := measure.WatchMemory(cmd.Process.Pid)
 	err = cmd.wait()
-	u := usage{cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), rss: peak()}
+	u := usage{cpu: measure.CPUOf(cmd.Cmd), rss: peak()}
 	if err != nil {
 		return u, err
 	}
 	return u, b.cluster.check(ctx, outTopic, b.records, c.upper)
-}
-
-// memoryEvery is how often the peak of a child's memory is read. The kernel keeps the peak, so only
-// what happens after the last look is missed.
-const memoryEvery = 20 * time.Millisecond
-
-// watchMemory reads the peak of a process's resident memory until the returned function is called.
-// The peak in a child's rusage will not do: it counts what this process had when it forked.
-func watchMemory(pid int) (peak func() int64) {
-	done, result := make(chan struct{}), make(chan int64)
-	go func() { // ends with done
-		ticker := time.NewTicker(memoryEvery)
-		defer ticker.Stop()
-		high := int64(0)
-		for {
-			high = max(high, residentPeak(pid))
-			select {
-			case <-done:
-				result <- high
-				return
-			case <-ticker.C:
-			}
-		}
-	}()
-	return func() int64 {
-		close(done)
-		return <-result
-	}
-}
-
-// residentPeak returns VmHWM of a process in bytes, 0 when it has ended.
-func residentPeak(pid int) int64 {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0
-	}
-	_, after, _ := strings.Cut(string(data), "VmHWM:")
-	var kib int64
-	if _, err := fmt.Sscanf(after, "%d kB", &kib); err != nil {
-		return 0
-	}
-	return kib << 10
-}
-
-// ratio returns the median of x over base, round by round (B2).
-func ratio(x, base []float64) float64 {
-	out := make([]float64, len(x))
-	for i := range x {
-		out[i] = x[i] / base[i]
-	}
-	return median(out)
-}
-
-// median returns the middle value; of an even number the higher of both.
-func median(values []float64) float64 { return quantile(values, 0.5) }
-
-func quantile(values []float64, q float64) float64 {
-	s := slices.Clone(values)
-	slices.Sort(s)
-	return s[min(len(s)-1, int(q*float64(len(s))))]
 }

@@ -1,13 +1,12 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"fmt"
-	"os"
 	"os/exec"
-	"runtime"
 	"strings"
+
+	"github.com/wasmflow/wasmflow/bench/measure"
 )
 
 // profileTop is how many entries of the profile the page shows.
@@ -59,12 +58,13 @@ func (b *bench) page(r results) string {
 	line := func(format string, args ...any) { fmt.Fprintf(&out, format+"\n", args...) }
 	line("# Exactly-once copying between Kafka topics")
 	line("")
-	line("Written by `make bench-kafka`; nothing here was typed by hand. %s.", machine())
+	line("Written by `make bench-kafka`; nothing here was typed by hand. %s.", measure.Machine())
 	line("Broker: %s.", r.broker)
 	line("")
-	line("%d records of %d bytes with keys of %d, %d partitions to %d, a commit a second. CPU is user", b.records,
-		valueBytes, keyBytes, partitions, partitions)
-	line("and system time of the process, the broker's in none. Ratios are taken within each of %d", b.rounds)
+	line("%d records of %d bytes with keys of %d, %d partitions to %d, a commit a second. CPU is user",
+		b.records, valueBytes, keyBytes, partitions, partitions)
+	line("and system time of the process, the broker's in none. Ratios are taken within each of %d",
+		b.rounds)
 	line("interleaved rounds, after one that is thrown away; the median is shown.")
 	line("")
 	b.throughputTable(line, r)
@@ -88,56 +88,39 @@ func (b *bench) throughputTable(line func(string, ...any), r results) {
 	for _, c := range b.contenders {
 		us := t.perRecord[c.letter]
 		line("| (%s) | %s | %.2f x | %.2f x | %.3f | %d |", c.letter, c.name,
-			ratio(us, t.perRecord[letterPlain]), ratio(us, t.perRecord[letterTuned]), median(us),
+			measure.Ratio(us, t.perRecord[letterPlain]), measure.Ratio(us, t.perRecord[letterTuned]), measure.Median(us),
 			t.rss[c.letter]>>20)
 	}
 	line("")
 	line("Bounds: (b) 1.1 x (a2); (c) 1.25 x (a2) and 1 x (a), 250 MiB; (d) 1.9 x (a2).")
 	line("")
-	line("Heap allocations a record in (c), in the steady state: %.4f (bound 0.05).", r.inside.allocations)
+	line("Heap allocations a record in (c), in the steady state: %.4f (bound 0.05).",
+		r.inside.allocations)
 	line("")
 }
 
 func (b *bench) latencyTable(line func(string, ...any), r results) {
 	line("## Latency and start")
 	line("")
-	line("%d records a second, a commit every %v, from making to a read_committed reader; %d", latencyRate,
-		latencyCommit, latencyRounds)
-	line("interleaved rounds of %d s, of which the first quarter does not count. The start is the time", b.latencySeconds)
-	line("from the start of the process to the first committed record, a commit a second, medians of %d.", startRounds)
+	line("%d records a second, a commit every %v, from making to a read_committed reader; %d",
+		latencyRate, latencyCommit, latencyRounds)
+	line("interleaved rounds of %d s, of which the first quarter does not count. The start is the time",
+		b.latencySeconds)
+	line("from the start of the process to the first committed record, a commit a second, medians of %d.",
+		startRounds)
 	line("")
 	line("| | p50 ms | p99 ms | start s |")
 	line("|---|---|---|---|")
 	for _, letter := range []string{letterPlain, letterC} {
-		line("| (%s) | %.0f | %.0f | %.2f |", letter, median(r.latency.p50[letter]),
-			median(r.latency.p99[letter]), median(r.starts[letter]))
+		line("| (%s) | %.0f | %.0f | %.2f |", letter, measure.Median(r.latency.p50[letter]),
+			measure.Median(r.latency.p99[letter]), measure.Median(r.starts[letter]))
 	}
 	line("| (c) against (a) | %.2f x | %.2f x | %.2f x |",
-		ratio(r.latency.p50[letterC], r.latency.p50[letterPlain]),
-		ratio(r.latency.p99[letterC], r.latency.p99[letterPlain]),
-		ratio(r.starts[letterC], r.starts[letterPlain]))
+		measure.Ratio(r.latency.p50[letterC], r.latency.p50[letterPlain]),
+		measure.Ratio(r.latency.p99[letterC], r.latency.p99[letterPlain]),
+		measure.Ratio(r.starts[letterC], r.starts[letterPlain]))
 	line("| bound | 1.2 x | 1.5 x | 1.5 x |")
 	line("")
-}
-
-// machine says where and of what the figures are.
-func machine() string {
-	cpu, commit := "unknown CPU", "unknown"
-	if f, err := os.Open("/proc/cpuinfo"); err == nil {
-		lines := bufio.NewScanner(f)
-		for lines.Scan() {
-			if name, ok := strings.CutPrefix(lines.Text(), "model name\t: "); ok {
-				cpu = name
-				break
-			}
-		}
-		_ = f.Close() // it was only read
-	}
-	if out, err := exec.Command("git", "describe", "--always", "--dirty").Output(); err == nil {
-		commit = strings.TrimSpace(string(out))
-	}
-	return fmt.Sprintf("Commit %s, %s, %d CPUs, %s/%s, %s", commit, cpu, runtime.NumCPU(),
-		runtime.GOOS, runtime.GOARCH, runtime.Version())
 }
 
 // topOf returns the head of a profile as go tool pprof prints it.

@@ -10,9 +10,9 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"slices"
-	"syscall"
 	"time"
 
+	"github.com/wasmflow/wasmflow/bench/measure"
 	"github.com/wasmflow/wasmflow/host/guest"
 	"github.com/wasmflow/wasmflow/host/guest/wasm"
 )
@@ -203,17 +203,9 @@ func sameMemory(ctx context.Context, contenders []*contender, n int) error {
 func cpu(work func() error) (time.Duration, error) {
 	percent := debug.SetGCPercent(-1)
 	defer debug.SetGCPercent(percent)
-	before := processTime()
+	before := measure.OwnCPU()
 	err := work()
-	return processTime() - before, err
-}
-
-func processTime() time.Duration {
-	var r syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
-		panic(fmt.Sprintf("bench: reading the CPU time of this process: %v", err))
-	}
-	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
+	return measure.OwnCPU() - before, err
 }
 
 // padStores is how many stores, of ten to sixteen bytes of machine code, a layout adds.
