@@ -88,8 +88,8 @@ func (b *bench) throughputTable(line func(string, ...any), r results) {
 	for _, c := range b.contenders {
 		us := t.perRecord[c.letter]
 		line("| (%s) | %s | %.2f x | %.2f x | %.3f | %d |", c.letter, c.name,
-			measure.Ratio(us, t.perRecord[letterPlain]), measure.Ratio(us, t.perRecord[letterTuned]), measure.Median(us),
-			t.rss[c.letter]>>20)
+			measure.Ratio(us, t.perRecord[letterPlain]), measure.Ratio(us, t.perRecord[letterTuned]),
+			measure.Median(us), t.rss[c.letter]>>20)
 	}
 	line("")
 	line("Bounds: (b) 1.1 x (a2); (c) 1.25 x (a2) and 1 x (a), 250 MiB; (d) 1.9 x (a2).")
