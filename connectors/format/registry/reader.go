@@ -42,9 +42,6 @@ func NewReader[T any](ctx context.Context, fc connectors.FunctionContext, o *Opt
 	return r, err
 }
 
-// Registered reports whether values have the header of a registry.
-func (r *Reader[T]) Registered() bool { return r.client != nil }
-
 // Get returns what to read a value with and the value without its header. An error is a
 // *format.Refusal, or one of the registry.
 func (r *Reader[T]) Get(ctx context.Context, value []byte) (T, []byte, error) {
