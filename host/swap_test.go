@@ -382,7 +382,7 @@ func TestSwapReturnsWhileTheNewVersionProvesItself(t *testing.T) {
 	// An instance works for many epochs before it traps.
 	s := b.swap(SwapRequest{Config: json.RawMessage(`{"suffix":"-v2","after":4000}`)})
 	require.Equal(t, SwapReturned, s.State)
-	require.Contains(t, s.Reason, "trapped 1 times")
+	require.Regexp(t, `trapped [12] times on`, s.Reason, "both tasks may be there before the host looks")
 	require.Greater(t, s.Back, s.First)
 	b.stop()
 	require.Equal(t, 2, b.requireOneVersionPerEpoch())
