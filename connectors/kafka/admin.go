@@ -55,13 +55,9 @@ type Hanging struct {
 
 // OpenAdmin connects.
 func (c *Connection) OpenAdmin(ctx context.Context, env connectors.Env) (*Admin, error) {
-	opts, err := c.options(ctx, env, bothSides, "admin")
+	client, err := c.openAsking(ctx, env, bothSides, "admin")
 	if err != nil {
 		return nil, err
-	}
-	client, err := kgo.NewClient(append(opts, kgo.MetadataMinAge(askMetadataAge))...)
-	if err != nil {
-		return nil, fmt.Errorf("opening a Kafka client: %w", err)
 	}
 	return &Admin{connection: c, env: env, client: client, admin: kadm.NewClient(client)}, nil
 }

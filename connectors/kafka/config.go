@@ -110,6 +110,22 @@ func (c *Connection) options(
 	return append(opts, more...), err
 }
 
+// openAsking opens a client that asks the cluster for topics and the like, and neither reads nor
+// writes records.
+func (c *Connection) openAsking(
+	ctx context.Context, env connectors.Env, side side, id string,
+) (*kgo.Client, error) {
+	opts, err := c.options(ctx, env, side, id)
+	if err != nil {
+		return nil, err
+	}
+	client, err := kgo.NewClient(append(opts, kgo.MetadataMinAge(askMetadataAge))...)
+	if err != nil {
+		return nil, fmt.Errorf("opening a Kafka client: %w", err)
+	}
+	return client, nil
+}
+
 // retryHangUps makes a client try again when a broker hangs up before it has said anything. It does
 // so for want of TLS or a login, which the clients that look at the cluster first report at once;
 // later it is a broker that went away behind a load balancer.

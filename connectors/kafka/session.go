@@ -104,13 +104,9 @@ func (c *SinkConfig) openSession(
 			"%q, made of transactional_id_prefix and the job's name, is no name of a topic; set "+
 				"commits.topic", topic)))
 	}
-	opts, err := c.options(ctx, env, sinkSide, "log")
+	client, err := c.openAsking(ctx, env, sinkSide, "log")
 	if err != nil {
 		return nil, err
-	}
-	client, err := kgo.NewClient(append(opts, kgo.MetadataMinAge(askMetadataAge))...)
-	if err != nil {
-		return nil, fmt.Errorf("opening a Kafka client: %w", err)
 	}
 	s := &Session{
 		config: c, env: env, opts: o, id: c.Transactions.transactionalID(env.Job, o.Group),

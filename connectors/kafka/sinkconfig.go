@@ -2,7 +2,6 @@ package kafka
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -162,17 +161,13 @@ func (c *SinkConfig) Open(ctx context.Context, env connectors.Env) (connectors.S
 }
 
 func (c *SinkConfig) open(ctx context.Context, env connectors.Env) (*Sink, error) {
-	opts, err := c.options(ctx, env, sinkSide, "topics")
-	if err != nil {
-		return nil, err
-	}
 	metrics, err := newClientMetrics(env.Registerer, "kafka_sink", "produce")
 	if err != nil {
 		return nil, err
 	}
-	client, err := kgo.NewClient(append(opts, kgo.MetadataMinAge(askMetadataAge))...)
+	client, err := c.openAsking(ctx, env, sinkSide, "topics")
 	if err != nil {
-		return nil, fmt.Errorf("opening a Kafka client: %w", err)
+		return nil, err
 	}
 	s := &Sink{
 		config: c, env: env, client: client, admin: kadm.NewClient(client), metrics: metrics,

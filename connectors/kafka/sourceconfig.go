@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/wasmflow/wasmflow/connectors"
 )
@@ -140,13 +139,9 @@ func (c *SourceConfig) openSource(ctx context.Context, env connectors.Env) (*Sou
 	if err != nil {
 		return nil, err
 	}
-	opts, err := c.options(ctx, env, sourceSide, "enumerator")
+	client, err := c.openAsking(ctx, env, sourceSide, "enumerator")
 	if err != nil {
 		return nil, err
-	}
-	client, err := kgo.NewClient(append(opts, kgo.MetadataMinAge(askMetadataAge))...)
-	if err != nil {
-		return nil, fmt.Errorf("opening a Kafka client: %w", err)
 	}
 	s := &Source{config: c, env: env, client: client, admin: kadm.NewClient(client), metrics: metrics}
 	if c.TopicPattern != "" {

@@ -33,7 +33,7 @@ func (o *FileOptions) source() *registry.Source {
 func (o *FileOptions) parser(ctx context.Context, env connectors.Env) registry.Parse[*schema] {
 	return func(text string, needs []registry.Dependency) (*schema, error) {
 		return compile(text, o.Formats == formatsCheck, func(name string) (string, error) {
-			if found, err := among(needs, name); err == nil || o.SchemaFile == "" || !fs.ValidPath(name) {
+			if found, err := registry.Among(needs, name); err == nil || o.SchemaFile == "" || !fs.ValidPath(name) {
 				return found, err
 			}
 			folder := o.SchemaFile[:strings.LastIndexByte(o.SchemaFile, '/')+1]

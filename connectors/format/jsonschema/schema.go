@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io/fs"
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -12,7 +11,6 @@ import (
 	"golang.org/x/text/message"
 
 	"github.com/wasmflow/wasmflow/connectors/format/jsontext"
-	"github.com/wasmflow/wasmflow/connectors/format/registry"
 )
 
 // base is the address that references of a schema are relative to.
@@ -35,15 +33,6 @@ func (l loader) Load(url string) (any, error) {
 		return nil, fmt.Errorf("%s is neither beside the schema nor among its references", url)
 	}
 	return jsonschema.UnmarshalJSON(strings.NewReader(text))
-}
-
-func among(needs []registry.Dependency, name string) (string, error) {
-	for _, n := range needs {
-		if n.Name == name {
-			return n.Text, nil
-		}
-	}
-	return "", fs.ErrNotExist
 }
 
 // compile reads the text of a schema. formats tells whether "format" is checked.

@@ -38,7 +38,9 @@ func NewDeserializer(ctx context.Context, fc connectors.FunctionContext, o *Dese
 			m, err := one(text, needs)
 			return &messages{only: m}, err
 		}
-		s, err := compile(sourceName, text, among(needs))
+		s, err := compile(sourceName, text, func(name string) (string, error) {
+			return registry.Among(needs, name)
+		})
 		return &messages{schema: s, known: map[string]*message{}}, err
 	}
 	reader, err := registry.NewReader(ctx, fc, &o.Registry, registry.Protobuf, o.source(), parse)

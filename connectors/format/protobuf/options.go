@@ -79,7 +79,7 @@ func (o *FileOptions) name() string {
 func (o *FileOptions) find(ctx context.Context, env connectors.Env, needs []registry.Dependency,
 	name string,
 ) (string, error) {
-	if text, err := among(needs)(name); err == nil {
+	if text, err := registry.Among(needs, name); err == nil {
 		return text, nil
 	}
 	if !fs.ValidPath(name) {

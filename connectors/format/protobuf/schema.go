@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"strings"
 
 	"github.com/bufbuild/protocompile"
@@ -15,8 +14,6 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/descriptorpb"
 	"google.golang.org/protobuf/types/dynamicpb"
-
-	"github.com/wasmflow/wasmflow/connectors/format/registry"
 )
 
 // schema is a file of messages with what it imports.
@@ -82,18 +79,6 @@ func register(files *protoregistry.Files, f protoreflect.FileDescriptor) error {
 		}
 	}
 	return files.RegisterFile(f)
-}
-
-// among returns a finder in the schemas that a registry names.
-func among(needs []registry.Dependency) finder {
-	return func(name string) (string, error) {
-		for _, n := range needs {
-			if n.Name == name {
-				return n.Text, nil
-			}
-		}
-		return "", fs.ErrNotExist
-	}
 }
 
 // fromSet reads a set of descriptors, as protoc --include_imports --descriptor_set_out writes it.

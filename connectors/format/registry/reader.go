@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/wasmflow/wasmflow/connectors"
 )
@@ -13,6 +14,16 @@ var errNoSchema = connectors.Permanent(errors.New("opening a format: it has no s
 
 // Parse makes something of the text of a schema that may refer to those of needs.
 type Parse[T any] func(text string, needs []Dependency) (T, error)
+
+// Among returns the text that needs hold under name, or fs.ErrNotExist.
+func Among(needs []Dependency, name string) (string, error) {
+	for _, n := range needs {
+		if n.Name == name {
+			return n.Text, nil
+		}
+	}
+	return "", fs.ErrNotExist
+}
 
 // Reader finds what a deserializer reads a value with: what it made of its one schema, or of the
 // schema that a message names. It is used by one task.
