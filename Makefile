@@ -8,7 +8,7 @@ VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unk
 
 export CGO_ENABLED = 0
 
-.PHONY: all build guests run run-files test check cross race simulation differential chaos chaos-short chaos-kafka chaos-kafka-short bench bench-kafka bench-meter kafka clean tools
+.PHONY: all build guests run run-files test check cross race simulation differential chaos chaos-short chaos-kafka chaos-kafka-short bench bench-kafka bench-meter fuzz kafka clean tools
 
 all: build guests
 
@@ -89,6 +89,11 @@ kafka: ## a real Kafka broker, until interrupted; KAFKA="-nodes 3" for three
 bench-meter: ## what metering costs, over modules of several compilers; writes bench/meter/RESULTS.md
 	$(GO) build -o $(BUILD)/bench-meter-bin ./bench/meter
 	$(BUILD)/bench-meter-bin
+
+FUZZ_CPU_MINUTES ?= 30
+
+fuzz: ## every decoder of foreign bytes, for so many CPU minutes each; FUZZ="-keep" keeps what it finds
+	$(GO) run ./cmd/fuzz -minutes $(FUZZ_CPU_MINUTES) $(FUZZ)
 
 clean:
 	rm -rf $(BUILD)

@@ -1,0 +1,43 @@
+package hostile_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/wasmflow/wasmflow/guests/hostile"
+	"github.com/wasmflow/wasmflow/host/guest"
+)
+
+// seedBytesMax is the size of modules to begin with: of large ones the fuzzer changes places that
+// do not matter.
+const seedBytesMax = 2 << 10
+
+// FuzzLoad gives bytes the whole life of a plugin: reader, pre-pass, rewriter, engine, description,
+// configuration, records. Whatever they are, the host answers with a reason that is fit for a
+// terminal.
+func FuzzLoad(f *testing.F) {
+	for _, fixture := range hostile.Fixtures() {
+		if module := fixture.Module(); len(module) <= seedBytesMax {
+			f.Add(module)
+		}
+	}
+	specimens := corpus()
+	slices.SortFunc(specimens, func(a, b specimen) int { return strings.Compare(a.name, b.name) })
+	for i, s := range specimens {
+		// They come in rows of likes.
+		if i%8 == 0 && len(s.module) <= seedBytesMax {
+			f.Add(s.module)
+		}
+	}
+	// The interpreter has the compiler's front half, and takes as long to start as such modules are.
+	rt, err := guest.NewRuntime(guest.Config{Engine: guest.EngineInterpreter, Now: now})
+	require.NoError(f, err)
+	f.Fuzz(func(t *testing.T, module []byte) {
+		told := live(t, rt, module)
+		requirePrintable(t, told)
+		require.Less(t, len(told), messageBytesMax)
+	})
+}
