@@ -15,5 +15,5 @@
 //	    every later test runs them, and the exit code tells of them.
 //	F4  What is kept beside the tests has a bound.
 //
-// Above: nothing. Below: bench/measure.
+// Above, below: nothing.
 package main

@@ -3,7 +3,6 @@ package hostile_test
 import (
 	"context"
 	"errors"
-	"slices"
 	"testing"
 	"time"
 
@@ -12,17 +11,9 @@ import (
 	"github.com/wasmflow/wasmflow/connectors"
 	"github.com/wasmflow/wasmflow/guests/hostile"
 	"github.com/wasmflow/wasmflow/host/guest"
-	. "github.com/wasmflow/wasmflow/host/guest/wasm/wasmtest"
+	"github.com/wasmflow/wasmflow/host/guest/guesttest/specimens"
 	"github.com/wasmflow/wasmflow/host/operator"
 )
-
-// specimen is a module that is generated: the same attack in another place or with another number.
-type specimen struct {
-	name   string
-	module []byte
-	// text has to be in what the user is told; "" where it may also come to nothing.
-	text string
-}
 
 // corpusMin is how many specimens there are at least.
 const corpusMin = 400
@@ -36,28 +27,23 @@ func corpusLimits() guest.Limits {
 	}
 }
 
-func corpus() []specimen {
-	return slices.Concat(loops(), trees(), recursions(), features(), memories(), tables(), sizes(),
-		steps(), answers(), arguments())
-}
-
 // TestCorpus runs every specimen through the life of a plugin: it may be refused, or cost its
 // record, or end the call. It never costs the host anything, and an honest guest works afterwards.
 func TestCorpus(t *testing.T) {
-	all := corpus()
+	all := specimens.All()
 	require.GreaterOrEqual(t, len(all), corpusMin)
 	rt, err := guest.NewRuntime(guest.Config{Now: now})
 	require.NoError(t, err)
 	names := map[string]bool{}
 	before := heap()
 	for _, s := range all {
-		require.False(t, names[s.name], "a second specimen %q", s.name)
-		names[s.name] = true
-		t.Run(s.name, func(t *testing.T) {
-			told := live(t, rt, s.module)
+		require.False(t, names[s.Name], "a second specimen %q", s.Name)
+		names[s.Name] = true
+		t.Run(s.Name, func(t *testing.T) {
+			told := live(t, rt, s.Module)
 			requirePrintable(t, told)
 			require.Less(t, len(told), messageBytesMax)
-			require.Contains(t, told, s.text)
+			require.Contains(t, told, s.Text)
 		})
 	}
 	require.Less(t, heap(), before+heapBytesMax)
@@ -82,7 +68,8 @@ func live(t *testing.T, rt *guest.Runtime, module []byte) string {
 	defer func() { require.NoError(t, m.Close(ctx)) }()
 	var l logs
 	tr, err := operator.NewTransform(ctx, operator.Config{
-		Module: m, Function: "f0", Job: "hostile", Logger: l.logger(), Metrics: &l, Now: now,
+		Module: m, Function: specimens.Function, Job: "hostile",
+		Logger: l.logger(), Metrics: &l, Now: now,
 		Limits: operator.Limits{OutputBytes: hostile.OutputBytes, OutputRecords: hostile.OutputRecords},
 	})
 	if err != nil {
@@ -105,6 +92,3 @@ func live(t *testing.T, rt *guest.Runtime, module []byte) string {
 	requirePrintable(t, l.String())
 	return told
 }
-
-// doing is a guest whose process runs some code and then answers with nothing.
-func doing(code []byte) Guest { return Guest{Process: Join(code, I32Const(0))} }

@@ -10,8 +10,8 @@
 //	H1  The table says of every module, and of every function in it, what it does and its fate.
 //	H2  A fixture works the same way each time; it needs no configuration but the table's.
 //
-// Beside the table there is a corpus of some hundred specimens that tests generate: the same attacks
-// at every step of a guest's life, in every shape of code, with every number in every field.
+// Beside the table there is a corpus of some hundred modules that are generated, in
+// host/guest/guesttest/specimens; this package's tests run it, too.
 //
 // Below: nothing. Above: tests of host/guest, host/operator and whatever meters guests.
 package hostile

@@ -9,6 +9,7 @@ import (
 
 	"github.com/wasmflow/wasmflow/guests/hostile"
 	"github.com/wasmflow/wasmflow/host/guest"
+	"github.com/wasmflow/wasmflow/host/guest/guesttest/specimens"
 )
 
 // seedBytesMax is the size of modules to begin with: of large ones the fuzzer changes places that
@@ -24,12 +25,14 @@ func FuzzLoad(f *testing.F) {
 			f.Add(module)
 		}
 	}
-	specimens := corpus()
-	slices.SortFunc(specimens, func(a, b specimen) int { return strings.Compare(a.name, b.name) })
-	for i, s := range specimens {
+	corpus := specimens.All()
+	slices.SortFunc(corpus, func(a, b specimens.Specimen) int {
+		return strings.Compare(a.Name, b.Name)
+	})
+	for i, s := range corpus {
 		// They come in rows of likes.
-		if i%8 == 0 && len(s.module) <= seedBytesMax {
-			f.Add(s.module)
+		if i%8 == 0 && len(s.Module) <= seedBytesMax {
+			f.Add(s.Module)
 		}
 	}
 	// The interpreter has the compiler's front half, and takes as long to start as such modules are.

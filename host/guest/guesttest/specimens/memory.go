@@ -1,4 +1,4 @@
-package hostile_test
+package specimens
 
 import (
 	"fmt"
@@ -11,11 +11,11 @@ func round(code []byte) []byte {
 	return Join([]byte{0x03, 0x40}, code, []byte{0x0c, 0}, ended)
 }
 
-func memories() []specimen {
-	var list []specimen
+func memories() []Specimen {
+	var list []Specimen
 	add := func(code []byte, text, format string, args ...any) {
 		g := doing(code)
-		list = append(list, specimen{"memory, " + fmt.Sprintf(format, args...), g.Module(), text})
+		list = append(list, Specimen{"memory, " + fmt.Sprintf(format, args...), g.Module(), text})
 	}
 	for _, pages := range []int32{0, 1, 16, 1000, 65_535, 65_536, -1} {
 		grow := Join(I32Const(pages), []byte{0x40, 0}, dropped)
@@ -49,12 +49,42 @@ func memories() []specimen {
 	return list
 }
 
-func tables() []specimen {
-	var list []specimen
+// bombs take all memory they can get and then do something to all of it, for ever.
+func bombs() []Specimen {
+	null, all := I32Const(0), Join([]byte{0x3f, 0}, I32Const(16), []byte{0x74}) // memory.size << 16
+	less := Join(all, I32Const(8), []byte{0x6b})
+	// A page at a time, until the host says no.
+	grow := Join([]byte{0x03, 0x40}, I32Const(1), []byte{0x40, 0}, I32Const(-1),
+		[]byte{0x47, 0x0d, 0}, ended)
+	// A load or store in every line of the cache, at the address in parameter 0.
+	walk := func(touch []byte) []byte {
+		return round(Join(touch, []byte{0x20, 0}, I32Const(64), []byte{0x6a}, less,
+			[]byte{0x71, 0x21, 0}))
+	}
+	var list []Specimen
+	for name, code := range map[string][]byte{
+		"grow and trap": Unreachable(),
+		"fill":          round(Join(null, I32Const(1), all, []byte{0xfc, 11, 0})),
+		"copy up":       round(Join(I32Const(8), null, less, []byte{0xfc, 10, 0, 0})),
+		"copy down":     round(Join(null, I32Const(8), less, []byte{0xfc, 10, 0, 0})),
+		"walk, load":    walk([]byte{0x20, 0, 0x28, 2, 0, 0x1a}),
+		"walk, store":   walk(Join([]byte{0x20, 0}, I32Const(1), []byte{0x36, 2, 0})),
+	} {
+		s := Specimen{"bomb, " + name, doing(Join(grow, code)).Module(), outOfTime}
+		if name == "grow and trap" {
+			s.Text = "trapped: unreachable"
+		}
+		list = append(list, s)
+	}
+	return list
+}
+
+func tables() []Specimen {
+	var list []Specimen
 	add := func(limits []byte, code []byte, text, format string, args ...any) {
 		g := doing(code)
 		g.Tables = [][]byte{Join([]byte{FuncRef}, limits)}
-		list = append(list, specimen{"table, " + fmt.Sprintf(format, args...), g.Module(), text})
+		list = append(list, Specimen{"table, " + fmt.Sprintf(format, args...), g.Module(), text})
 	}
 	bounded := Join([]byte{1}, U32(8), U32(1<<16))
 	null := []byte{0xd0, FuncRef}
@@ -79,10 +109,10 @@ func tables() []specimen {
 }
 
 // sizes are modules that are too much of something.
-func sizes() []specimen {
-	var list []specimen
+func sizes() []Specimen {
+	var list []Specimen
 	add := func(name, text string, code []byte) {
-		list = append(list, specimen{"size, " + name, doing(code).Module(), text})
+		list = append(list, Specimen{"size, " + name, doing(code).Module(), text})
 	}
 	for name, open := range map[string][]byte{
 		"blocks": {0x02, 0x40}, "loops": {0x03, 0x40}, "ifs": {0x41, 0, 0x04, 0x40},

@@ -1,4 +1,4 @@
-package hostile_test
+package specimens
 
 import (
 	"fmt"
@@ -7,7 +7,7 @@ import (
 	. "github.com/wasmflow/wasmflow/host/guest/wasm/wasmtest"
 )
 
-// What specimens are told.
+// What users are told of specimens.
 const (
 	outOfTime  = "out of time"
 	outOfStack = "out of stack"
@@ -37,7 +37,7 @@ func fillings() map[string][]byte {
 	}
 }
 
-func loops() []specimen {
+func loops() []Specimen {
 	shapes := map[string]func(body []byte) []byte{
 		"br": func(b []byte) []byte { return Join([]byte{0x03, 0x40}, b, []byte{0x0c, 0}, ended) },
 		"br_if": func(b []byte) []byte {
@@ -69,7 +69,7 @@ func loops() []specimen {
 		},
 	}
 	yield := [][]byte{Import("wasi_snapshot_preview1", "sched_yield", Func, TypeI32)}
-	var list []specimen
+	var list []Specimen
 	for shape, loop := range shapes {
 		for filling, body := range fillings() {
 			g := doing(loop(body))
@@ -79,15 +79,15 @@ func loops() []specimen {
 			case "call":
 				g.More = [][]byte{Store32(2048, 1)}
 			}
-			list = append(list, specimen{"loop, " + shape + ", " + filling, g.Module(), outOfTime})
+			list = append(list, Specimen{"loop, " + shape + ", " + filling, g.Module(), outOfTime})
 		}
 	}
 	return list
 }
 
 // trees are calls without a loop: each function calls the next one so many times.
-func trees() []specimen {
-	var list []specimen
+func trees() []Specimen {
+	var list []Specimen
 	for _, arity := range []int{2, 3, 10, 100} {
 		for _, depth := range []int{12, 25, 60} {
 			g := doing(Call(8))
@@ -98,9 +98,9 @@ func trees() []specimen {
 				}
 				g.More = append(g.More, code)
 			}
-			s := specimen{name: fmt.Sprintf("tree, %d to the %d", arity, depth), module: g.Module()}
+			s := Specimen{Name: fmt.Sprintf("tree, %d to the %d", arity, depth), Module: g.Module()}
 			if depth > 12 || arity > 10 {
-				s.text = outOfTime
+				s.Text = outOfTime
 			}
 			list = append(list, s)
 		}
@@ -108,10 +108,10 @@ func trees() []specimen {
 	return list
 }
 
-func recursions() []specimen {
-	var list []specimen
+func recursions() []Specimen {
+	var list []Specimen
 	add := func(name string, g Guest, text string) {
-		list = append(list, specimen{"recursion, " + name, g.Module(), text})
+		list = append(list, Specimen{"recursion, " + name, g.Module(), text})
 	}
 	for _, ring := range []int{1, 2, 3, 10, 100} {
 		g := doing(Call(8))
@@ -150,8 +150,8 @@ func recursions() []specimen {
 }
 
 // features are proposals that are switched off, by one of their instructions.
-func features() []specimen {
-	var list []specimen
+func features() []Specimen {
+	var list []Specimen
 	for name, code := range map[string][]byte{
 		"tail call":              {0x12, 4},
 		"indirect tail call":     {0x41, 0, 0x11 + 2, 0, 0},
@@ -166,7 +166,7 @@ func features() []specimen {
 		"relaxed vector":         {0xfd, 0x80, 0x02},
 		"second memory":          {0x3f, 1, 0x1a},
 	} {
-		list = append(list, specimen{"feature, " + name, doing(code).Module(), notEnabled})
+		list = append(list, Specimen{"feature, " + name, doing(code).Module(), notEnabled})
 	}
 	return list
 }
