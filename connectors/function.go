@@ -10,6 +10,9 @@ type Fault struct {
 	Function string // function that refused it
 	Module   string // sha256 of the module, empty for built-in functions
 	Trap     bool   // the guest trapped instead of answering
+	// Bypassed tells that the guest was not called, because it trapped too often before. The record
+	// goes to the dead letters whatever else is done with records that are refused.
+	Bypassed bool
 }
 
 // Faults collects the faults of one call. The caller resets and re-uses it.

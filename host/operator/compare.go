@@ -78,7 +78,7 @@ func Compare(ctx context.Context, samples []Sample, before, after Config, role a
 	clock := func() time.Time { return at }
 	sides := make([]*side, 2)
 	for i, cfg := range []Config{before, after} {
-		cfg.Logger, cfg.Metrics, cfg.Sampler, cfg.Replace = nil, nil, nil, nil
+		cfg.Logger, cfg.Metrics, cfg.Sampler, cfg.Replace, cfg.Crashes = nil, nil, nil, nil, nil
 		cfg.Now, cfg.Health = clock, &Health{}
 		if sides[i], err = newSide(ctx, cfg, role); err != nil {
 			return Comparison{}, closeSides(sides, err)

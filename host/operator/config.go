@@ -33,6 +33,8 @@ type Config struct {
 	Limits Limits
 	// Health counts what the function does to records, over all tasks; nil counts nothing.
 	Health *Health
+	// Crashes bounds how often the plugin may trap, over all tasks and functions; nil is no bound.
+	Crashes *CrashBudget
 	// Sampler copies batches for somebody who wants to try another plugin on them; nil copies
 	// none.
 	Sampler *Sampler

@@ -18,6 +18,8 @@
 //	    they outlive the next call.
 //	O5  Nothing is allocated per record that succeeds, nor per call once buffers have grown.
 //	O6  An instance whose output broke the contract is not entered again.
+//	O7  A plugin that has spent its crash budget is not called, by no task, from the next frame on;
+//	    what its policy does with a record leaves the record one fate, as a call would.
 //
 // Below: abi, connectors, host/guest. Above: host/conformance, host.
 package operator

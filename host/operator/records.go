@@ -67,6 +67,14 @@ func (t *records) rewind(record int) {
 	t.parent = -1
 }
 
+// pass hands a record on as if the guest had left it as it is.
+func (t *records) pass(in *connectors.Batch, record int) {
+	p := &in.Records[record]
+	x := t.out.Append()
+	*x = *p
+	x.Ordinal, x.Output = abi.Ordinal(p.Ordinal, t.seed, 0), 0
+}
+
 // begin starts on the output of another parent; unused is what is left of the answer's memory.
 func (t *records) begin(parent, unused int) {
 	t.parent, t.start, t.said, t.saidBytes = parent, len(t.out.Records), 0, 0

@@ -29,6 +29,12 @@ func (r *runner) recover(ctx context.Context, s span, done int, cause error) err
 	for len(r.todo) > 0 {
 		p := r.todo[len(r.todo)-1]
 		r.todo = r.todo[:len(r.todo)-1]
+		if r.cfg.Crashes.Spent() {
+			if err := r.bypass(p.span); err != nil {
+				return err
+			}
+			continue
+		}
 		if p.alone {
 			if err := r.alone(ctx, p.from); err != nil {
 				return err
@@ -74,6 +80,7 @@ func (r *runner) split(ctx context.Context, s span, done int, cause error) error
 	}
 	r.cfg.Health.trapped()
 	r.logTrap(trap, culprit)
+	r.crashed(r.trapText(trap))
 	if trap.Limit != "" {
 		// A frame that took all the time it had was too large, or it has one slow record: what is
 		// behind it goes on in pieces of the size that was managed.

@@ -49,6 +49,8 @@ type runner struct {
 	faults *connectors.Faults
 	taker  taker
 	todo   []part // of a frame that trapped, the next one last
+	// bypassed counts the records that the guest was not called for.
+	bypassed int
 
 	// Of the running call.
 	out    abi.Output
@@ -123,12 +125,18 @@ func (c *core) Close() error { return c.discard(context.Background()) }
 func (r *runner) run(
 	ctx context.Context, in *connectors.Batch, t taker, faults *connectors.Faults,
 ) error {
-	r.in, r.taker, r.faults = in, t, faults
+	r.in, r.taker, r.faults, r.bypassed = in, t, faults, 0
 	r.time = r.cfg.Now().UnixNano()
 	before := len(faults.List)
 	defer func() {
 		r.in, r.taker, r.faults = nil, nil, nil
-		r.cfg.Health.saw(in.Len(), len(faults.List)-before)
+		refused := 0
+		for i := range faults.List[before:] {
+			if !faults.List[before+i].Bypassed {
+				refused++
+			}
+		}
+		r.cfg.Health.saw(in.Len()-r.bypassed, refused)
 	}()
 	r.cfg.Sampler.offer(in, r.framer.partitions)
 	for next := 0; next < in.Len(); {
@@ -139,6 +147,12 @@ func (r *runner) run(
 			if err := r.discard(ctx); err != nil {
 				return err
 			}
+		}
+		if r.cfg.Crashes.Spent() {
+			if err := r.bypass(span{next, in.Len()}); err != nil {
+				return &GuestError{Module: r.cfg.Module, Function: r.spec.Name, Err: err}
+			}
+			return nil
 		}
 		s, layout := r.framer.cut(in, next, r.pace.records, r.limits.FrameBytes)
 		done, err := r.runSpan(ctx, s, layout, guest.AllowBatch)

@@ -24,7 +24,8 @@ type Policy struct {
 	// ShareMax is the share of refused records, 0..1, above which the task fails whatever the
 	// action is; 0 means no limit.
 	ShareMax float64
-	// DeadLetter takes refused records when Action is ActionDeadLetter.
+	// DeadLetter takes refused records when Action is ActionDeadLetter, and those that a guest was
+	// not called for; nil for a job without dead letters, and in their own sink.
 	DeadLetter *DeadLetter
 }
 
@@ -68,7 +69,11 @@ func (g *guard) refuse(ctx context.Context, in *connectors.Batch, r *connectors.
 	f *connectors.Fault,
 ) error {
 	g.refused++
-	switch g.policy.Action {
+	action := g.policy.Action
+	if f.Bypassed && g.policy.DeadLetter != nil {
+		action = ActionDeadLetter
+	}
+	switch action {
 	case ActionSkip:
 		g.counters.Skipped.Add(1)
 		return nil
