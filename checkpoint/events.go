@@ -63,6 +63,17 @@ type (
 	// Stop asks for a graceful end: one more epoch, then no more.
 	Stop struct{}
 
+	// Trigger asks for an epoch that begins after this event, as soon as none is in progress.
+	Trigger struct{}
+
+	// Pause asks for a Trigger and, after that epoch, for no more until Resume, Stop or the end of
+	// the input. The driver has the tasks read nothing before it tells: so what they have read is
+	// in that epoch, and nothing is open after it.
+	Pause struct{}
+
+	// Resume ends a Pause.
+	Resume struct{}
+
 	// Failed says that something outside the other events went wrong: a task, an enumerator,
 	// Begin. Fatal means that another attempt would meet it again.
 	Failed struct {
@@ -83,6 +94,9 @@ func (TasksStopped) event() {}
 func (AbortDone) event()    {}
 func (InputEnded) event()   {}
 func (Stop) event()         {}
+func (Trigger) event()      {}
+func (Pause) event()        {}
+func (Resume) event()       {}
 func (Failed) event()       {}
 
 // Effect is something the driver must do, in the order in which Step returned it. Claim, Recover,

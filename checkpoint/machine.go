@@ -74,7 +74,9 @@ func (s State) String() string {
 //	Stopping    !        .          .      .        .         .          .         Ended   !
 //	Aborting    !        .          !      !        !         !          !         !       Ended
 //
-// Stop is noted in every state and acted on in Running, and so is InputEnded once tasks run.
+// Stop is noted in every state and acted on in Running, and so is InputEnded once tasks run. Trigger,
+// Pause and Resume are noted in every state too and change when Running ends; all the other states
+// are as they are without them.
 // Failed leads to Stopping from every state before it. A ...Done with an error leads to Stopping,
 // except where a retry is drawn. Stopping waits for the tasks and for the one call that may be
 // under way, then goes to Ended, by way of Aborting when there is prepared output of an epoch for
@@ -135,6 +137,8 @@ type Machine struct {
 	ending    bool // no more epochs after a final one
 	inputDone bool // and because the input has ended
 	tasksUp   bool // StartTasks was emitted, TasksStopped has not come
+	asked     bool // the next epoch begins as soon as it can
+	paused    bool // no epoch begins by itself
 	calling   bool // an answer to Claim, Recover, Decide or Commit is due
 	failures  int  // in a row
 
@@ -184,7 +188,7 @@ func (m *Machine) LastDecided() time.Duration { return m.decidedAt }
 func (m *Machine) Next() (time.Duration, bool) {
 	switch m.state {
 	case StateRunning:
-		return m.triggerAt, m.cfg.Interval > 0
+		return m.triggerAt, m.cfg.Interval > 0 && !m.paused
 	case StatePreparing:
 		return m.deadline, m.cfg.Timeout > 0
 	case StateDecideWait, StateCommitWait:
@@ -209,6 +213,12 @@ func (m *Machine) Step(now time.Duration, ev Event) []Effect {
 		m.ending, m.inputDone = true, true
 	case Stop:
 		m.ending = true
+	case Trigger:
+		m.asked = true
+	case Pause:
+		m.paused, m.asked = true, true
+	case Resume:
+		m.resume()
 	case Failed:
 		m.onFailed(ev)
 	default:
@@ -309,21 +319,6 @@ func (m *Machine) inRecovering(ev Event) {
 	m.triggerAt = m.now + m.cfg.Interval
 	m.emit(Begin{Epoch: m.attempt.epoch})
 	m.emit(StartTasks{Manifest: m.restored})
-}
-
-// maybeTrigger starts an epoch when it is time, or at once when it is the last one.
-func (m *Machine) maybeTrigger() {
-	due := m.cfg.Interval > 0 && m.now >= m.triggerAt
-	if !due && !m.ending {
-		return
-	}
-	m.state = StatePreparing
-	m.deadline = m.now + m.cfg.Timeout
-	a := &m.attempt
-	a.final, a.startedAt = m.ending, m.now
-	a.collected, a.reports = nil, make([]*Report, m.cfg.Parallelism)
-	a.missing = m.cfg.Parallelism + 1
-	m.emit(Prepare{Epoch: a.epoch, Final: a.final})
 }
 
 func (m *Machine) onTick() {

@@ -65,6 +65,10 @@ type attempt struct {
 	nextProgress map[string]SourceStatus     // as of the epoch that is being decided
 	decided      []checkpoint.SourceState    // of the same epoch
 	waits        []Wait                      // as of the last tick
+	pause        uint64                      // number of the last pause that the machine was told of
+	cause        Cause                       // of the next epoch, if it is not the interval
+	story        Checkpoint                  // of the newest epoch
+	manifest     checkpoint.Manifest         // of the newest epoch that is to be decided
 	outcome      checkpoint.Outcome
 	err          error
 	over         bool
@@ -148,6 +152,7 @@ func (a *attempt) run(ctx context.Context) (checkpoint.Outcome, error) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	a.step(ctx, checkpoint.Start{})
+	a.heed(ctx)
 	stop, hard := a.e.stop, ctx.Done()
 	for !a.over {
 		a.arm(timer)
@@ -157,6 +162,10 @@ func (a *attempt) run(ctx context.Context) (checkpoint.Outcome, error) {
 		case <-timer.C:
 			a.waits = a.e.Waits() // when an epoch times out its tasks are cancelled, and are elsewhere
 			a.step(ctx, checkpoint.Tick{})
+		case <-a.e.control.changed:
+			a.heed(ctx)
+		case answer := <-a.asks():
+			a.trigger(ctx, answer)
 		case <-stop:
 			stop = nil
 			a.step(ctx, checkpoint.Stop{})
@@ -165,6 +174,7 @@ func (a *attempt) run(ctx context.Context) (checkpoint.Outcome, error) {
 			a.step(ctx, checkpoint.Failed{Err: context.Cause(ctx)})
 		}
 		a.e.publish(a)
+		a.tellRest()
 	}
 	close(a.calls)
 	<-callerDone
@@ -263,6 +273,7 @@ func (a *attempt) do(ctx context.Context, effect checkpoint.Effect) {
 	case checkpoint.Decide:
 		// A decision is never given up half-way: its outcome would be unknown for nothing.
 		a.deciding = ef.Manifest.Counts
+		a.note(ef.Manifest)
 		keep := context.WithoutCancel(ctx)
 		next := a.e.swaps.pending(ef.Manifest.Epoch)
 		a.decided, a.nextProgress = ef.Manifest.Sources, sourceStatusOf(ef.Manifest.Sources)
@@ -274,6 +285,7 @@ func (a *attempt) do(ctx context.Context, effect checkpoint.Effect) {
 		})
 	case checkpoint.Commit:
 		a.counts = a.deciding
+		a.story.Decided = a.e.cfg.Now().UTC()
 		a.e.swaps.decided(ef.Epoch)
 		a.call(func() checkpoint.Event { return a.commit(ctx, ef) })
 	case checkpoint.Acknowledge:
@@ -391,6 +403,7 @@ func (a *attempt) prepare(ctx context.Context, p checkpoint.Prepare) {
 		})
 	}
 	a.preparing, a.preparedAt = p, a.now()
+	a.story.Cause, a.cause = causeOf(p, a.cause), ""
 	a.step(ctx, c)
 }
 
@@ -400,6 +413,8 @@ func (a *attempt) acknowledge(epoch checkpoint.Epoch) {
 	}
 	a.duration = a.now() - a.preparedAt
 	a.e.metrics.duration.Observe(a.duration.Seconds())
+	a.story.DurationSeconds = a.duration.Seconds()
+	a.e.checkpoints.add(a.story)
 	a.published, a.acknowledged, a.progress = a.preparing.Final, epoch, a.nextProgress
 }
 

@@ -37,6 +37,7 @@ func (a *attempt) buildTask(ctx context.Context, index int, run *taskRun) (*task
 		a: a, index: index, run: run, stages: map[string]task.Stage{},
 		cfg: task.Config{
 			Index: index, Linger: a.e.cfg.Job.Settings.Batch.Linger.D(), Now: a.e.cfg.Now,
+			Gate:     &a.e.control.gate,
 			Commands: run.commands,
 			Report:   func(r task.Report) { a.events <- taskReport{r} },
 		},

@@ -50,14 +50,16 @@ type Config struct {
 
 // Engine runs one job. Make it with New, run it once with Run.
 type Engine struct {
-	cfg      Config
-	plan     *plan
-	plugins  *plugins
-	swaps    *switchboard
-	metrics  *metrics
-	stop     chan struct{} // closed by Stop
-	stopOnce sync.Once
-	adopted  bool // the first claim has said which versions run; Run's goroutines only
+	cfg         Config
+	plan        *plan
+	plugins     *plugins
+	swaps       *switchboard
+	control     *control
+	metrics     *metrics
+	stop        chan struct{} // closed by Stop
+	stopOnce    sync.Once
+	checkpoints checkpoints
+	adopted     bool // the first claim has said which versions run; Run's goroutines only
 
 	mu struct { // guards what Status reads; held for copying only
 		sync.Mutex
@@ -76,7 +78,7 @@ type Engine struct {
 func New(ctx context.Context, cfg Config) (*Engine, error) {
 	e := &Engine{
 		cfg: cfg, plan: newPlan(cfg.Job, cfg.Job.Settings.Tasks(runtime.NumCPU())),
-		stop: make(chan struct{}),
+		stop: make(chan struct{}), control: newControl(),
 	}
 	e.swaps = newSwitchboard(cfg.Now)
 	plugins, err := loadPlugins(ctx, cfg, e.plan)

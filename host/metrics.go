@@ -87,6 +87,13 @@ func jobSeries() []statusSeries {
 			func(s Status) float64 { return s.CheckpointAge }},
 		{describe("checkpoint_epoch", "Last epoch whose output was published."), gauge,
 			func(s Status) float64 { return float64(s.Epoch) }},
+		{describe("paused", "1 while the job is paused by a request, else 0."), gauge,
+			func(s Status) float64 {
+				if s.Pause == NotPaused {
+					return 0
+				}
+				return 1
+			}},
 		{describe("restarts_total", "Attempts that failed and were followed by another."), counter,
 			func(s Status) float64 { return float64(s.Restarts) }},
 		{describe("tasks", "Parallel tasks of the job."), gauge,

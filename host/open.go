@@ -132,6 +132,7 @@ func (a *attempt) commit(ctx context.Context, c checkpoint.Commit) checkpoint.Ev
 		}
 	}
 	a.measureLag(ctx)
+	a.measureManifest()
 	return done
 }
 

@@ -17,6 +17,7 @@ type Status struct {
 	Job      string           `json:"job"`
 	JobID    string           `json:"job_id,omitempty"`
 	State    string           `json:"state"` // of the checkpoint protocol, or "restarting"
+	Pause    PauseState       `json:"pause,omitempty"`
 	Claim    uint64           `json:"claim,omitempty"`
 	Epoch    checkpoint.Epoch `json:"epoch"` // the last published one
 	Tasks    int              `json:"tasks"`
@@ -97,6 +98,7 @@ func (e *Engine) Status() Status {
 			s.Stages[name] = s.Stages[name].Add(c.Load())
 		}
 	}
+	s.Pause = e.control.state()
 	s.At = e.cfg.Now()
 	if !s.decided.IsZero() {
 		s.CheckpointAge = s.At.Sub(s.decided).Seconds()
@@ -179,6 +181,7 @@ func (e *Engine) ended(a *attempt, o checkpoint.Outcome, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.mu.live, e.mu.missing = nil, nil
+	e.control.rest(0)
 	if a.counts != nil {
 		e.mu.counts = a.counts
 	}

@@ -38,6 +38,7 @@ type Config struct {
 	Sinks      []*SinkStage
 	DeadLetter *DeadLetter // nil without dead letters
 	Linger     time.Duration
+	Gate       *Gate // shared by all tasks; nil is always open
 	Now        func() time.Time
 	Commands   <-chan Command
 	Report     func(Report) // may block for a moment, never for long
@@ -51,6 +52,7 @@ type Task struct {
 	nextTick  time.Time
 	final     bool // the last epoch is prepared: nothing is read any more
 	timer     *time.Timer
+	opening   <-chan struct{} // of the gate; nil while it is open
 }
 
 // sourceState is what the loop keeps of one source.
@@ -115,10 +117,10 @@ func (t *Task) Run(ctx context.Context) (err error) {
 	}
 }
 
-// step polls every source that may be polled once. wait is how long nothing will come.
+// step polls every source once that may be polled, unless the gate is shut. wait is how long nothing will come.
 func (t *Task) step(ctx context.Context) (worked bool, wait time.Duration, err error) {
 	wait = connectors.TimeListenerMax
-	if t.final {
+	if t.opening = t.cfg.Gate.opening(); t.final || t.opening != nil {
 		return false, wait, ctx.Err()
 	}
 	for i := range t.sources {
@@ -229,7 +231,7 @@ func (t *Task) tick(ctx context.Context) error {
 	return nil
 }
 
-// idle waits for a command or for wait to pass.
+// idle waits for a command, for the gate to open or for wait to pass.
 func (t *Task) idle(ctx context.Context, wait time.Duration) (stop bool, err error) {
 	t.timer.Reset(wait)
 	defer t.timer.Stop()
@@ -237,6 +239,8 @@ func (t *Task) idle(ctx context.Context, wait time.Duration) (stop bool, err err
 	case c := <-t.cfg.Commands:
 		return t.execute(ctx, c)
 	case <-t.timer.C:
+		return false, nil
+	case <-t.opening:
 		return false, nil
 	case <-ctx.Done():
 		return false, ctx.Err()
