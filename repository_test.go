@@ -34,7 +34,7 @@ var layers = []layer{
 		"connectors/print",
 		"connectors/socket", "connectors/stdin", "checkpoint/storelog",
 	}},
-	{4, []string{"connectors/format"}},
+	{4, []string{"connectors/format", "host/modules"}},
 	{3, []string{
 		"connectors/position", "connectors/ratelimit", "connectors/transport", "host/guest",
 		"checkpoint/txlog",
@@ -48,6 +48,7 @@ var layers = []layer{
 // client of the schema registry is a module of its own that speaks HTTP and knows no broker.
 var soleImporters = map[string]string{
 	"github.com/tetratelabs/wazero":                 "host/guest",
+	"oras.land/oras-go":                             "host/modules",
 	"github.com/twmb/franz-go":                      "connectors/kafka",
 	"github.com/twmb/franz-go/pkg/sr":               "connectors/format/registry",
 	"github.com/twmb/avro":                          "connectors/format/avro",

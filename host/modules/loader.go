@@ -1,0 +1,291 @@
+package modules
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/wasmflow/wasmflow/connectors"
+	"github.com/wasmflow/wasmflow/connectors/filesystem"
+	"github.com/wasmflow/wasmflow/connectors/transport"
+)
+
+const (
+	// fetchTimeout bounds everything that one Load does over a network: 32 MiB arrive within it at
+	// a quarter of a megabyte a second.
+	fetchTimeout = 2 * time.Minute
+	// moduleBytesDefault is the limit of a module where the caller names none.
+	moduleBytesDefault = 32 << 20
+	// signatureBytesMax bounds what holds a signature: a bundle of cosign with its proofs has 10 KiB.
+	signatureBytesMax = 1 << 20
+	// signatureSuffix is added to the name of a module for that of its signature.
+	signatureSuffix = ".sig"
+)
+
+// Access is the table fetch of a plugin: how its server is reached.
+type Access struct {
+	Token     connectors.Secret `toml:"token" doc:"Bearer token for the server of path."`
+	Username  string            `toml:"username" doc:"User name for the server of path, with password. Without both, and without token, a registry gets what docker login has stored for it."`
+	Password  connectors.Secret `toml:"password" doc:"Password of username."`
+	PlainHTTP bool              `toml:"plain_http" doc:"Speaks to a registry without TLS, which has to be on this machine."`
+	TLS       transport.TLS     `toml:"tls"`
+}
+
+// Validate reports problems under the keys of the table.
+func (a *Access) Validate(p *connectors.Problems) {
+	a.TLS.Validate(p)
+	switch {
+	case a.Username != "" && a.Password.IsZero():
+		p.Addf("password", "required with username; set it, for example password = { env = \"NAME\" }")
+	case a.Username == "" && !a.Password.IsZero():
+		p.Addf("username", "required with password; name the user")
+	case a.Username != "" && !a.Token.IsZero():
+		p.Addf("token", "not together with username and password; leave one of them out")
+	}
+}
+
+// isZero reports whether nothing is set.
+func (a *Access) isZero() bool {
+	return a.Token.IsZero() && a.Username == "" && a.Password.IsZero() && !a.PlainHTTP &&
+		a.TLS == transport.TLS{}
+}
+
+// Source says what to load.
+type Source struct {
+	Ref string
+	// SHA256 is the hexadecimal digest that the module must have; empty for any.
+	SHA256 string
+	// SizeMax bounds the module in bytes; 0 is 32 MiB.
+	SizeMax int64
+	// PublicKey is the path of a PEM file of the keys of which one must have signed the module;
+	// empty demands no signature. Signature is where that is: a path, a URL of a file system or an
+	// https:// URL; empty is Ref with .sig behind it or, for an artifact of a registry, what cosign
+	// keeps beside that.
+	PublicKey, Signature string
+	// Access is meant for the server of Home, a reference, and used for no other. An empty Home is
+	// Ref.
+	Access Access
+	Home   string
+	// Production refuses what names no digest.
+	Production bool
+}
+
+// Module is what Load returns.
+type Module struct {
+	Name   string // for people: the reference without what is nobody's business
+	Bytes  []byte // the caller's own
+	SHA256 string // of Bytes, in lower-case hexadecimal
+	Key    string // which key's signature was checked, as Fingerprint shows it; "" for none
+	// Artifact is the digest of the manifest that named the module, "sha256:..."; "" where it
+	// comes from no registry.
+	Artifact string
+}
+
+// Config configures a Loader.
+type Config struct {
+	// CacheDir keeps what was fetched under a digest; empty for nothing. It is created with mode
+	// 0700.
+	CacheDir string
+	// FileSystems opens URLs of file systems and the PEM files of Access; nil knows plain paths.
+	FileSystems filesystem.Resolver
+	// Logger hears of a cache that cannot be used; nil for nobody.
+	Logger *slog.Logger
+}
+
+// Loader loads modules. Any goroutine may use it.
+type Loader struct {
+	cfg   Config
+	cache *cache
+}
+
+// New returns a Loader. It touches nothing yet.
+func New(cfg Config) *Loader {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Loader{cfg: cfg, cache: &cache{dir: cfg.CacheDir}}
+}
+
+// Load returns the module that s names (M1). The error is an *Error, or the context's.
+func (l *Loader) Load(ctx context.Context, s Source) (*Module, error) {
+	if s.SizeMax == 0 {
+		s.SizeMax = moduleBytesDefault
+	}
+	ref, err := Parse(s.Ref)
+	if err != nil {
+		return nil, named(err, shown(s.Ref))
+	}
+	m := &Module{Name: ref.String()}
+	if err := l.load(ctx, s, ref, m); err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, named(err, m.Name)
+	}
+	return m, nil
+}
+
+// shown is what may be said of a reference that Parse refuses (M6).
+func shown(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return "the reference"
+	}
+	u.User, u.RawQuery, u.Fragment, u.RawFragment = nil, "", "", ""
+	return u.String()
+}
+
+// named makes an *Error about ref of err.
+func named(err error, ref string) error {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.at(ref)
+	}
+	return fmt.Errorf("loading %s: %w", ref, err)
+}
+
+func (l *Loader) load(ctx context.Context, s Source, ref Reference, m *Module) error {
+	if err := checkPinned(s, ref); err != nil {
+		return err
+	}
+	var keys []publicKey
+	if s.PublicKey != "" { // first, for a mistake there is told without a network
+		var err error
+		if keys, err = l.readKeys(ctx, s.PublicKey); err != nil {
+			return err
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	defer cancel()
+	f := &fetch{Loader: l, source: s, ref: ref}
+	var artifact *artifact
+	var err error
+	switch ref.kind {
+	case KindHTTPS:
+		m.Bytes, err = f.https(ctx)
+	case KindOCI:
+		if artifact, err = f.openArtifact(ctx); err == nil {
+			defer artifact.close()
+			m.Artifact = string(artifact.manifest.Digest)
+			m.Bytes, err = artifact.module(ctx)
+		}
+	default:
+		m.Bytes, err = l.readModule(ctx, ref.text, s.SizeMax)
+	}
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(m.Bytes)
+	m.SHA256 = hex.EncodeToString(sum[:])
+	if s.SHA256 != "" && !strings.EqualFold(s.SHA256, m.SHA256) {
+		return refuse(SettingSHA256, fmt.Sprintf("has SHA-256 %s, not the %s that it must have",
+			m.SHA256, strings.ToLower(s.SHA256)),
+			"put the new digest into sha256 if the change is meant", nil)
+	}
+	if keys != nil {
+		if m.Key, err = f.checkSignature(ctx, artifact, m.Bytes, keys); err != nil {
+			return err
+		}
+	}
+	if ref.kind == KindHTTPS && s.SHA256 != "" {
+		l.keep(m.Bytes)
+	}
+	return nil
+}
+
+// checkPinned refuses what may change without notice, in production.
+func checkPinned(s Source, ref Reference) error {
+	switch {
+	case !s.Production:
+	case ref.kind == KindOCI && ref.Digest() == "":
+		return refuse(SettingPath, "a tag may name another module tomorrow, which --production refuses",
+			"name the artifact by @sha256:...", nil)
+	case ref.kind != KindOCI && s.SHA256 == "":
+		return refuse(SettingSHA256, "--production demands the digest of every module", "write sha256",
+			nil)
+	}
+	return nil
+}
+
+// readModule returns the file at location. One that is too long is left to whom the limit belongs:
+// it comes back with one byte more than allowed.
+func (l *Loader) readModule(ctx context.Context, location string, sizeMax int64) ([]byte, error) {
+	data, err := l.readFile(ctx, location, sizeMax+1)
+	switch {
+	case err == nil:
+		return data, nil
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, filesystem.ErrNotFound):
+		return nil, refuse(SettingPath, "no such file", "build it, or correct the path", err)
+	case errors.Is(err, fs.ErrPermission):
+		return nil, refuse(SettingPath, fmt.Sprintf("cannot be read: %v", cause(err)),
+			"give the user that runs wasmflow the right to it", err)
+	}
+	return nil, refuse(SettingPath, fmt.Sprintf("cannot be read: %v", cause(err)), "name a .wasm file",
+		err)
+}
+
+// readFile returns at most sizeMax bytes of a file.
+func (l *Loader) readFile(ctx context.Context, location string, sizeMax int64) ([]byte, error) {
+	open := func() (io.ReadCloser, error) { return os.Open(location) }
+	if strings.Contains(location, "://") {
+		open = func() (io.ReadCloser, error) {
+			if l.cfg.FileSystems == nil {
+				return nil, errors.New("no file system is at hand")
+			}
+			fs, path, err := l.cfg.FileSystems(ctx, location)
+			if err != nil {
+				return nil, err
+			}
+			return fs.Open(ctx, path, 0)
+		}
+	}
+	r, err := open()
+	if err != nil {
+		return nil, err
+	}
+	data, err := io.ReadAll(io.LimitReader(r, sizeMax))
+	return data, errors.Join(err, r.Close())
+}
+
+// keep puts data into the cache. A module that cannot be kept is fetched again.
+func (l *Loader) keep(data []byte) {
+	if err := l.cache.put(data); err != nil {
+		l.cfg.Logger.Warn("keeping a fetched module: the next start fetches it again", "error", err)
+	}
+}
+
+// cause strips the path from an error of the disk: the text names it already.
+func cause(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
+}
+
+// magic begins every Wasm binary.
+const magic = "\x00asm"
+
+// checkMagic refuses what is no Wasm binary, with a word for what servers like to send instead.
+func checkMagic(data []byte, contentType string) error {
+	if bytes.HasPrefix(data, []byte(magic)) {
+		return nil
+	}
+	start := strings.ToLower(string(bytes.TrimSpace(data[:min(len(data), 256)])))
+	if strings.HasPrefix(start, "<") || strings.HasPrefix(contentType, "text/html") {
+		return refuse(SettingPath, "the server sent a web page, not a module",
+			"name the address of the file itself; a page for logging in means that fetch.token is "+
+				"missing", nil)
+	}
+	return refuse(SettingPath, "this is not a WebAssembly binary", "name a .wasm file", nil)
+}
