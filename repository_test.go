@@ -27,7 +27,7 @@ var layers = []layer{
 	{7, []string{"cmd", "bench", "examples"}},
 	{6, []string{"host", "host/conformance"}},
 	{5, []string{
-		"host/admin", "host/config", "host/console", "host/operator", "host/task",
+		"host/admin", "host/config", "host/console", "host/operator", "host/replay", "host/task",
 		"connectors/bucketing",
 		"connectors/collection", "connectors/discard", "connectors/file",
 		"connectors/filesystem/local", "connectors/generator", "connectors/kafka",

@@ -141,7 +141,7 @@ func (b *budget) charge(n int64) { b.fuel.Set(uint64(int64(b.fuel.Get()) - n)) }
 func (b *budget) exceeded(engine string) (limit, reason string) {
 	time, setting := b.limit()
 	switch {
-	case b.stop.Get() == meter.Stopped:
+	case b.stopped():
 		return fmt.Sprintf("%s = %v", setting, time),
 			fmt.Sprintf("out of time: it still ran after %v", b.patience())
 	case int32(uint32(b.depth.Get())) < 0, strings.HasPrefix(engine, engineStackOverflow):
@@ -151,6 +151,15 @@ func (b *budget) exceeded(engine string) (limit, reason string) {
 			fmt.Sprintf("out of time: it spent the fuel for %v", time)
 	}
 	return "", ""
+}
+
+// stopped reports whether the clock ended the last call.
+func (b *budget) stopped() bool { return b.stop.Get() == meter.Stopped }
+
+// spent is the fuel that the calls of the running allowance have taken.
+func (b *budget) spent() int64 {
+	time, _ := b.limit()
+	return fuelFor(time) - b.left
 }
 
 // engineStackOverflow is what the engine says where its own bound on the stack is met first, by

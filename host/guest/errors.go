@@ -46,8 +46,10 @@ type TrapError struct {
 	Record    uint32
 	HasRecord bool
 	// Limit is set when a limit of the host ended the call: its setting and value, as
-	// "limits.time_per_batch = 1s".
+	// "limits.time_per_batch = 1s". Clock tells that it was the clock and not the fuel, so that
+	// another machine may come to another end.
 	Limit string
+	Clock bool
 
 	err error
 }

@@ -191,7 +191,7 @@ func (in *Instance) trap(call string, err error) error {
 		t.Reason, t.Trace = trapReason(err)
 		if in.budget != nil {
 			if limit, reason := in.budget.exceeded(t.Reason); limit != "" {
-				t.Limit, t.Reason = limit, reason
+				t.Limit, t.Reason, t.Clock = limit, reason, in.budget.stopped()
 			}
 		}
 	}
@@ -384,6 +384,15 @@ func (in *Instance) Settle(end uint32, more bool, failed func(record uint32) boo
 	if len(in.effects.list) > 0 || in.effects.dropped > 0 {
 		in.effects.settle(&in.out, end, more, failed)
 	}
+}
+
+// Spent returns the fuel that the calls since the last beginning of an allowance have taken, 0
+// without metering. A fresh instance that does the same work spends the same.
+func (in *Instance) Spent() int64 {
+	if in.budget == nil {
+		return 0
+	}
+	return in.budget.spent()
 }
 
 // Discard drops the effects that wait for Settle: the caller did not believe the output.

@@ -11,6 +11,7 @@ import (
 	"github.com/tetratelabs/wazero"
 
 	"github.com/wasmflow/wasmflow/abi"
+	"github.com/wasmflow/wasmflow/host/guest/meter"
 )
 
 // Module is a compiled plugin. It may be used by several goroutines at a time.
@@ -40,6 +41,15 @@ func (m *Module) Size() int { return m.size }
 
 // Limits returns the limits in force.
 func (m *Module) Limits() Limits { return m.limits }
+
+// Rewriter names the checks that were put into the module's code: what a call spends, and the trace
+// of a trap, are the same under the same name only.
+func (m *Module) Rewriter() string {
+	if m.metering != MeteringOn {
+		return string(m.metering)
+	}
+	return meter.Version
+}
 
 // Description is what the plugin says of itself. It is not to be changed.
 func (m *Module) Description() *abi.Description { return m.description }

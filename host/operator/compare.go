@@ -79,6 +79,7 @@ func Compare(ctx context.Context, samples []Sample, before, after Config, role a
 	sides := make([]*side, 2)
 	for i, cfg := range []Config{before, after} {
 		cfg.Logger, cfg.Metrics, cfg.Sampler, cfg.Replace, cfg.Crashes = nil, nil, nil, nil, nil
+		cfg.Capture = nil
 		cfg.Now, cfg.Health = clock, &Health{}
 		if sides[i], err = newSide(ctx, cfg, role); err != nil {
 			return Comparison{}, closeSides(sides, err)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/wasmflow/wasmflow/abi"
 	"github.com/wasmflow/wasmflow/host/guest"
+	"github.com/wasmflow/wasmflow/host/guest/capture"
 )
 
 // Config says which function of which plugin to run, and how.
@@ -35,6 +36,8 @@ type Config struct {
 	Health *Health
 	// Crashes bounds how often the plugin may trap, over all tasks and functions; nil is no bound.
 	Crashes *CrashBudget
+	// Capture keeps the frames that the guest failed on; nil keeps none.
+	Capture *capture.Folder
 	// Sampler copies batches for somebody who wants to try another plugin on them; nil copies
 	// none.
 	Sampler *Sampler

@@ -13,7 +13,8 @@ import (
 // part is a piece of a frame that trapped.
 type part struct {
 	span
-	alone bool // the record that trapped, to be run in a fresh instance
+	alone bool   // the record that trapped, to be run in a fresh instance
+	kept  string // capture of the frame in which it did
 }
 
 // recover finishes the records of s from done on, after the frame ended in cause.
@@ -36,7 +37,7 @@ func (r *runner) recover(ctx context.Context, s span, done int, cause error) err
 			continue
 		}
 		if p.alone {
-			if err := r.alone(ctx, p.from); err != nil {
+			if err := r.alone(ctx, p.from, p.kept); err != nil {
 				return err
 			}
 			continue
@@ -66,10 +67,10 @@ func (r *runner) split(ctx context.Context, s span, done int, cause error) error
 		if s.len() > 1 {
 			return cause
 		}
-		r.report(s.from, r.roomFault(room))
+		r.report(s.from, r.roomFault(room, r.keep("")))
 		return nil
 	case !errors.As(cause, &trap):
-		return cause
+		return r.keepAnswer(ctx, cause)
 	case trap.HasRecord && int64(trap.Record) < int64(s.len()):
 		culprit = s.from + int(trap.Record)
 	case s.len() == 1:
@@ -79,7 +80,8 @@ func (r *runner) split(ctx context.Context, s span, done int, cause error) error
 		return err
 	}
 	r.cfg.Health.trapped()
-	r.logTrap(trap, culprit)
+	kept := r.keep("")
+	r.logTrap(trap, culprit, kept)
 	r.crashed(r.trapText(trap))
 	if trap.Limit != "" {
 		// A frame that took all the time it had was too large, or it has one slow record: what is
@@ -87,23 +89,25 @@ func (r *runner) split(ctx context.Context, s span, done int, cause error) error
 		r.pace.end(max(culprit-done, 1))
 	}
 	if culprit < done {
-		return fmt.Errorf("the guest trapped and its progress cell names no record: %w", cause)
+		return fmt.Errorf("the guest trapped and its progress cell names no record: %w%s", cause,
+			inCapture(kept))
 	}
 	r.taker.rewind(done)
 	if culprit+1 < s.to {
 		r.todo = append(r.todo, part{span: span{culprit + 1, s.to}})
 	}
-	r.todo = append(r.todo, part{span: span{culprit, culprit + 1}, alone: true})
+	r.todo = append(r.todo, part{span: span{culprit, culprit + 1}, alone: true, kept: kept})
 	if done < culprit {
 		r.todo = append(r.todo, part{span: span{done, culprit}})
 	}
 	return nil
 }
 
-// alone gets the verdict on one record from a fresh instance.
-func (r *runner) alone(ctx context.Context, record int) error {
+// alone gets the verdict on one record from a fresh instance. kept is the capture of the frame in
+// which it trapped; a capture of it alone takes its place.
+func (r *runner) alone(ctx context.Context, record int, kept string) error {
 	// The instance at hand has run the records before this one; it may go on with those behind.
-	before := r.inst
+	before, life := r.inst, r.life
 	r.inst = nil
 	s, layout := r.framer.cut(r.in, record, 1, r.limits.FrameBytes)
 	done, err := r.runSpan(ctx, s, layout, guest.AllowRecord)
@@ -118,29 +122,33 @@ func (r *runner) alone(ctx context.Context, record int) error {
 	var trap *guest.TrapError
 	switch {
 	case errors.As(err, &room):
-		r.report(record, r.roomFault(room))
+		r.report(record, r.roomFault(room, r.keep(kept)))
 		err = nil
 	case errors.As(err, &trap):
-		r.report(record, connectors.Fault{Text: r.trapText(trap), Trap: true})
+		r.report(record, connectors.Fault{
+			Text: r.trapText(trap) + inCapture(r.keep(kept)), Trap: true,
+		})
 		err = nil
+	default:
+		err = r.keepAnswer(ctx, err)
 	}
 	err = errors.Join(err, r.discard(ctx))
-	r.inst = before
+	r.inst, r.life = before, life
 	return err
 }
 
-func (r *runner) roomFault(err *roomError) connectors.Fault {
+func (r *runner) roomFault(err *roomError, kept string) connectors.Fault {
 	var trap *guest.TrapError
 	return connectors.Fault{
 		Text: fmt.Sprintf("the record does not fit into the guest's memory of %d bytes "+
-			"(limits.memory): %v", r.cfg.Module.Limits().MemoryBytes, err.err),
+			"(limits.memory): %v%s", r.cfg.Module.Limits().MemoryBytes, err.err, inCapture(kept)),
 		Trap: errors.As(err, &trap),
 	}
 }
 
 // logTrap shows the first trap in full and leaves the rest to whoever asks for it: poison records
 // may come by the thousand.
-func (r *runner) logTrap(trap *guest.TrapError, record int) {
+func (r *runner) logTrap(trap *guest.TrapError, record int, kept string) {
 	log := r.cfg.Logger.Debug
 	if r.warn {
 		log, r.warn = r.cfg.Logger.Warn, false
@@ -155,7 +163,7 @@ func (r *runner) logTrap(trap *guest.TrapError, record int) {
 	}
 	log("guest trapped; its instance is replaced", "step", r.cfg.Step, "function", r.spec.Name,
 		"module", r.cfg.Module.SHA256(), "record", where, "reason", trap.Reason,
-		"limit", trap.Limit, "output", trap.Output, "trace", trap.Trace)
+		"limit", trap.Limit, "output", trap.Output, "trace", trap.Trace, "captured", kept)
 }
 
 // trapText says why a record has no verdict. Where a limit ended it, whoever reads this has to know

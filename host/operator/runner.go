@@ -9,6 +9,7 @@ import (
 	"github.com/wasmflow/wasmflow/abi"
 	"github.com/wasmflow/wasmflow/connectors"
 	"github.com/wasmflow/wasmflow/host/guest"
+	"github.com/wasmflow/wasmflow/host/guest/capture"
 )
 
 // taker takes the answers of one role.
@@ -37,7 +38,9 @@ type core struct {
 	time   int64 // of the running batch
 
 	inst *guest.Instance // nil before the first record after a trap
+	life life            // of inst
 	warn bool            // the next trap is the first
+	mute bool            // that captures cannot be written is known
 }
 
 // runner runs one function of a plugin over batches. It belongs to one goroutine.
@@ -54,7 +57,10 @@ type runner struct {
 
 	// Of the running call.
 	out    abi.Output
-	failed []uint32 // records of the frame that have a fault, ascending
+	at     attempt
+	faulty []uint32 // records of the frame that have a fault, ascending
+
+	failure *capture.Batch // of the frame that failed last, to be kept; nil for none
 }
 
 func newRunner(ctx context.Context, cfg Config, role abi.Role) (*runner, error) {
@@ -104,7 +110,7 @@ func (c *core) ensure(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("instantiating %s for %s: %w", c.cfg.Module.Path(), c.cfg.Step, err)
 	}
-	c.inst = inst
+	c.inst, c.life = inst, life{started: c.time}
 	return nil
 }
 
@@ -176,27 +182,35 @@ func (r *runner) runSpan(
 	if err != nil {
 		return s.from, &roomError{err}
 	}
-	region, err := r.region(ctx, size)
-	if err != nil {
-		return s.from, err
-	}
 	first := r.seed(s.from, 0)
-	err = r.framer.write(region, r.in, s, layout, abi.FrameInfo{
+	info := abi.FrameInfo{
 		BatchTime: r.time, Watermark: abi.NoTimestamp,
 		OutRecordsSoft: outRecordsSoft, OutBytesSoft: outBytesSoft, Seed: first.Word(),
-	})
+	}
+	region, err := r.region(ctx, size)
 	if err != nil {
+		r.failed(s, layout, info, allowance, err)
 		return s.from, err
 	}
-	return r.consume(ctx, s, guest.Call{
+	if err = r.framer.write(region, r.in, s, layout, info); err != nil {
+		return s.from, err
+	}
+	r.life.frames++
+	done, err = r.consume(ctx, s, guest.Call{
 		Function: r.index, Time: r.time, Seed: first, Allowance: allowance,
 	})
+	if err != nil {
+		r.at.fuel = r.inst.Spent()
+		r.failed(s, layout, info, allowance, err)
+	}
+	return done, err
 }
 
 // consume calls the guest until it has consumed the frame.
 func (r *runner) consume(ctx context.Context, s span, call guest.Call) (done int, err error) {
 	check := abi.Call{Role: r.spec.Role, Count: uint32(s.len()), Outputs: len(r.spec.Outputs)}
-	for {
+	for calls := 1; ; calls++ {
+		r.at = attempt{calls: calls, first: call.First, cursor: call.Cursor}
 		r.pace.begin()
 		ptr, err := r.inst.Process(ctx, call)
 		if err != nil {
@@ -205,14 +219,14 @@ func (r *runner) consume(ctx context.Context, s span, call guest.Call) (done int
 		check.First = call.First
 		if err := r.out.Decode(r.inst.Memory(), ptr, check, r.call); err != nil {
 			r.inst.Kill() // O6
-			return s.from + int(call.First), fmt.Errorf("reading the output: %w", err)
+			return s.from + int(call.First), r.refuse(err, ptr)
 		}
-		r.failed = r.failed[:0]
+		r.faulty = r.faulty[:0]
 		r.taker.take(r, s.from)
 		cursor, more := r.out.More()
 		consumed := r.out.Consumed()
 		r.inst.Settle(consumed, more, func(record uint32) bool {
-			_, failed := slices.BinarySearch(r.failed, record)
+			_, failed := slices.BinarySearch(r.faulty, record)
 			return failed
 		})
 		r.pace.end(max(int(consumed-call.First), 1))
@@ -275,11 +289,13 @@ func (r *runner) region(ctx context.Context, size uint32) ([]byte, error) {
 		if err := r.ensure(ctx); err != nil {
 			return nil, err
 		}
+		r.life.reserved = size
 		region, err := r.inst.Reserve(ctx, size)
 		if err == nil {
 			return region, nil
 		}
 		cause = err
+		r.at = attempt{fuel: r.inst.Spent()}
 		if err := r.discard(ctx); err != nil {
 			return nil, err
 		}
@@ -289,7 +305,7 @@ func (r *runner) region(ctx context.Context, size uint32) ([]byte, error) {
 
 // fault reports a record of the batch; record is its index in the frame.
 func (r *runner) fault(base int, record uint32, code uint32, text []byte) {
-	r.failed = append(r.failed, record)
+	r.faulty = append(r.faulty, record)
 	r.report(base+int(record), connectors.Fault{Code: code, Text: faultText(text)})
 }
 
