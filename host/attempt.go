@@ -307,7 +307,7 @@ func (a *attempt) do(ctx context.Context, effect checkpoint.Effect) {
 
 // fail tells the machine of a failure of tasks, enumerators or the log.
 func (a *attempt) fail(ctx context.Context, err error) {
-	fatal := connectors.Classify(err) == connectors.Fatal && !a.e.swaps.blames(err)
+	fatal := connectors.Classify(err) == connectors.Fatal && !a.e.swaps.blames(err, a.preparing.Epoch)
 	a.step(ctx, checkpoint.Failed{Err: err, Fatal: fatal})
 }
 

@@ -40,6 +40,7 @@ func (a *attempt) buildTask(ctx context.Context, index int, run *taskRun) (*task
 			Gate:     &a.e.control.gate,
 			Commands: run.commands,
 			Report:   func(r task.Report) { a.events <- taskReport{r} },
+			Paused:   a.e.paused,
 		},
 	}
 	run.counters = map[string]*task.Counters{}

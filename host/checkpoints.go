@@ -2,11 +2,13 @@ package host
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/wasmflow/wasmflow/checkpoint"
+	"github.com/wasmflow/wasmflow/host/task"
 )
 
 // checkpointsKept bounds the history of epochs: some minutes of a job with the usual interval.
@@ -36,13 +38,24 @@ type Checkpoint struct {
 	Splits          int              `json:"splits" doc:"Unfinished splits of all sources."`
 	Parts           int              `json:"parts" doc:"Pieces of output, such as files, that were published after the decision."`
 	ManifestBytes   int              `json:"manifest_bytes" doc:"Size of what the log keeps of the epoch."`
+	// PauseSeconds is the longest of all tasks; PauseQueuedSeconds is that task's.
+	PauseSeconds       float64  `json:"pause_seconds" doc:"Longest time for which the end of the epoch kept a task from reading."`
+	PauseQueuedSeconds float64  `json:"pause_queued_seconds" doc:"Part of it in which the task was ready and waited for a processor, as far as the system tells."`
+	Swaps              []string `json:"swaps,omitempty" doc:"Plugins of which the next epoch began with another version."`
+}
+
+// boundary is what the end of an epoch asked of the tasks.
+type boundary struct {
+	pause task.Pause // the longest
+	swaps []string
 }
 
 // checkpoints are the newest published epochs of a process. Any goroutine may use it.
 type checkpoints struct {
 	mu struct {
 		sync.Mutex
-		list []Checkpoint // rising
+		list       []Checkpoint // rising
+		boundaries map[checkpoint.Epoch]boundary
 	}
 }
 
@@ -50,6 +63,33 @@ func (c *checkpoints) add(x Checkpoint) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.mu.list = append(c.mu.list[max(0, len(c.mu.list)+1-checkpointsKept):], x)
+	maps.DeleteFunc(c.mu.boundaries, func(e checkpoint.Epoch, _ boundary) bool {
+		return e < c.mu.list[0].Epoch
+	})
+}
+
+// bound changes what is known of the end of epoch e and returns it.
+func (c *checkpoints) bound(e checkpoint.Epoch, change func(*boundary)) boundary {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.mu.boundaries == nil {
+		c.mu.boundaries = map[checkpoint.Epoch]boundary{}
+	}
+	b := c.mu.boundaries[e]
+	change(&b)
+	c.mu.boundaries[e] = b
+	return b
+}
+
+// paused takes what a task tells of the end of an epoch. The other tasks may still be at it, and
+// the epoch may come to nothing.
+func (e *Engine) paused(epoch checkpoint.Epoch, p task.Pause) {
+	b := e.checkpoints.bound(epoch, func(b *boundary) {
+		if p.Clock > b.pause.Clock {
+			b.pause = p
+		}
+	})
+	e.metrics.paused(p, len(b.swaps) > 0)
 }
 
 // Checkpoints returns the newest epochs that this process published, the last one first.
@@ -57,6 +97,11 @@ func (e *Engine) Checkpoints() []Checkpoint {
 	e.checkpoints.mu.Lock()
 	defer e.checkpoints.mu.Unlock()
 	out := slices.Clone(e.checkpoints.mu.list)
+	for i := range out {
+		b := e.checkpoints.mu.boundaries[out[i].Epoch]
+		out[i].PauseSeconds, out[i].PauseQueuedSeconds = b.pause.Clock.Seconds(), b.pause.Queued.Seconds()
+		out[i].Swaps = b.swaps
+	}
 	slices.Reverse(out)
 	return out
 }

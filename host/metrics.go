@@ -1,6 +1,7 @@
 package host
 
 import (
+	"strconv"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -8,6 +9,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"github.com/wasmflow/wasmflow/checkpoint"
+	"github.com/wasmflow/wasmflow/host/task"
 )
 
 // metrics are the engine's own series and, while an attempt runs, those of its connectors. The
@@ -16,6 +18,7 @@ import (
 type metrics struct {
 	engine   *prometheus.Registry
 	duration prometheus.Histogram
+	pauses   *prometheus.HistogramVec
 
 	mu struct {
 		sync.Mutex
@@ -32,10 +35,21 @@ func newMetrics(e *Engine) *metrics {
 			Buckets: prometheus.ExponentialBuckets(0.001, 2, 16),
 		}),
 	}
-	m.engine.MustRegister(m.duration, &statusCollector{e}, collectors.NewGoCollector(),
+	m.pauses = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "wasmflow_task_pause_seconds",
+		Help: "Time for which the end of an epoch kept a task from reading. A switch is the end " +
+			"of an epoch at which a plugin was exchanged.",
+		Buckets: prometheus.ExponentialBuckets(0.0001, 2, 16),
+	}, []string{"switch"})
+	m.engine.MustRegister(m.duration, m.pauses, &statusCollector{e}, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.begin()
 	return m
+}
+
+// paused counts a pause of a task.
+func (m *metrics) paused(p task.Pause, swapped bool) {
+	m.pauses.WithLabelValues(strconv.FormatBool(swapped)).Observe(p.Clock.Seconds())
 }
 
 // begin replaces the registry of the attempt.

@@ -92,6 +92,9 @@ type Swap struct {
 	Ended   *time.Time `json:"ended,omitempty"`
 	// First is the first epoch that the new version works on.
 	First checkpoint.Epoch `json:"first_epoch,omitempty"`
+	// Wrong is the epoch in which the new version turned out to be broken; where it ended the job's
+	// attempt, it may have been the one after.
+	Wrong checkpoint.Epoch `json:"wrong_epoch,omitempty"`
 	// Back is the first epoch after the new version was given up.
 	Back       checkpoint.Epoch     `json:"back_epoch,omitempty"`
 	Comparison *operator.Comparison `json:"comparison,omitempty"`

@@ -375,22 +375,30 @@ func (s *swapper) awaitOrNext(ctx context.Context, t *trial, was trialState) {
 	}
 }
 
+// reopen gives back the instances that it needs: those of its version that t took the places of,
+// unless they were of an attempt that is over.
+func (s *swapper) reopen(ctx context.Context, t, back *trial) error {
+	if back.attempt == t.attempt && t.spares != nil {
+		back.spares, t.spares = t.spares, nil
+		return nil
+	}
+	return errors.Join(closeSpares(t), s.open(ctx, back))
+}
+
 func (s *swapper) returned(id uint64, t *trial, v trial) {
 	t.plugin.forget()
 	s.tell(id, func(e *Swap) {
-		e.State, e.First, e.Back, e.Reason = SwapReturned, v.first, v.backAt, v.reason
+		e.State, e.First, e.Wrong, e.Back, e.Reason = SwapReturned, v.first, v.wrong, v.backAt, v.reason
 	})
 	s.e.cfg.Logger.Warn("a plugin is back at its version before", "plugin", t.plugin.Name,
 		"module", t.old.module.SHA256(), "given_up", t.next.module.SHA256(), "reason", v.reason)
 }
 
-// bringBack has the version before t take over again at the end of an epoch.
+// bringBack has the version before t take over again at the end of an epoch. Its instances that t
+// took the places of are at hand, so that this need not wait for new ones and is the next end.
 func (s *swapper) bringBack(ctx context.Context, t *trial, why trial) {
 	for ctx.Err() == nil {
 		back := &trial{id: t.id, plugin: t.plugin, old: t.next, next: t.old, trusted: true}
-		if err := closeSpares(t); err != nil {
-			s.e.cfg.Logger.Debug("closing instances of a plugin", "plugin", t.plugin.Name, "error", err)
-		}
 		if back.attempt = s.live(ctx); back.attempt == nil {
 			return
 		}
@@ -398,7 +406,7 @@ func (s *swapper) bringBack(ctx context.Context, t *trial, why trial) {
 			s.returned(t.id, t, v) // a restart was faster
 			return
 		}
-		state, err := trialStale, s.open(ctx, back)
+		state, err := trialStale, s.reopen(ctx, t, back)
 		if err == nil && s.board.replace(t, back) {
 			state = s.await(ctx, back, trialOffered)
 			for ctx.Err() == nil && (state == trialOn || state == trialUndecided) {

@@ -54,6 +54,7 @@ type trial struct {
 	left    int              // epochs to prove itself in
 	blamed  bool             // the attempt ended, or is to end, because of next
 	reason  string
+	wrong   checkpoint.Epoch // that it did badly in
 	backAt  checkpoint.Epoch
 	counted checkpoint.Epoch // last decided epoch that was
 }
@@ -170,7 +171,8 @@ func (s *switchboard) drop() {
 func (s *switchboard) view(t *trial) trial {
 	defer s.lock()()
 	return trial{
-		state: t.state, first: t.first, reason: t.reason, backAt: t.backAt, blamed: t.blamed,
+		state: t.state, first: t.first, reason: t.reason, wrong: t.wrong, backAt: t.backAt,
+		blamed: t.blamed,
 	}
 }
 
@@ -199,7 +201,7 @@ func (s *switchboard) verdict(e checkpoint.Epoch) error {
 	if reason == "" {
 		return nil
 	}
-	t.reason = reason
+	t.reason, t.wrong = reason, e
 	if t.state == trialOn {
 		t.blamed = true
 		return &RollbackError{t.plugin.Name, reason}
@@ -210,8 +212,8 @@ func (s *switchboard) verdict(e checkpoint.Epoch) error {
 }
 
 // blames reports whether err, which ends an attempt, is a matter of the version on trial. Another
-// attempt goes on without it, so nothing is final about it.
-func (s *switchboard) blames(err error) bool {
+// attempt goes on without it, so nothing is final about it. e is the newest epoch that was ended.
+func (s *switchboard) blames(err error, e checkpoint.Epoch) bool {
 	defer s.lock()()
 	t := s.mu.trial
 	if t == nil {
@@ -237,7 +239,9 @@ func (s *switchboard) blames(err error) bool {
 	default:
 		return false
 	}
-	t.blamed = true
+	if t.blamed = true; t.wrong == 0 {
+		t.wrong = e
+	}
 	return true
 }
 

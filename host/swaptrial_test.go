@@ -73,7 +73,7 @@ func (r *boardRig) later()  { r.decided(r.trial.counted + 1) }
 func (r *boardRig) fail()   { r.over(errors.New("disk on fire")) }
 func (r *boardRig) claim()  { r.claimed(20, nil) }
 func (r *boardRig) blame() {
-	r.blames(connectors.Permanent(&task.RecordError{Stage: "mark"}))
+	r.blames(connectors.Permanent(&task.RecordError{Stage: "mark"}), 1)
 	r.over(errors.New("refused a record"))
 }
 
@@ -134,10 +134,10 @@ func TestOnlyTheFirstEpochWaitsForTheBytes(t *testing.T) {
 
 func TestAFailureOfOthersIsNotBlamedOnATrial(t *testing.T) {
 	r := newBoardRig(false)
-	require.False(t, r.blames(&RollbackError{"marks", "traps"}), "it is not in use yet")
+	require.False(t, r.blames(&RollbackError{"marks", "traps"}, 1), "it is not in use yet")
 	r.take()
-	require.False(t, r.blames(connectors.Permanent(&task.RecordError{Stage: "out"})))
-	require.True(t, r.blames(&RollbackError{"marks", "traps"}))
+	require.False(t, r.blames(connectors.Permanent(&task.RecordError{Stage: "out"}), 1))
+	require.True(t, r.blames(&RollbackError{"marks", "traps"}, 1))
 }
 
 func TestHistoryForgetsTheOldest(t *testing.T) {

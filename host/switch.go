@@ -19,6 +19,7 @@ func (a *attempt) exchanges(p checkpoint.Prepare) func(task int) func() {
 	if t == nil {
 		return func(int) func() { return nil }
 	}
+	a.e.checkpoints.bound(p.Epoch, func(b *boundary) { b.swaps = append(b.swaps, t.plugin.Name) })
 	_ = failpoint.Hit("swap/taken")
 	return func(i int) func() {
 		return func() { t.exchange(a.tasks[i].sites, i) }

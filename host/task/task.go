@@ -42,6 +42,9 @@ type Config struct {
 	Now        func() time.Time
 	Commands   <-chan Command
 	Report     func(Report) // may block for a moment, never for long
+	// Paused is told how long each epoch kept the task from reading; nil is nobody. It must not
+	// block.
+	Paused func(checkpoint.Epoch, Pause)
 }
 
 // Task runs the chain. Make it with New, run it once with Run.
@@ -272,22 +275,36 @@ func (t *Task) execute(ctx context.Context, c Command) (stop bool, err error) {
 		t.report(Report{Kind: ReportAdded, Source: c.Source})
 		return false, nil
 	case CommandPrepare:
-		if t.final = c.Final; t.final {
-			if err := t.checkShares(); err != nil {
-				return false, err
-			}
-		}
-		err := t.prepare(ctx, c.Epoch)
-		if err == nil && c.Then != nil {
-			c.Then()
-		}
-		return false, err
+		return false, t.endEpoch(ctx, c)
 	case CommandCommitted:
 		return false, t.committed(ctx, c.Epoch)
 	case CommandStop:
 		return true, nil
 	}
 	panic(fmt.Sprintf("unknown command %d", c.Kind))
+}
+
+// endEpoch does all that keeps the task from reading at the end of an epoch, and tells how long that
+// took.
+func (t *Task) endEpoch(ctx context.Context, c Command) error {
+	began, queue := t.cfg.Now(), readRunQueue()
+	if t.final = c.Final; t.final {
+		if err := t.checkShares(); err != nil {
+			return err
+		}
+	}
+	if err := t.prepare(ctx, c.Epoch); err != nil {
+		return err
+	}
+	if c.Then != nil {
+		c.Then()
+	}
+	if t.cfg.Paused != nil {
+		t.cfg.Paused(c.Epoch, Pause{
+			Clock: t.cfg.Now().Sub(began), Queued: readRunQueue().since(queue),
+		})
+	}
+	return nil
 }
 
 // prepare makes the output so far durable and invisible, then notes the positions (T2).

@@ -195,6 +195,24 @@ func (r *rig) runToEnd(t *testing.T, splits ...checkpoint.Split) (Report, error)
 	}
 }
 
+func TestTaskTellsThePauseOfAnEpoch(t *testing.T) {
+	r := newRig(map[string][]string{"f": {"a"}}, Policy{Action: ActionFail})
+	now := time.Now()
+	r.task.cfg.Now = func() time.Time { now = now.Add(time.Second); return now }
+	pauses := map[checkpoint.Epoch]time.Duration{}
+	r.task.cfg.Paused = func(e checkpoint.Epoch, p Pause) { pauses[e] = p.Clock }
+	_, err := r.runToEnd(t, checkpoint.Split{ID: "f"})
+	require.NoError(t, err)
+	require.Equal(t, map[checkpoint.Epoch]time.Duration{9: time.Second}, pauses)
+}
+
+func TestWaitsForAProcessorAreThoseOfOneThread(t *testing.T) {
+	before := runQueue{thread: 7, waited: time.Second}
+	require.Equal(t, time.Second, runQueue{7, 2 * time.Second}.since(before))
+	require.Zero(t, runQueue{8, 2 * time.Second}.since(before), "of another one")
+	require.Zero(t, runQueue{}.since(runQueue{}), "of a system that does not tell")
+}
+
 func TestTaskMovesRecordsThroughTheChain(t *testing.T) {
 	r := newRig(map[string][]string{"f": {"a", "drop", "twice", "b"}}, Policy{Action: ActionFail})
 	rep, err := r.runToEnd(t, checkpoint.Split{ID: "f"})
