@@ -12,7 +12,8 @@
 //	G2  A guest reaches nothing but its memory and the host functions of this package: no files,
 //	    no environment, no sockets, no real clock, no real randomness.
 //	G3  Host functions are registered by stack, never by reflection (40 times slower).
-//	G4  The host keeps no view of guest memory over a call into the guest: memory may move.
+//	G4  The host keeps no view of guest memory over a call into the guest: memory may move. It
+//	    keeps none over Close: what was there is no memory any more.
 //	G5  An instance that trapped, or whose call ended in any other error, is never entered again.
 //	G6  Logs and metrics of a call are applied only by Settle, after the call has returned, and
 //	    only for records that ended well.

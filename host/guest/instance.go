@@ -9,6 +9,7 @@ import (
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
 
 	"github.com/wasmflow/wasmflow/abi"
 )
@@ -113,10 +114,13 @@ func (m *Module) start(ctx context.Context, cfg InstanceConfig) (*Instance, erro
 	in.clock.begin(cfg.Time)
 	in.random.begin(cfg.Key.Call("", 0, 0, 0, 0))
 
-	mod, err := m.runtime.InstantiateModule(in.begin(ctx), m.compiled,
+	memory := &linear{}
+	mod, err := m.runtime.InstantiateModule(
+		in.begin(experimental.WithMemoryAllocator(ctx, memory)), m.compiled,
 		wazero.NewModuleConfig().WithName("").WithStartFunctions())
 	in.call.Context = nil
 	if err != nil {
+		memory.free()
 		return nil, in.trap("its instantiation", err)
 	}
 	in.wasm, in.memory = mod, mod.Memory()
@@ -341,8 +345,12 @@ func (in *Instance) Region() []byte {
 	return b
 }
 
-// Memory returns all of the guest's memory. The view is valid like Reserve's.
+// Memory returns all of the guest's memory, nil once the instance is closed. The view is valid like
+// Reserve's.
 func (in *Instance) Memory() []byte {
+	if in.memory == nil {
+		return nil
+	}
 	b, _ := in.memory.Read(0, in.memory.Size())
 	return b
 }
@@ -414,5 +422,6 @@ func (in *Instance) Close(ctx context.Context) error {
 	if in.wasm == nil {
 		return nil
 	}
+	in.memory = nil
 	return in.wasm.Close(ctx)
 }

@@ -1,0 +1,29 @@
+//go:build linux || darwin
+
+package guest
+
+import (
+	"fmt"
+	"syscall"
+)
+
+// mapMemory sets room for so many bytes aside, or returns nil. It counts for nothing until it is
+// touched, and the first touch finds zeros.
+func mapMemory(size uint64) []byte {
+	if size == 0 {
+		return nil
+	}
+	b, err := syscall.Mmap(-1, 0, int(size), syscall.PROT_READ|syscall.PROT_WRITE,
+		syscall.MAP_ANON|syscall.MAP_PRIVATE|syscall.MAP_NORESERVE)
+	if err != nil {
+		return nil
+	}
+	return b
+}
+
+// unmapMemory gives back what mapMemory returned.
+func unmapMemory(b []byte) {
+	if err := syscall.Munmap(b); err != nil {
+		panic(fmt.Sprintf("guest: unmapping %d bytes of linear memory: %v", len(b), err))
+	}
+}
