@@ -27,7 +27,7 @@ const (
 )
 
 // compiled are the modules the Makefile makes.
-var compiled = []string{"describe-outputs.wasm", "records.wasm"}
+var compiled = []string{"describe-outputs.wasm", "escape.wasm", "records.wasm"}
 
 // built are all other modules, by the name of their file.
 func built() map[string][]byte {

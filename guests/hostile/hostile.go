@@ -74,7 +74,8 @@ func (f Fixture) Module() []byte {
 
 // Fixtures returns all of them.
 func Fixtures() []Fixture {
-	return slices.Concat(binaries(), strangers(), descriptions(), openings(), lies(), records())
+	return slices.Concat(binaries(), strangers(), descriptions(), openings(), lies(), records(),
+		escapes())
 }
 
 // own fills in what follows from the name for fixtures that have a module of their own.

@@ -168,3 +168,21 @@ func floods() []Fixture {
 			Does: "answers every record with 12 MiB, each call within its limits"},
 	}
 }
+
+// escapes are functions that look for a way out of the sandbox. There is none, so each passes its
+// records on; with what it found it would fail them.
+func escapes() []Fixture {
+	list := within("escape.wasm", []Fixture{
+		{Name: "files", Does: "opens, lists, makes and removes files"},
+		{Name: "descriptors", Does: "reads and writes descriptors it was not given"},
+		{Name: "environment", Does: "reads the environment and the arguments"},
+		{Name: "network", Does: "accepts, sends and receives on whatever may be a socket"},
+		{Name: "time_of_day", Does: "looks for a clock that goes while it works"},
+		{Name: "pointers", Does: "has the host write where its memory has ended"},
+		{Name: "secrets", Does: "plants a secret in its memory, or seeks that of another"},
+	})
+	for i := range list {
+		list[i].Fate = CostsNothing
+	}
+	return list
+}
