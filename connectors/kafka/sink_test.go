@@ -269,9 +269,22 @@ func TestSlabsServeAgain(t *testing.T) {
 	require.Equal(t, "b", string(two.Value))
 	first.delivered(two, errors.New("lost"))
 	require.Equal(t, 1, failures)
+	b.Records[0].Headers = []connectors.Header{{Key: "h", Value: []byte("x")}}
+	b.Records[0].Timestamp = 1
 	require.Same(t, first, pool.take(b))
-	require.Nil(t, first.records[1].Value)
-	require.Empty(t, first.records[1].Topic)
+	first.fill(b, 0, "t", wayKey)
+	first.release()
+
+	lent := batchOf("c")
+	lent.Carriers = []any{&kgo.Record{Key: lent.Records[0].Key, Value: lent.Records[0].Value}}
+	require.Same(t, first, pool.take(lent))
+	now := first.fill(lent, 0, "u", wayKey)
+	require.Equal(t, "c", string(now.Value))
+	require.Equal(t, "u", now.Topic)
+	require.Empty(t, now.Headers, "of the record before")
+	require.Zero(t, now.Timestamp)
+	first.release()
+	require.Zero(t, first.records[0], "it would hold a fetch buffer back")
 }
 
 // TestSecurity logs in, with right and wrong passwords.

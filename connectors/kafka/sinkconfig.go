@@ -16,7 +16,7 @@ const (
 	// bufferBytesDefault bounds what a task has written and no broker acknowledged, with what the
 	// client keeps of every record: about fifty thousand records of 100 bytes, a few batches for
 	// every partition.
-	bufferBytesDefault = 16 << 20
+	bufferBytesDefault = 12 << 20
 	// bufferRecordsMax bounds the same in records: the client keeps about 200 bytes for each.
 	bufferRecordsMax = 250_000
 	// lingerDefault fills batches at a few thousand records a second and is not felt.

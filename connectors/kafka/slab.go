@@ -32,6 +32,7 @@ type slab struct {
 	charged int64 // of it, counted as held by the writer
 	headers []kgo.RecordHeader
 	bytes   []byte
+	lent    bool // a record points at bytes that are not the slab's
 	// left counts records the client holds, and one for the writer while it fills the slab.
 	left    atomic.Int64
 	state   atomic.Int32
@@ -72,7 +73,7 @@ func (p *slabs) take(b *connectors.Batch) *slab {
 		s.promise = s.delivered
 	}
 	s.left.Store(1)
-	s.used, s.size, s.charged = 0, 0, 0
+	s.used, s.size, s.charged, s.lent = 0, 0, 0, false
 	s.state.Store(slabUnsent)
 	s.reserve(b)
 	return s
@@ -112,17 +113,18 @@ func (s *slab) reserve(b *connectors.Batch) {
 func (s *slab) fill(b *connectors.Batch, i int, topic string, way int32) *kgo.Record {
 	r, out, lent := &b.Records[i], &s.records[s.used], carrierOf(b, i)
 	s.used++
-	out.Topic, out.Partition, out.Key, out.Value = topic, r.Partition, r.Key, r.Value
+	out.Topic, out.Partition, out.Headers, out.Timestamp = topic, r.Partition, nil, time.Time{}
 	if r.Partition == connectors.NoPartition {
 		out.Partition = way
 	}
 	s.size += len(r.Key) + len(r.Value) + clientRecordBytes
-	if lent == nil || !aliases(r.Key, lent.Key) {
+	if out.Key = r.Key; lent == nil || !aliases(r.Key, lent.Key) {
 		out.Key = s.copy(r.Key)
 	}
-	if lent == nil || !aliases(r.Value, lent.Value) {
+	if out.Value = r.Value; lent == nil || !aliases(r.Value, lent.Value) {
 		out.Value = s.copy(r.Value)
 	}
+	s.lent = s.lent || lent != nil
 	if r.Timestamp != connectors.NoTimestamp {
 		out.Timestamp = time.UnixMilli(r.Timestamp)
 	}
@@ -175,11 +177,14 @@ func (s *slab) release() {
 	if s.pool.acked != nil {
 		s.pool.acked(s.charged, s.used > 0 && s.state.Load() == slabSent)
 	}
-	// Nothing may point at a fetch buffer that everybody else has let go.
-	clear(s.records)
-	clear(s.headers)
+	large := cap(s.bytes) > slabBytesMax
+	if s.lent || large {
+		// Nothing may point at a fetch buffer that everybody else has let go.
+		clear(s.records)
+		clear(s.headers)
+	}
 	s.headers, s.bytes = s.headers[:0], s.bytes[:0]
-	if cap(s.bytes) > slabBytesMax {
+	if large {
 		s.bytes = nil
 	}
 	s.pool.mu.Lock()

@@ -19,7 +19,7 @@ const (
 	// cost of a record is a third higher.
 	fetchPartitionBytesDefault = 4 << 20
 	// fetchBytesDefault bounds what a task holds of each broker: as much again is being read.
-	fetchBytesDefault = 8 << 20
+	fetchBytesDefault = 4 << 20
 	// fetchWaitDefault is how long a broker holds an empty fetch back; new records end the wait.
 	fetchWaitDefault = 500 * time.Millisecond
 )
