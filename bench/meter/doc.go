@@ -1,8 +1,9 @@
 // Command meter measures what metering costs guests: modules of several compilers are run as they
 // stand, rewritten, and with the engine's own way to end a call.
 //
-// It owns the modules' sources (src), the workloads and the page it writes (RESULTS.md). It builds
-// the modules with whatever compilers are at hand and says which were not.
+// It owns the modules' sources (src), the modules themselves (modules, made by the Makefile and
+// committed, so that a run needs no compiler but Go's), the workloads and the page it writes
+// (RESULTS.md).
 //
 // Rules of the measurement:
 //

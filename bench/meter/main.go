@@ -2,14 +2,14 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
+
+	"github.com/wasmflow/wasmflow/bench/measure"
 )
 
 func main() {
@@ -21,7 +21,7 @@ func main() {
 
 func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("bench-meter", flag.ContinueOnError)
-	dir := flags.String("dir", "build/bench-meter", "folder for modules and compilers")
+	dir := flags.String("dir", "build/bench-meter", "folder for modules and compiled code")
 	results := flags.String("results", "bench/meter/RESULTS.md", "file to write")
 	rounds := flags.Int("rounds", 7, "rounds of a layout")
 	layouts := flags.Int("layouts", 4, "places in memory to try")
@@ -48,17 +48,12 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	var figures []figure
-	var missing []string
 	for _, m := range modules() {
 		if *only != "" && !slices.Contains(strings.Split(*only, ","), m.name) {
 			continue
 		}
 		progress("building %s", m.name)
 		binary, err := build(ctx, b, m)
-		if errors.Is(err, errNoCompiler) {
-			missing = append(missing, m.name)
-			continue
-		}
 		if err != nil {
 			return err
 		}
@@ -68,13 +63,13 @@ func run(ctx context.Context, args []string) error {
 		}
 		figures = append(figures, got...)
 	}
-	page := report(figures, missing, *rounds, *layouts)
+	page := report(figures, *rounds, *layouts)
 	fmt.Print(page)
 	return os.WriteFile(*results, []byte(page), 0o644)
 }
 
 // report writes the page.
-func report(figures []figure, missing []string, rounds, layouts int) string {
+func report(figures []figure, rounds, layouts int) string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	byModule := map[string][]float64{}
@@ -93,9 +88,9 @@ func report(figures []figure, missing []string, rounds, layouts int) string {
 	}
 	line("# What metering costs")
 	line("")
-	line("Written by `make bench-meter`. %s, %d CPUs, %s. CPU time against the same module without",
-		runtime.Version(), runtime.NumCPU(), runtime.GOOS+"/"+runtime.GOARCH)
-	line("checks: medians of %d interleaved rounds, then over %d layouts of the machine code. All",
+	line("Written by `make bench-meter`. %s. CPU time against the same module without checks:",
+		measure.Machine())
+	line("medians of %d interleaved rounds, then over %d layouts of the machine code. All",
 		rounds, layouts)
 	line("contenders left the same memory behind.")
 	line("")
@@ -110,12 +105,8 @@ func report(figures []figure, missing []string, rounds, layouts int) string {
 	line("| module | compiler | workload | plain | metered | layouts from, to | engine's way |")
 	line("|---|---|---|---|---|---|---|")
 	for _, f := range figures {
-		line("| %s | %s | %s | %v | %+.1f %% | %+.1f, %+.1f %% | x %.1f |", f.module, f.compiler, f.workload,
-			f.plain, percent(f.metered), percent(f.lowest), percent(f.highest), f.engine)
-	}
-	if len(missing) > 0 {
-		line("")
-		line("Not measured, for want of a compiler: %s.", strings.Join(missing, ", "))
+		line("| %s | %s | %s | %v | %+.1f %% | %+.1f, %+.1f %% | x %.1f |", f.module, f.compiler,
+			f.workload, f.plain, percent(f.metered), percent(f.lowest), percent(f.highest), f.engine)
 	}
 	return b.String()
 }
