@@ -78,6 +78,7 @@ func (l *memoryLog) StoreModule(context.Context, []byte) (string, error) { retur
 
 // memorySink is a two-phase sink: what is prepared becomes visible by Commit only.
 type memorySink struct {
+	name     string // in the job
 	mu       sync.Mutex
 	pending  map[string][]string
 	visible  map[string][]string // by token
@@ -90,7 +91,9 @@ type memorySink struct {
 }
 
 func newMemorySink() *memorySink {
-	return &memorySink{pending: map[string][]string{}, visible: map[string][]string{}}
+	return &memorySink{
+		name: "out", pending: map[string][]string{}, visible: map[string][]string{},
+	}
 }
 
 func (s *memorySink) Validate(*connectors.Problems)   {}
@@ -203,7 +206,9 @@ func (w *memoryWriter) Prepare(_ context.Context, e checkpoint.Epoch) ([]checkpo
 	w.sink.pending[token] = w.lines
 	w.sink.mu.Unlock()
 	w.lines = nil
-	return []checkpoint.Committable{{Sink: "out", Task: w.wc.Task, Epoch: e, Data: []byte(token)}}, nil
+	return []checkpoint.Committable{{
+		Sink: w.sink.name, Task: w.wc.Task, Epoch: e, Data: []byte(token),
+	}}, nil
 }
 
 func (w *memoryWriter) Close() error { return nil }

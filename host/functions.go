@@ -42,7 +42,8 @@ func (p *plugins) operatorConfig(step string, ref connectors.FunctionRef, v *ver
 		Logger: p.cfg.Logger.With(
 			slog.String("plugin", ref.Plugin), slog.String("function", ref.Function)),
 		Metrics: metrics.of(step), Now: p.cfg.Now, Pace: time.Now,
-		Limits: outputLimits(&x.Limits), Health: &v.health, Sampler: x.sampler(step, ref.Function),
+		Limits: outputLimits(&x.Limits), Health: &v.health, Crashes: v.crashes,
+		Sampler: x.sampler(step, ref.Function),
 	}
 }
 

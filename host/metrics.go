@@ -135,10 +135,42 @@ func swapSeries() *prometheus.Desc {
 	return describe("plugin_swaps_total", "Swaps of plugins that are over.", "result")
 }
 
+// pluginSeries is one series per plugin, of the version that runs.
+type pluginSeries struct {
+	desc  *prometheus.Desc
+	kind  prometheus.ValueType
+	value func(PluginStatus) float64
+}
+
+func perPlugin() []pluginSeries {
+	gauge, counter := prometheus.GaugeValue, prometheus.CounterValue
+	return []pluginSeries{
+		{describe("plugin_traps_total", "Instances that the running version of a plugin lost to traps.",
+			"plugin"), counter,
+			func(p PluginStatus) float64 { return float64(p.Vitals.Traps) }},
+		{describe("plugin_crash_budget_used", "Traps in the window of the crash budget.", "plugin"), gauge,
+			func(p PluginStatus) float64 { return float64(p.CrashBudget.Used) }},
+		{describe("plugin_crash_budget_spent", "1 while a plugin has spent its crash budget, else 0.",
+			"plugin"), gauge,
+			func(p PluginStatus) float64 {
+				if p.CrashBudget.Spent {
+					return 1
+				}
+				return 0
+			}},
+		{describe("plugin_records_bypassed_total",
+			"Records that a plugin with a spent crash budget was not called for.", "plugin"), counter,
+			func(p PluginStatus) float64 { return float64(p.CrashBudget.Bypassed) }},
+	}
+}
+
 // Describe implements prometheus.Collector.
 func (c *statusCollector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- swapSeries()
 	for _, s := range jobSeries() {
+		ch <- s.desc
+	}
+	for _, s := range perPlugin() {
 		ch <- s.desc
 	}
 	for _, s := range perStage() {
@@ -155,6 +187,11 @@ func (c *statusCollector) Collect(ch chan<- prometheus.Metric) {
 	}
 	for _, s := range jobSeries() {
 		ch <- prometheus.MustNewConstMetric(s.desc, s.kind, s.value(status))
+	}
+	for _, p := range c.e.Plugins() {
+		for _, s := range perPlugin() {
+			ch <- prometheus.MustNewConstMetric(s.desc, s.kind, s.value(p), p.Plugin)
+		}
 	}
 	for _, s := range perStage() {
 		for stage, count := range status.Stages {

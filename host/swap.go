@@ -106,6 +106,8 @@ type PluginStatus struct {
 	Plugin  string          `json:"plugin"`
 	Current Version         `json:"current"`
 	Vitals  operator.Vitals `json:"vitals"` // of the current version, in this process
+	// CrashBudget is that of the current version.
+	CrashBudget operator.CrashStatus `json:"crash_budget"`
 	// Swaps are the newest swaps, the last one last.
 	Swaps []Swap `json:"swaps"`
 }
@@ -183,6 +185,7 @@ func (e *Engine) Plugins() []PluginStatus {
 		v := p.current()
 		out = append(out, PluginStatus{
 			Plugin: p.Name, Current: v.name(), Vitals: v.health.Load(), Swaps: e.swaps.history.of(p.Name),
+			CrashBudget: v.crashes.Status(e.cfg.Now()),
 		})
 	}
 	return out

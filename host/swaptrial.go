@@ -185,6 +185,7 @@ func (s *switchboard) take(a *attempt, e checkpoint.Epoch) *trial {
 		return nil
 	}
 	t.state, t.first, t.baseline = trialOn, e+1, t.old.health.Load()
+	t.next.crashes.Reset()
 	t.plugin.become(t.next)
 	s.notify()
 	return t
@@ -198,6 +199,9 @@ func (s *switchboard) verdict(e checkpoint.Epoch) error {
 		return nil
 	}
 	reason := judge(t.baseline, t.next.health.Load(), t.plugin.Swap.ErrorBudget)
+	if t.next.crashes.Spent() {
+		reason = "spent its crash budget"
+	}
 	if reason == "" {
 		return nil
 	}
@@ -337,6 +341,7 @@ func (s *switchboard) claimed(epoch checkpoint.Epoch, named []checkpoint.Module)
 		// It worked before, and what it replaces does not, or is not wanted: it need not wait for
 		// another epoch.
 		t.state, t.first = trialSettled, epoch+1
+		t.next.crashes.Reset()
 		t.plugin.become(t.next)
 		s.notify()
 		return

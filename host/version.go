@@ -26,7 +26,9 @@ type version struct {
 	config json.RawMessage
 	offer  string // the offer of a job file that would name it
 	health operator.Health
-	closed sync.Once
+	// crashes is the crash budget. It outlives attempts, as what spent it does.
+	crashes *operator.CrashBudget
+	closed  sync.Once
 }
 
 // Close frees the module and all its instances. It is idempotent.
@@ -217,6 +219,7 @@ func (p *plugins) loadVersion(ctx context.Context, c *config.Plugin, s source) (
 	}
 	return &version{
 		module: m, bytes: data, config: s.config, offer: offerOf(data, s.config),
+		crashes: operator.NewCrashBudget(c.Name, crashLimits(&c.CrashBudget)),
 	}, nil
 }
 
@@ -235,6 +238,13 @@ func guestLimits(l *config.PluginLimits) guest.Limits {
 // outputLimits are those that are kept when answers are read.
 func outputLimits(l *config.PluginLimits) operator.Limits {
 	return operator.Limits{OutputBytes: int64(l.OutputBytes), OutputRecords: l.OutputRecords}
+}
+
+// crashLimits are how often a plugin may trap.
+func crashLimits(b *config.CrashBudget) operator.CrashLimits {
+	return operator.CrashLimits{
+		Traps: b.Traps, Within: b.Within.D(), Policy: operator.CrashPolicy(b.Policy),
+	}
 }
 
 // check reports the first place of the job that m cannot serve. read returns the named outputs

@@ -254,6 +254,11 @@ func printPlugins(w io.Writer, list pluginList) error {
 		}
 	})
 	for _, x := range list.Plugins {
+		if b := x.CrashBudget; b.Spent {
+			fmt.Fprintf(w, "\n%s has spent its crash budget of %d traps within %s: %s since %s, %d records "+
+				"without it\nlast trap: %s\n", x.Plugin, b.Traps, b.Within, b.Policy,
+				b.Since.Format(time.DateTime), b.Bypassed, b.LastTrap)
+		}
 		for _, s := range x.Swaps {
 			fmt.Fprintf(w, "\n%s swap %d by %s: ", s.Began.Format(time.DateTime), s.ID, s.Trigger)
 			printSwap(w, s)

@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/wasmflow/wasmflow/host"
+	"github.com/wasmflow/wasmflow/host/operator"
 )
 
 // swapJob runs the C guest, of which the repository has two builds that answer alike.
@@ -78,6 +81,23 @@ func TestSwapFromTheCommandLine(t *testing.T) {
 
 	s.signals <- os.Interrupt
 	require.Zero(t, <-s.code, s.stderr)
+}
+
+func TestPluginsShowsASpentCrashBudget(t *testing.T) {
+	since := time.Date(2030, 1, 1, 12, 0, 0, 0, time.UTC)
+	list := pluginList{Plugins: []host.PluginStatus{
+		{Plugin: "fine", CrashBudget: operator.CrashStatus{Traps: 3, Used: 2, LastTrap: "f: trapped"}},
+		{Plugin: "upper", CrashBudget: operator.CrashStatus{
+			Traps: 3, Within: "1m0s", Policy: operator.CrashPass, Used: 3, Spent: true, Since: &since,
+			Bypassed: 70, LastTrap: "uppercase: trapped: unreachable",
+		}},
+	}}
+	var out strings.Builder
+	require.NoError(t, printPlugins(&out, list))
+	require.Contains(t, out.String(), "\nupper has spent its crash budget of 3 traps within 1m0s: pass "+
+		"since 2030-01-01 12:00:00, 70 records without it\n"+
+		"last trap: uppercase: trapped: unreachable\n")
+	require.NotContains(t, out.String(), "fine has spent")
 }
 
 func TestSwapWhenTheFileOfAWatchedPluginIsReplaced(t *testing.T) {

@@ -63,6 +63,7 @@ func (l *loader) checkPlugin(p *Plugin, key string, n *node) {
 			"pinned plugin with wasmflow swap --sha256")
 	}
 	l.checkLimits(&p.Limits, key+".limits.")
+	l.checkCrashBudget(&p.CrashBudget, key+".crash_budget")
 	bounded(l, key+".swap.sample", p.Swap.Sample, 0, sampleMax)
 	bounded(l, key+".swap.sample_wait", p.Swap.SampleWait, 0, duration(guestTimeMax))
 	bounded(l, key+".swap.probation", p.Swap.Probation, 0, probationMax)
@@ -118,6 +119,7 @@ func (l *loader) checkSections(f *file) {
 			l.warnf(l.root.lineOf(key), key, "nothing uses it; name it in a transform or remove it")
 		}
 	}
+	l.checkCrashPolicies()
 	l.chooseDecider()
 	if len(l.problems) == 0 { // a configuration with problems cannot tell what it guarantees
 		l.warnOfGuarantees()

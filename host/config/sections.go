@@ -12,6 +12,8 @@ const (
 	parallelismMax  = 4096             // the number of key groups: no more tasks can own one
 	batchRecordsMax = 1 << 20          // a record costs a table entry in guest memory
 	batchBytesMax   = 1 << 30          // a batch and its output must fit a guest's 4 GiB
+	crashTrapsMax   = 100_000          // the time of each is kept
+	crashWithinMax  = 24 * time.Hour   // what is older says nothing of how the plugin does
 	sampleMax       = 100_000          // a trial is to take seconds
 	probationMax    = 1_000_000        // epochs; the old plugin stays in memory so long
 	lingerMax       = 10 * time.Second // an idle task looks up no less often
@@ -183,6 +185,8 @@ type Plugin struct {
 	Limits PluginLimits `toml:"limits"`
 	Watch  bool         `toml:"watch" doc:"Swaps the module when its file changes while the job runs, after a trial on live records. A plugin with sha256 is swapped by command only."`
 	Swap   PluginSwap   `toml:"swap"`
+
+	CrashBudget CrashBudget `toml:"crash_budget"`
 }
 
 // PluginSwap says how a plugin is replaced while the job runs.
@@ -260,6 +264,9 @@ func newPlugin(name string) Plugin {
 			LogLines: 100, Module: 32 << 20,
 			CompileMemory: 2 << 30, CompileTime: duration(time.Minute),
 		},
+		// A trap is a bug of the plugin, and costs an instance and a second run. A job that does this
+		// more than ten times a second does little else, and is better off with somebody's attention.
+		CrashBudget: CrashBudget{Traps: 1000, Within: duration(time.Minute), Policy: CrashFail},
 		Swap: PluginSwap{
 			Sample: 1000, SampleWait: duration(2 * time.Second), Probation: 3, ErrorBudget: 0.05,
 		},

@@ -55,6 +55,9 @@ func (b *CrashBudget) Spent() bool { return b != nil && b.spent.Load() }
 
 // Reset begins anew: another version of the plugin takes up the work.
 func (b *CrashBudget) Reset() {
+	if b == nil {
+		return
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.mu.times, b.mu.since, b.mu.last = nil, time.Time{}, lastTrap{}
@@ -118,6 +121,9 @@ type CrashStatus struct {
 
 // Status tells how the budget stands at now.
 func (b *CrashBudget) Status(now time.Time) CrashStatus {
+	if b == nil {
+		return CrashStatus{}
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	s := CrashStatus{
