@@ -113,7 +113,7 @@ func (b *taskBuilder) policy(o config.OnError) task.Policy {
 }
 
 func (b *taskBuilder) functions() taskFunctions {
-	return taskFunctions{plugins: b.a.e.plugins, metrics: b.a.guests, run: b.run}
+	return taskFunctions{plugins: b.a.e.plugins, metrics: b.a.guests, run: b.run, dry: b.dry}
 }
 
 func (b *taskBuilder) counters(name string) *task.Counters {

@@ -52,10 +52,16 @@ type taskFunctions struct {
 	*plugins
 	metrics *guestMetrics
 	run     *taskRun // whose sites are noted
+	dry     bool     // nothing is written
 }
 
 func (f taskFunctions) config(step string, ref connectors.FunctionRef) operator.Config {
-	return f.operatorConfig(step, ref, f.named(ref.Plugin).current(), f.metrics)
+	x := f.named(ref.Plugin)
+	cfg := f.operatorConfig(step, ref, x.current(), f.metrics)
+	if !f.dry {
+		cfg.Capture = x.captures
+	}
+	return cfg
 }
 
 func (f taskFunctions) note(step string, ref connectors.FunctionRef, role abi.Role,

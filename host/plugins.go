@@ -29,7 +29,10 @@ func loadPlugins(ctx context.Context, cfg Config, plan *plan) (*plugins, error) 
 	p := &plugins{cfg: cfg, plan: plan}
 	uses := usesOf(cfg.Job)
 	for i := range cfg.Job.Plugins {
-		x := &plugin{Plugin: &cfg.Job.Plugins[i]}
+		x := &plugin{
+			Plugin:   &cfg.Job.Plugins[i],
+			captures: capturesOf(cfg.Job, cfg.Job.Plugins[i].Name),
+		}
 		for _, u := range uses {
 			if u.ref.Plugin == x.Name {
 				x.uses = append(x.uses, u)

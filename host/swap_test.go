@@ -185,7 +185,7 @@ func (b *swapBench) start() {
 			Name: "memory", NewSink: func() connectors.SinkConfig { return b.sink },
 		}},
 		Schemes: []string{"file"},
-	}, config.Options{})
+	}, config.Options{Dir: b.dir})
 	require.NoError(b.t, err)
 	b.engine, err = New(b.t.Context(), Config{
 		Job: job, Log: b.log, Decider: job.Decider, Guests: testGuest.runtime,

@@ -294,8 +294,9 @@ func (s *swapper) open(ctx context.Context, t *trial) error {
 			if at.ref.Plugin != t.plugin.Name {
 				continue
 			}
-			spare, err := operator.NewSpare(ctx,
-				s.e.plugins.operatorConfig(at.step, at.ref, t.next, a.guests), at.role)
+			cfg := s.e.plugins.operatorConfig(at.step, at.ref, t.next, a.guests)
+			cfg.Capture = t.plugin.captures
+			spare, err := operator.NewSpare(ctx, cfg, at.role)
 			if err != nil {
 				return errors.Join(err, closeSpares(t))
 			}

@@ -16,6 +16,7 @@ import (
 	"github.com/wasmflow/wasmflow/connectors"
 	"github.com/wasmflow/wasmflow/host/config"
 	"github.com/wasmflow/wasmflow/host/guest"
+	"github.com/wasmflow/wasmflow/host/guest/capture"
 	"github.com/wasmflow/wasmflow/host/operator"
 )
 
@@ -70,6 +71,8 @@ type plugin struct {
 	*config.Plugin
 	uses  []use
 	begun bool // with the version that a manifest names
+	// captures keeps what functions of the plugin failed on in tasks; nil is nothing.
+	captures *capture.Folder
 
 	mu struct { // held for copying only
 		sync.Mutex

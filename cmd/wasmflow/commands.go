@@ -37,6 +37,7 @@ func commands() []command {
 		newCommand(),
 		inspectCommand(),
 		conformanceCommand(),
+		replayCommand(),
 		statusCommand(),
 		stopCommand(),
 		pluginsCommand(),

@@ -113,6 +113,7 @@ func (l *loader) checkSections(f *file) {
 	l.checkCheckpoint(&l.job.Checkpoint)
 	l.checkRestart(&f.Restart)
 	l.checkAdmin(&f.Admin)
+	l.checkCapture(&l.job.Capture)
 	for _, p := range l.job.Plugins {
 		if !l.used[p.Name] {
 			key := join("plugins", p.Name)

@@ -12,6 +12,7 @@ type Job struct {
 	Checkpoint Checkpoint
 	Restart    Restart
 	Admin      Admin
+	Capture    Capture
 	Plugins    []Plugin    // sorted by name
 	Sources    []Source    // sorted by name
 	Transforms []Transform // every one after those that it reads

@@ -167,7 +167,7 @@ func (l *loader) load() {
 	f := newFile()
 	l.table(l.root, "", f)
 	l.job.Name, l.job.Settings, l.job.Checkpoint = f.Name, f.Settings, f.Checkpoint
-	l.job.Restart, l.job.Admin = f.Restart, f.Admin
+	l.job.Restart, l.job.Admin, l.job.Capture = f.Restart, f.Admin, f.Capture
 	l.job.EmbeddedBroker = f.Dev.EmbeddedBroker
 	l.used = map[string]bool{}
 	for _, name := range sortedNames(f.Plugins) {

@@ -52,6 +52,7 @@ type file struct {
 	DeadLetter *node            `toml:"dead_letter"`
 	Dev        dev              `toml:"dev"`
 	Admin      Admin            `toml:"admin"`
+	Capture    Capture          `toml:"capture"`
 }
 
 // newFile returns the defaults of everything but the named tables.
@@ -80,7 +81,8 @@ func newFile() *file {
 			MaxFailuresPerInterval: 1,
 			FailureRateInterval:    duration(time.Minute),
 		},
-		Admin: Admin{Address: AdminAuto},
+		Admin:   Admin{Address: AdminAuto},
+		Capture: newCapture(),
 	}
 }
 

@@ -26,8 +26,8 @@ func (r *Result) compare(m *guest.Module) {
 		r.note("The module is not the one that failed (%s): fuel and trace are not compared.",
 			r.Batch.Module)
 	} else if !r.SameCode {
-		r.note("The checks in the module's code are another version's (%s then, %s now): fuel and trace "+
-			"are not compared.", r.Batch.Rewriter, m.Rewriter())
+		r.note("The checks in the module's code are another version's (%s then, %s now): fuel and "+
+			"trace are not compared.", r.Batch.Rewriter, m.Rewriter())
 	}
 	if then.Kind == capture.KindDeadline {
 		r.note("The clock ended the call then, which depends on the machine: fuel, trace and record are " +

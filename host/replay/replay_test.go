@@ -282,7 +282,8 @@ func TestARefusedAnswerIsReproduced(t *testing.T) {
 
 func TestATrapInReserveIsReproduced(t *testing.T) {
 	// open reserves the two bytes of {}.
-	reserve := Join([]byte{0x20, 0}, I32Const(2), []byte{0x4b, 0x04, 0x40, 0x00, 0x0b}, I32Const(RegionAt))
+	reserve := Join([]byte{0x20, 0}, I32Const(2), []byte{0x4b, 0x04, 0x40, 0x00, 0x0b},
+		I32Const(RegionAt))
 	b := newBench(t, Guest{Reserve: reserve}.Module())
 	faults, err := b.run([]string{"v"})
 	require.NoError(t, err)

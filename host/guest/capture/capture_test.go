@@ -21,7 +21,8 @@ func sample(t testing.TB) *capture.Batch {
 	t.Helper()
 	frame := make([]byte, 512)
 	var enc abi.Encoder
-	require.NoError(t, enc.Begin(frame, abi.Layout{Records: 2, Arena: 16}, abi.FrameInfo{BatchTime: 7}))
+	require.NoError(t, enc.Begin(frame, abi.Layout{Records: 2, Arena: 16},
+		abi.FrameInfo{BatchTime: 7}))
 	require.True(t, enc.Append([]byte("k"), []byte("one"), 1))
 	require.True(t, enc.Append(nil, []byte("two"), 2))
 	frame = frame[:enc.Finish()]
@@ -181,7 +182,8 @@ func names(t *testing.T, dir string) []string {
 }
 
 func folder(dir string, filesMax int, bytesMax int64) *capture.Folder {
-	return capture.NewFolder(capture.Settings{Dir: dir, FilesMax: filesMax, BytesMax: bytesMax}, "enrich")
+	settings := capture.Settings{Dir: dir, FilesMax: filesMax, BytesMax: bytesMax}
+	return capture.NewFolder(settings, "enrich")
 }
 
 func TestTheOldestCapturesGoFirst(t *testing.T) {
