@@ -11,16 +11,21 @@ type (
 	// Tick says that time has passed. The driver sends one when Machine.Next is reached.
 	Tick struct{}
 
-	// ClaimDone is what CommitLog.Claim returned, with CommitLog.Owner when it succeeded.
+	// ClaimDone is what CommitLog.Claim returned, with CommitLog.Owner when it succeeded. Fatal
+	// here and in the other answers means that another attempt would meet the error again.
 	ClaimDone struct {
 		Manifest Manifest
 		Found    bool // false for a job that never ran
 		Owner    Owner
 		Err      error
+		Fatal    bool
 	}
 
 	// RecoverDone says that Recover of every committer returned, or the first error.
-	RecoverDone struct{ Err error }
+	RecoverDone struct {
+		Err   error
+		Fatal bool
+	}
 
 	// Collected is the coordinator's part of an epoch. The driver sends it at once when it gets
 	// Prepare, before it hands out another split or adopts another enumeration.
@@ -34,8 +39,8 @@ type (
 	// snapshots and its writers prepared.
 	Prepared struct{ Report }
 
-	// DecideDone is what CommitLog.Decide returned. Fatal means that another attempt would meet
-	// the error again: a record that the log's transaction holds is refused for good.
+	// DecideDone is what CommitLog.Decide returned. An error is Fatal when a record that the log's
+	// transaction holds is refused for good.
 	DecideDone struct {
 		Epoch Epoch
 		Err   error
@@ -48,6 +53,7 @@ type (
 		Epoch     Epoch
 		Err       error
 		Retryable bool
+		Fatal     bool
 	}
 
 	// TasksStopped says that every task has ended: no report of theirs is still to come.

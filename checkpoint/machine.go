@@ -279,7 +279,7 @@ func (m *Machine) inClaiming(ev Event) {
 	}
 	m.calling = false
 	if done.Err != nil {
-		m.stop(outcomeOf(done.Err), done.Err)
+		m.stop(outcomeOf(done.Err, done.Fatal), done.Err)
 		return
 	}
 	m.restored, m.owner = done.Manifest, done.Owner
@@ -303,7 +303,7 @@ func (m *Machine) inRecovering(ev Event) {
 	}
 	m.calling = false
 	if done.Err != nil {
-		m.stop(outcomeOf(done.Err), fmt.Errorf("recovering sinks: %w", done.Err))
+		m.stop(outcomeOf(done.Err, done.Fatal), fmt.Errorf("recovering sinks: %w", done.Err))
 		return
 	}
 	if cs := m.restored.Committables; len(cs) > 0 {
@@ -407,7 +407,7 @@ func (m *Machine) inDeciding(ev Event) {
 		m.decided()
 		return
 	}
-	outcome := done.outcome()
+	outcome := outcomeOf(done.Err, done.Fatal)
 	if outcome == Restart && !settledByClaim(done.Err) {
 		if m.countFailure(done.Err) {
 			m.state = StateDecideWait
@@ -450,7 +450,7 @@ func (m *Machine) inCommitting(ev Event) {
 		m.committed()
 		return
 	}
-	outcome := outcomeOf(done.Err)
+	outcome := outcomeOf(done.Err, done.Fatal)
 	if outcome == Restart && done.Retryable {
 		// The epoch is decided: its output will be published sooner or later, so this is no
 		// failure of the epoch. The next one waits (I3).

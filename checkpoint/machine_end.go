@@ -7,10 +7,7 @@ import (
 
 // onFailed notes a failure from outside the protocol.
 func (m *Machine) onFailed(ev Failed) {
-	outcome := outcomeOf(ev.Err)
-	if ev.Fatal {
-		outcome = max(outcome, Fatal)
-	}
+	outcome := outcomeOf(ev.Err, ev.Fatal)
 	switch m.state {
 	case StateNew:
 		m.unexpected(ev)
@@ -21,27 +18,23 @@ func (m *Machine) onFailed(ev Failed) {
 	}
 }
 
-// outcomeOf tells what an error means for the life of the process.
-func outcomeOf(err error) Outcome {
+// outcomeOf tells what an error means for the life of the process. The driver says whether it is
+// fatal for reasons of its own.
+func outcomeOf(err error, fatal bool) Outcome {
 	if errors.Is(err, ErrFenced) {
 		return Fenced
 	}
-	for _, fatal := range [...]error{
+	if fatal {
+		return Fatal
+	}
+	for _, f := range [...]error{
 		ErrLost, ErrCorrupt, ErrNewerFormat, ErrOtherJob, ErrBusy, ErrRefused,
 	} {
-		if errors.Is(err, fatal) {
+		if errors.Is(err, f) {
 			return Fatal
 		}
 	}
 	return Restart
-}
-
-// outcome tells what a decision that failed means.
-func (d DecideDone) outcome() Outcome {
-	if d.Fatal {
-		return max(outcomeOf(d.Err), Fatal)
-	}
-	return outcomeOf(d.Err)
 }
 
 // stop begins the end: tasks are stopped, the call that is under way is waited for.
@@ -65,21 +58,23 @@ func (m *Machine) worsen(outcome Outcome, err error) {
 // inStopping waits. Answers of calls that were under way are heard for what they say about
 // ownership; a decided epoch is left to Recover of the next claim.
 func (m *Machine) inStopping(ev Event) {
-	var err error
-	least := Restart
+	var (
+		err   error
+		fatal bool
+	)
 	switch ev := ev.(type) {
 	case ClaimDone:
 		m.answered(ev)
-		err = ev.Err
+		err, fatal = ev.Err, ev.Fatal
 	case RecoverDone:
 		m.answered(ev)
-		err = ev.Err
+		err, fatal = ev.Err, ev.Fatal
 	case DecideDone:
 		m.answered(ev)
-		err, least = ev.Err, ev.outcome()
+		err, fatal = ev.Err, ev.Fatal
 	case CommitDone:
 		m.answered(ev)
-		err = ev.Err
+		err, fatal = ev.Err, ev.Fatal
 	case TasksStopped:
 		if !m.tasksUp {
 			m.unexpected(ev)
@@ -92,7 +87,7 @@ func (m *Machine) inStopping(ev Event) {
 		}
 	}
 	if err != nil {
-		m.worsen(max(outcomeOf(err), least), err)
+		m.worsen(outcomeOf(err, fatal), err)
 	}
 	m.maybeEnd()
 }

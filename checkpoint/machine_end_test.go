@@ -133,6 +133,6 @@ func TestOutcomeOf(t *testing.T) {
 		ErrOtherJob: Fatal, ErrBusy: Fatal, ErrRefused: Fatal,
 		ErrOutcomeUnknown: Restart, ErrEpochLost: Restart, ErrTimeout: Restart, errTask: Restart,
 	} {
-		require.Equal(t, want, outcomeOf(fmt.Errorf("doing: %w", err)), "%v", err)
+		require.Equal(t, want, outcomeOf(fmt.Errorf("doing: %w", err), false), "%v", err)
 	}
 }

@@ -426,6 +426,23 @@ func TestDecideThatIsRefusedIsNotRestarted(t *testing.T) {
 	require.Equal(t, "End(fatal)", names(r.step(TasksStopped{})), "also when it comes late")
 }
 
+func TestWhatIsRefusedForGoodIsNotRestarted(t *testing.T) {
+	for state, answer := range map[State]Event{
+		StateClaiming:   ClaimDone{Err: errStore, Fatal: true},
+		StateRecovering: RecoverDone{Err: errStore, Fatal: true},
+		StateCommitting: CommitDone{Epoch: 8, Err: errStore, Fatal: true},
+	} {
+		r := newRig(t, testConfig()).to(state)
+		effects := r.step(answer)
+		if state == StateCommitting {
+			require.Equal(t, "StopTasks", names(effects))
+			effects = r.step(TasksStopped{})
+		}
+		require.Equal(t, "End(fatal)", names(effects), "%s", state)
+		require.ErrorIs(t, effects[0].(End).Err, errStore)
+	}
+}
+
 func TestCommitIsRepeatedForAsLongAsItTakes(t *testing.T) {
 	r := newRig(t, testConfig()).to(StateCommitWait)
 	var waits []time.Duration

@@ -253,7 +253,8 @@ func (a *attempt) do(ctx context.Context, effect checkpoint.Effect) {
 		a.call(func() checkpoint.Event { return a.claim(ctx) })
 	case checkpoint.Recover:
 		a.call(func() checkpoint.Event {
-			return checkpoint.RecoverDone{Err: a.recover(ctx, ef.Manifest)}
+			err := a.recover(ctx, ef.Manifest)
+			return checkpoint.RecoverDone{Err: err, Fatal: isFatal(err)}
 		})
 	case checkpoint.Begin:
 		tx, err := a.log.Begin(ctx, ef.Epoch)
@@ -279,9 +280,7 @@ func (a *attempt) do(ctx context.Context, effect checkpoint.Effect) {
 		a.decided, a.nextProgress = ef.Manifest.Sources, sourceStatusOf(ef.Manifest.Sources)
 		a.call(func() checkpoint.Event {
 			err := a.decide(keep, ef.Manifest, next)
-			return checkpoint.DecideDone{
-				Epoch: ef.Manifest.Epoch, Err: err, Fatal: connectors.Classify(err) == connectors.Fatal,
-			}
+			return checkpoint.DecideDone{Epoch: ef.Manifest.Epoch, Err: err, Fatal: isFatal(err)}
 		})
 	case checkpoint.Commit:
 		a.counts = a.deciding
@@ -305,9 +304,12 @@ func (a *attempt) do(ctx context.Context, effect checkpoint.Effect) {
 	}
 }
 
+// isFatal reports whether another attempt would meet err again.
+func isFatal(err error) bool { return connectors.Classify(err) == connectors.Fatal }
+
 // fail tells the machine of a failure of tasks, enumerators or the log.
 func (a *attempt) fail(ctx context.Context, err error) {
-	fatal := connectors.Classify(err) == connectors.Fatal && !a.e.swaps.blames(err, a.preparing.Epoch)
+	fatal := isFatal(err) && !a.e.swaps.blames(err, a.preparing.Epoch)
 	a.step(ctx, checkpoint.Failed{Err: err, Fatal: fatal})
 }
 

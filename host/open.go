@@ -17,7 +17,9 @@ import (
 func (a *attempt) claim(ctx context.Context) checkpoint.Event {
 	m, found, err := a.log.Claim(ctx)
 	a.jobID = m.JobID
-	return checkpoint.ClaimDone{Manifest: m, Found: found, Owner: a.log.Owner(), Err: err}
+	return checkpoint.ClaimDone{
+		Manifest: m, Found: found, Owner: a.log.Owner(), Err: err, Fatal: isFatal(err),
+	}
 }
 
 // recover opens the sinks' committers and has each finish what the last owner decided.
@@ -127,7 +129,7 @@ func (a *attempt) commit(ctx context.Context, c checkpoint.Commit) checkpoint.Ev
 		}
 		if err := s.committer.Commit(ctx, cs); err != nil {
 			done.Err = task.AtStage(s.name, err, "publishing output of %s", s.name)
-			done.Retryable = connectors.Classify(err) == connectors.Retry
+			done.Retryable, done.Fatal = connectors.Classify(err) == connectors.Retry, isFatal(err)
 			return done
 		}
 	}
