@@ -89,7 +89,7 @@ func (b *crashBench) engine(t *testing.T, policy, count string) *Engine {
 			{Name: "letters", NewSink: func() connectors.SinkConfig { return &letterSink{b.letters} }},
 		},
 		Schemes: []string{"file"},
-	}, config.Options{})
+	}, config.Options{Dir: filepath.Dir(path)})
 	require.NoError(t, err)
 	e, err := New(t.Context(), Config{
 		Job: job, Log: b.log, Decider: job.Decider, Guests: testGuest.runtime,
