@@ -16,6 +16,7 @@ import (
 	"github.com/wasmflow/wasmflow/connectors/filesystem"
 	"github.com/wasmflow/wasmflow/host/config"
 	"github.com/wasmflow/wasmflow/host/guest"
+	"github.com/wasmflow/wasmflow/host/modules"
 	"github.com/wasmflow/wasmflow/host/task"
 )
 
@@ -38,6 +39,7 @@ type Config struct {
 	DropSources []string       // sources of the manifest that the job file may lack
 	FileSystems filesystem.Resolver
 	Guests      *guest.Runtime
+	Modules     *modules.Loader // nil keeps nothing of what it fetches
 	Builtins    Builtins
 	Logger      *slog.Logger
 	Now         func() time.Time // with a monotonic reading
@@ -76,6 +78,9 @@ type Engine struct {
 // reading those files.
 // An error about the job file or a plugin is a *config.Error.
 func New(ctx context.Context, cfg Config) (*Engine, error) {
+	if cfg.Modules == nil {
+		cfg.Modules = modules.New(modules.Config{FileSystems: cfg.FileSystems, Logger: cfg.Logger})
+	}
 	e := &Engine{
 		cfg: cfg, plan: newPlan(cfg.Job, cfg.Job.Settings.Tasks(runtime.NumCPU())),
 		stop: make(chan struct{}), control: newControl(),

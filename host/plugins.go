@@ -5,12 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/wasmflow/wasmflow/abi"
 	"github.com/wasmflow/wasmflow/checkpoint"
 	"github.com/wasmflow/wasmflow/connectors"
 	"github.com/wasmflow/wasmflow/host/config"
 	"github.com/wasmflow/wasmflow/host/guest"
+	"github.com/wasmflow/wasmflow/host/modules"
 )
 
 // plugins are the plugins of a job, sorted as in the job file.
@@ -58,14 +60,14 @@ func (p *plugins) load(ctx context.Context, x *plugin) error {
 		v, err := p.loadKept(ctx, x, kept)
 		if err == nil {
 			x.mu.current, x.mu.offer, x.begun = v, cmp.Or(kept.Offer, v.offer), true
-			p.offer(x, kept.SHA256)
+			p.offer(ctx, x, kept.SHA256)
 			return nil
 		}
 		p.cfg.Logger.Warn("the plugin of the last epoch cannot be used; the job goes on with that of "+
 			"the job file", "plugin", x.Name, "module", kept.SHA256, "error", err)
 	}
 	v, err := p.loadVersion(ctx, x.Plugin, source{
-		path: x.Path, pin: x.SHA256, config: x.Config.JSON(),
+		path: x.Path, pin: x.SHA256, signature: x.Signature, config: x.Config.JSON(),
 	})
 	if err != nil {
 		return p.refuseVersion(x.Name, err)
@@ -93,20 +95,26 @@ func (p *plugins) loadKept(ctx context.Context, x *plugin, kept checkpoint.Modul
 	return v, nil
 }
 
+// offerTimeout bounds how long a restart waits for a server: it needs nothing of it.
+const offerTimeout = 10 * time.Second
+
 // offer notes what the job file names in place of kept, unless it named the same before.
-func (p *plugins) offer(x *plugin, kept string) {
-	data, err := config.ReadFile(x.Path, int64(x.Limits.Module))
+func (p *plugins) offer(ctx context.Context, x *plugin, kept string) {
+	ctx, cancel := context.WithTimeout(ctx, offerTimeout)
+	defer cancel()
+	module, err := p.offeredModule(ctx, x.Plugin)
 	if err != nil {
 		// It is not needed, and a file that is being replaced may be gone for a moment.
 		p.cfg.Logger.Warn("reading a plugin; the job goes on with the one of the last epoch",
 			"plugin", x.Name, "module", kept, "error", err)
 		return
 	}
-	if now := offerOf(data, x.Config.JSON()); now == x.mu.offer || now == x.mu.current.offer {
+	if now := offerOf(module, x.Config.JSON()); now == x.mu.offer || now == x.mu.current.offer {
 		return
 	}
 	p.offers = append(p.offers, SwapRequest{
-		Plugin: x.Name, Path: x.Path, SHA256: x.SHA256, Config: x.Config.JSON(), Trigger: TriggerStart,
+		Plugin: x.Name, Path: x.Path, SHA256: x.SHA256, Signature: x.Signature,
+		Config: x.Config.JSON(), Trigger: TriggerStart,
 	})
 }
 
@@ -122,6 +130,14 @@ func (p *plugins) refuse(key string, err error) error {
 // refuseVersion is refuse for a plugin that cannot be loaded or opened.
 func (p *plugins) refuseVersion(name string, err error) error {
 	key := "plugins." + name
+	var missing *modules.Error
+	if errors.As(err, &missing) {
+		err = p.cfg.Job.Refuse(key+"."+missing.Setting, missing.Error())
+		if missing.Passing {
+			return &StartError{err}
+		}
+		return err
+	}
 	var bad *abi.ConfigError
 	if !errors.As(err, &bad) {
 		return p.refuse(key+".path", err)

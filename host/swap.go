@@ -32,8 +32,11 @@ const (
 // SwapRequest asks for another version of a plugin.
 type SwapRequest struct {
 	Plugin string `json:"-"`
-	// Path is the new module on this machine; empty keeps the module.
+	// Path is the new module: a path on the machine of the job, or what else a job file may name;
+	// empty keeps the module.
 	Path string `json:"path,omitempty"`
+	// Signature is where its signature is, for a plugin with public_key; empty is the usual place.
+	Signature string `json:"signature,omitempty"`
 	// SHA256 is the digest that the module must have; empty is any, unless the job file pins one.
 	SHA256 string `json:"sha256,omitempty"`
 	// Config is the new configuration; empty keeps the one in use.

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/wasmflow/wasmflow/checkpoint/failpoint"
-	"github.com/wasmflow/wasmflow/host/config"
 	"github.com/wasmflow/wasmflow/host/operator"
 )
 
@@ -39,15 +38,15 @@ func (e *Engine) Swap(r SwapRequest) (id uint64, err error) {
 	case !r.Back && r.Path == "" && r.Config == nil:
 		return 0, fmt.Errorf("swapping %s: %w: name a module or a configuration", r.Plugin,
 			ErrSwapRefused)
-	case r.Path != "" && x.SHA256 != "" && r.SHA256 == "":
-		return 0, fmt.Errorf("swapping %s: %w: the job file pins it by sha256; give the digest of the "+
-			"new module", r.Plugin, ErrSwapRefused)
 	case r.Back && x.previous() == nil:
 		return 0, fmt.Errorf("swapping %s: %w: no version ran before the one in use", r.Plugin,
 			ErrSwapRefused)
 	case e.cfg.Job.Checkpoint.Interval == 0:
 		return 0, fmt.Errorf("swapping %s: %w: a job without checkpoint.interval has no epochs to switch "+
 			"between", r.Plugin, ErrSwapRefused)
+	}
+	if err := checkSwapRef(e.cfg.Job, x.Plugin, r); err != nil {
+		return 0, fmt.Errorf("swapping %s: %w: %w", r.Plugin, ErrSwapRefused, err)
 	}
 	defer e.swaps.lock()()
 	if e.swaps.mu.busy {
@@ -100,7 +99,7 @@ func (s *swapper) swap(ctx context.Context, o swapOrder) {
 	if err == nil {
 		err = s.enter(ctx, t)
 	}
-	if offer, ok := s.offered(x, o); ok && ctx.Err() == nil {
+	if offer, ok := s.offered(ctx, x, o, t); ok && ctx.Err() == nil {
 		x.looked(offer)
 	}
 	switch {
@@ -118,16 +117,19 @@ func (s *swapper) swap(ctx context.Context, o swapOrder) {
 	}
 }
 
-// offered returns the offer of the job file that o was about.
-func (s *swapper) offered(x *plugin, o swapOrder) (string, bool) {
+// offered returns the offer of the job file that o was about. t is nil when o came to nothing.
+func (s *swapper) offered(ctx context.Context, x *plugin, o swapOrder, t *trial) (string, bool) {
 	if o.Path != x.Path || o.Back {
 		return "", false
 	}
-	data, err := config.ReadFile(x.Path, int64(x.Limits.Module))
+	if t != nil {
+		return offerOf(t.next.module.SHA256(), x.Config.JSON()), true
+	}
+	module, err := s.e.plugins.offeredModule(ctx, x.Plugin)
 	if err != nil {
 		return "", false
 	}
-	return offerOf(data, x.Config.JSON()), true
+	return offerOf(module, x.Config.JSON()), true
 }
 
 // prepare loads the new version and tries it on live records beside the old one.
@@ -154,7 +156,10 @@ func (s *swapper) prepare(ctx context.Context, x *plugin, o swapOrder) (*trial, 
 
 func (s *swapper) load(ctx context.Context, x *plugin, old *version, r SwapRequest,
 ) (*version, error) {
-	src := source{path: r.Path, pin: r.SHA256, config: r.Config}
+	src := source{path: r.Path, pin: r.SHA256, signature: r.Signature, config: r.Config}
+	if r.Path == x.Path && r.Signature == "" {
+		src.signature = x.Signature
+	}
 	if r.Back {
 		before := x.previous()
 		src = source{path: before.module.Path(), bytes: before.bytes, config: before.config}

@@ -59,10 +59,14 @@ func configOf(m checkpoint.Module) json.RawMessage {
 	return m.Config
 }
 
-// offerOf is the digest of a module and a configuration that a job file names.
-func offerOf(module []byte, config json.RawMessage) string {
-	sum := sha256.Sum256(module)
-	both := sha256.Sum256(append(sum[:], config...))
+// offerOf is the digest of a configuration and of a module, of which sha256Hex is the digest, that a
+// job file names.
+func offerOf(sha256Hex string, config json.RawMessage) string {
+	sum, err := hex.DecodeString(sha256Hex)
+	if err != nil {
+		panic("host: " + sha256Hex + " is the digest of no module")
+	}
+	both := sha256.Sum256(append(sum, config...))
 	return hex.EncodeToString(both[:])
 }
 
@@ -190,23 +194,26 @@ func usesOf(job *config.Job) []use {
 
 // source says where a version comes from.
 type source struct {
-	path   string
-	bytes  []byte // nil is read from path, and its absence is the loader's to word
-	pin    string
-	config json.RawMessage
+	path      string // a reference
+	bytes     []byte // nil is read from path
+	pin       string
+	signature string // where it is; "" is the usual place
+	config    json.RawMessage
 }
 
 // loadVersion loads a module and opens it once with its configuration: the error is a
-// *guest.RefusedError when the module or the configuration is at fault.
+// *modules.Error when there is no such module, or none that may be used, and a *guest.RefusedError
+// when the module or the configuration is at fault.
 func (p *plugins) loadVersion(ctx context.Context, c *config.Plugin, s source) (*version, error) {
-	data := s.bytes
+	data, name := s.bytes, shownName(s.path)
 	if data == nil {
-		var err error
-		if data, err = config.ReadFile(s.path, int64(c.Limits.Module)); err != nil {
-			data = nil // the loader words what is wrong with the file
+		m, err := p.cfg.Modules.Load(ctx, p.moduleSource(c, s))
+		if err != nil {
+			return nil, err
 		}
+		data = m.Bytes
 	}
-	m, err := p.cfg.Guests.Load(ctx, guest.Source{Path: s.path, Bytes: data, Pin: s.pin},
+	m, err := p.cfg.Guests.Load(ctx, guest.Source{Path: name, Bytes: data, Pin: s.pin},
 		guestLimits(&c.Limits))
 	if err != nil {
 		return nil, err
@@ -221,7 +228,7 @@ func (p *plugins) loadVersion(ctx context.Context, c *config.Plugin, s source) (
 		return nil, errors.Join(err, m.Close(ctx))
 	}
 	return &version{
-		module: m, bytes: data, config: s.config, offer: offerOf(data, s.config),
+		module: m, bytes: data, config: s.config, offer: offerOf(m.SHA256(), s.config),
 		crashes: operator.NewCrashBudget(c.Name, crashLimits(&c.CrashBudget)),
 	}, nil
 }

@@ -38,6 +38,8 @@ func commands() []command {
 		inspectCommand(),
 		conformanceCommand(),
 		replayCommand(),
+		signCommand(),
+		verifyCommand(),
 		statusCommand(),
 		stopCommand(),
 		pluginsCommand(),

@@ -10,6 +10,7 @@ import (
 	"github.com/wasmflow/wasmflow/host"
 	"github.com/wasmflow/wasmflow/host/config"
 	"github.com/wasmflow/wasmflow/host/guest"
+	"github.com/wasmflow/wasmflow/host/modules"
 )
 
 // The exit codes. Scripts rely on them.
@@ -71,6 +72,7 @@ func exitCode(err error) int {
 		usage    *usageError
 		job      *config.Error
 		plugin   *guest.RefusedError
+		module   *modules.Error
 		outside  *startError
 		refused  *host.StartError
 		findings *findingsError
@@ -86,7 +88,9 @@ func exitCode(err error) int {
 		return exitRefused
 	case errors.As(err, &outside), errors.As(err, &refused):
 		return exitOutside // whatever it wraps: a problem of the outside may name the job file
-	case errors.As(err, &job):
+	case errors.As(err, &module) && module.Passing:
+		return exitOutside
+	case errors.As(err, &job), errors.As(err, &module):
 		return exitRefused
 	case errors.As(err, &findings):
 		return findings.code

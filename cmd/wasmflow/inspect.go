@@ -15,12 +15,14 @@ import (
 	"github.com/wasmflow/wasmflow/abi"
 	"github.com/wasmflow/wasmflow/connectors"
 	"github.com/wasmflow/wasmflow/host/guest"
+	"github.com/wasmflow/wasmflow/host/modules"
 )
 
 // inspection is what inspect prints.
 type inspection struct {
 	Path        string           `json:"path"`
 	SHA256      string           `json:"sha256"`
+	Artifact    string           `json:"artifact,omitempty"` // digest of the registry's manifest
 	Bytes       int              `json:"bytes"`
 	ABI         int              `json:"guest_abi"`
 	Description *abi.Description `json:"description"`
@@ -35,6 +37,8 @@ The module is loaded as run would load it, but nothing is opened:
 
   wasmflow inspect build/guests/access-log.wasm
   wasmflow inspect --json x.wasm | jq .sha256    the digest to pin in a job file
+  wasmflow inspect oci://registry.example/prices:1.4
+                                                 and the digest of the artifact
 `,
 		setup: func(flags *flag.FlagSet) action {
 			asJSON := flags.Bool("json", false, "print JSON")
@@ -54,13 +58,18 @@ func inspect(ctx context.Context, p *process, path string, asJSON bool) (err err
 	if err != nil {
 		return err
 	}
-	m, err := guests.Load(ctx, guest.Source{Path: path}, guest.Limits{})
+	found, err := newModules(p, quiet()).Load(ctx, modules.Source{Ref: path})
+	if err != nil {
+		return err
+	}
+	m, err := guests.Load(ctx, guest.Source{Path: found.Name, Bytes: found.Bytes}, guest.Limits{})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, m.Close(ctx)) }()
 	i := inspection{
 		Path: path, SHA256: m.SHA256(), Bytes: m.Size(), ABI: abi.Major, Description: m.Description(),
+		Artifact: found.Artifact,
 	}
 	if asJSON {
 		return printJSON(p.stdout, i)
@@ -86,6 +95,9 @@ func (i inspection) print(w io.Writer) error {
 	fmt.Fprintf(&b, "%s %s\n", d.Name, d.Version)
 	fmt.Fprintf(&b, "  file    %s, %v, guest ABI v%d\n", i.Path, connectors.Size(i.Bytes), i.ABI)
 	fmt.Fprintf(&b, "  sha256  %s\n", i.SHA256)
+	if i.Artifact != "" {
+		fmt.Fprintf(&b, "  artifact  %s\n", i.Artifact)
+	}
 	for _, f := range d.Functions {
 		fmt.Fprintf(&b, "\n%s %s\n", f.Role, f.Name)
 		for line := range strings.Lines(f.Doc) {

@@ -98,7 +98,8 @@ func newEngine(ctx context.Context, p *process, job *config.Job, run running,
 	return host.New(ctx, host.Config{
 		Job: job, Log: run.log, Decider: run.decider, DropSources: run.drop,
 		FileSystems: fileSystems(p, false), Guests: guests, Builtins: builtins(), Logger: logger,
-		Now: time.Now, Kept: run.kept, ReadModule: run.read,
+		Modules: newModules(p, logger),
+		Now:     time.Now, Kept: run.kept, ReadModule: run.read,
 	})
 }
 

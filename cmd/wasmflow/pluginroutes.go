@@ -31,8 +31,8 @@ func pluginRoutes(s *admin.Server, e *host.Engine) {
 			dec := json.NewDecoder(r.Body)
 			dec.DisallowUnknownFields()
 			if err := dec.Decode(&req); err != nil && !errors.Is(err, io.EOF) {
-				admin.WriteError(w, http.StatusBadRequest, `want {"path": ..., "sha256": ..., "config": `+
-					`..., "expect_same": ..., "back": ...}: `+err.Error())
+				admin.WriteError(w, http.StatusBadRequest, `want {"path": ..., "sha256": ..., "signature": `+
+					`..., "config": ..., "expect_same": ..., "back": ...}: `+err.Error())
 				return
 			}
 			req.Plugin, req.Trigger = r.PathValue("name"), host.TriggerCommand

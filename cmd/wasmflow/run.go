@@ -85,7 +85,7 @@ func setupRun(flags *flag.FlagSet) action {
 		"job; that one is fenced")
 	flags.BoolVar(&o.start.adopt, "adopt", false, "run the job of a commit log in Kafka that the "+
 		"checkpoint store does not know")
-	flags.BoolVar(&o.production, "production", false, "demand that every plugin is pinned by sha256")
+	flags.BoolVar(&o.production, "production", false, "demand the digest of every plugin")
 	flags.BoolVar(&o.asJSON, "json", false, "print the summary as JSON")
 	flags.StringVar(&o.log.format, "log-format", "text", "`FORM` of the log: text or json")
 	flags.StringVar(&o.log.level, "log-level", "info", "least `LEVEL` that is logged: debug, info, "+

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/wasmflow/wasmflow/host"
@@ -44,6 +45,8 @@ func swapCommand() command {
   wasmflow swap job.toml enrich build/enrich.wasm    another module
   wasmflow swap job.toml enrich --config '{"limit": 5}'
                                                      another configuration
+  wasmflow swap job.toml enrich oci://registry.example/enrich@sha256:...
+                                                     from where a job file may name it
   wasmflow swap job.toml enrich --back               the version before
 
 The new version is loaded, opened and tried on live records beside the old one
@@ -61,6 +64,8 @@ holds that the job file names. Exit code 1 says that the old version stays.
 			flags.StringVar(&o.config, "config", "", "new configuration as `JSON`, or @FILE")
 			flags.StringVar(&o.request.SHA256, "sha256", "", "`DIGEST` the module must have; required for "+
 				"a plugin that the job file pins")
+			flags.StringVar(&o.request.Signature, "signature", "", "`PLACE` of the module's signature, for a "+
+				"plugin with public_key; by default beside the module")
 			flags.BoolVar(&o.request.ExpectSame, "expect-same", false, "refuse a version that treats any "+
 				"record of the trial differently")
 			flags.BoolVar(&o.request.Back, "back", false, "go back to the version before")
@@ -73,11 +78,12 @@ holds that the job file names. Exit code 1 says that the old version stays.
 				}
 				o.request.Plugin = args[1]
 				if len(args) == 3 {
-					path, err := filepath.Abs(args[2])
-					if err != nil {
-						return fmt.Errorf("finding %s: %w", args[2], err)
+					o.request.Path = args[2]
+				}
+				for _, path := range []*string{&o.request.Path, &o.request.Signature} {
+					if err := makeAbsolute(path); err != nil {
+						return err
 					}
-					o.request.Path = path
 				}
 				if err := o.readConfig(); err != nil {
 					return err
@@ -90,6 +96,19 @@ holds that the job file names. Exit code 1 says that the old version stays.
 			}
 		},
 	}
+}
+
+// makeAbsolute makes a path on this machine absolute; the empty path and URLs stay as they are.
+func makeAbsolute(path *string) error {
+	if *path == "" || strings.Contains(*path, "://") {
+		return nil
+	}
+	absolute, err := filepath.Abs(*path)
+	if err != nil {
+		return fmt.Errorf("finding %s: %w", *path, err)
+	}
+	*path = absolute
+	return nil
 }
 
 // readConfig takes the value of --config.

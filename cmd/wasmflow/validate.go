@@ -40,11 +40,12 @@ func validateCommand() command {
 		summary: "find what is wrong with a job file",
 		help: `
 Every problem is named with file, line and key. Plugins are loaded and opened
-with their configuration, so that they can refuse it; nothing else is touched:
+with their configuration, so that they can refuse it; those on a server are
+fetched. Nothing else is touched:
 
   wasmflow validate job.toml
   wasmflow validate --connect job.toml     also look at paths, servers, the store
-  wasmflow validate --production job.toml  demand a sha256 for every plugin
+  wasmflow validate --production job.toml  demand a digest of every plugin
 
 Exit code 0 is fine, 2 a refused job file or plugin, 3 a refusal of --connect.
 `,

@@ -51,21 +51,21 @@ func (w *pluginWatcher) run(ctx context.Context) {
 		case <-w.hangups:
 			all = true
 		case <-ticker.C:
-			w.tick()
+			w.tick(ctx)
 		}
 		if all {
 			var names []string
 			for _, p := range w.job.Plugins {
 				names = append(names, p.Name)
 			}
-			name, err := w.engine.Rescan(names, host.TriggerSignal)
+			name, err := w.engine.Rescan(ctx, names, host.TriggerSignal)
 			all = name != "" || errors.Is(err, host.ErrSwapBusy) // there may be another
 		}
 	}
 }
 
 // tick looks at the watched files once.
-func (w *pluginWatcher) tick() {
+func (w *pluginWatcher) tick(ctx context.Context) {
 	for _, p := range w.job.Plugins {
 		if !p.Watch {
 			continue
@@ -78,7 +78,7 @@ func (w *pluginWatcher) tick() {
 		if !w.pending[p.Name] {
 			continue
 		}
-		_, err := w.engine.Rescan([]string{p.Name}, host.TriggerFile)
+		_, err := w.engine.Rescan(ctx, []string{p.Name}, host.TriggerFile)
 		w.pending[p.Name] = errors.Is(err, host.ErrSwapBusy) // at the next look
 	}
 }

@@ -2,7 +2,6 @@ package config
 
 import (
 	"cmp"
-	"encoding/hex"
 	"net"
 	"net/netip"
 	"slices"
@@ -45,23 +44,7 @@ func (l *loader) checkName(name, key string, n *node) {
 }
 
 func (l *loader) checkPlugin(p *Plugin, key string, n *node) {
-	at := func(name string) (int, string) { return n.lineOf(name), key + "." + name }
-	if l.required(n, key, "path", p.Path != "", "name the file of the Wasm module") {
-		l.checkScheme(key+".path", p.Path, "plugins")
-	}
-	if line, path := at("sha256"); p.SHA256 != "" {
-		p.SHA256 = strings.ToLower(p.SHA256)
-		if _, err := hex.DecodeString(p.SHA256); err != nil || len(p.SHA256) != 64 {
-			l.addf(line, path, "want the 64 hex digits that `sha256sum` prints for the module")
-		}
-	} else if l.production {
-		l.addf(line, path, "required with --production; write the 64 hex digits that `sha256sum` "+
-			"prints for the module")
-	}
-	if line, path := at("watch"); p.Watch && p.SHA256 != "" {
-		l.addf(line, path, "sha256 says which module it has to be; leave one of them out, and swap a "+
-			"pinned plugin with wasmflow swap --sha256")
-	}
+	l.checkModule(p, key, n)
 	l.checkLimits(&p.Limits, key+".limits.")
 	l.checkCrashBudget(&p.CrashBudget, key+".crash_budget")
 	bounded(l, key+".swap.sample", p.Swap.Sample, 0, sampleMax)

@@ -25,6 +25,9 @@ type Job struct {
 	// itself; see UseEmbedded.
 	EmbeddedBroker bool
 
+	// Production tells that the file passed as one of Options.Production.
+	Production bool
+
 	// Warnings are oddities that do not stop the job, sorted by line.
 	Warnings []Problem
 

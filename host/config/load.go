@@ -127,7 +127,7 @@ func Parse(name string, data []byte, reg Registry, opts Options) (*Job, error) {
 	l := &loader{
 		decoder: decoder{c, expander{dir, opts.LookupEnv, opts.ReadFile, &c.mask}},
 		reg:     reg, production: opts.Production, root: root,
-		job: &Job{File: name, Dir: dir, root: root},
+		job: &Job{File: name, Dir: dir, Production: opts.Production, root: root},
 	}
 	l.load()
 	if err := c.err(); err != nil {

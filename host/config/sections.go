@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/wasmflow/wasmflow/connectors"
+	"github.com/wasmflow/wasmflow/host/modules"
 )
 
 // Bounds of what a job file may ask for. They lie far beyond what helps and keep a slip of the
@@ -181,12 +182,16 @@ type dev struct {
 // Plugin is a [plugins.x] table.
 type Plugin struct {
 	Name   string
-	Path   string       `toml:"path" path:"file" doc:"The Wasm module: a file. Required."`
-	SHA256 string       `toml:"sha256" doc:"Hex digest the module must have. Required with run --production."`
+	Path   string       `toml:"path" path:"file" doc:"The Wasm module: a file, https://host/x.wasm, oci://registry/repository:tag or oci://registry/repository@sha256:digest. Required."`
+	SHA256 string       `toml:"sha256" doc:"Hex digest the module must have. Required with run --production, unless path has the digest of an artifact."`
 	Config PluginConfig `toml:"config" form:"any value" doc:"Handed to the guest as JSON when it is opened. It is kept in the checkpoint store as it is, so it is no place for secrets."`
 	Limits PluginLimits `toml:"limits"`
 	Watch  bool         `toml:"watch" doc:"Swaps the module when its file changes while the job runs, after a trial on live records. A plugin with sha256 is swapped by command only."`
 	Swap   PluginSwap   `toml:"swap"`
+
+	PublicKey string         `toml:"public_key" path:"file" doc:"PEM file of public keys (ECDSA P-256, Ed25519), one of which must have signed the module. By default no signature is asked for."`
+	Signature string         `toml:"signature" path:"file" doc:"Where the signature is: a file or an https:// URL. By default the module's name with .sig behind it; for an artifact of a registry what cosign keeps beside it."`
+	Fetch     modules.Access `toml:"fetch"`
 
 	CrashBudget CrashBudget `toml:"crash_budget"`
 }

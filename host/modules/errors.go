@@ -25,6 +25,8 @@ type Error struct {
 	Reason  string // what is wrong, to be read after Ref
 	Remedy  string // what to do
 	Err     error  // the cause, or nil; the text of Error does not repeat it
+	// Passing says that the server or the way to it is the reason: it may be over by itself.
+	Passing bool
 }
 
 // Error returns "oci://r.example/x:1: there is no such tag; correct path".
@@ -45,6 +47,11 @@ func (e *Error) Unwrap() error { return e.Err }
 // refuse returns an Error whose Ref is filled in later, by at.
 func refuse(setting, reason, remedy string, err error) *Error {
 	return &Error{Setting: setting, Reason: reason, Remedy: remedy, Err: err}
+}
+
+// passing is refuse for what may be over by itself.
+func passing(reason, remedy string, err error) *Error {
+	return &Error{Setting: SettingPath, Reason: reason, Remedy: remedy, Err: err, Passing: true}
 }
 
 // at names the reference that e is about, unless it names one.

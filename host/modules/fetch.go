@@ -180,7 +180,7 @@ func explainStatus(status int, a Access) error {
 	case http.StatusNotFound, http.StatusGone:
 		return refuse(SettingPath, answer, "correct the address, or publish the module there", nil)
 	}
-	return refuse(SettingPath, answer, "try again, or ask those who run it", nil)
+	return passing(answer, "try again, or ask those who run it", nil)
 }
 
 // explain words why there was no answer, or only part of one. It leaves the URL out: that of a
@@ -199,15 +199,14 @@ func explain(err error) error {
 	case errors.Is(err, errPlain), errors.Is(err, errRedirects):
 		return refuse(SettingPath, err.Error(), "name the place where the module really is", err)
 	case errors.As(err, &dns) && dns.IsNotFound:
-		return refuse(SettingPath, "there is no host "+dns.Name, "correct its name", err)
+		return passing("there is no host "+dns.Name, "correct its name", err)
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		return refuse(SettingPath, "the server took too long", "try again, or look at what is between "+
-			"here and there", err)
+		return passing("the server took too long", "try again, or look at what is between here and "+
+			"there", err)
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return refuse(SettingPath, "the connection broke in the middle of it", "try again", err)
+		return passing("the connection broke in the middle of it", "try again", err)
 	}
-	return refuse(SettingPath, "cannot be fetched: "+err.Error(), "see whether the server is there",
-		err)
+	return passing("cannot be fetched: "+err.Error(), "see whether the server is there", err)
 }
 
 // explainTLS words what is wrong with a certificate, or returns nil.

@@ -28,9 +28,10 @@ const (
 	moduleBytesDefault = 32 << 20
 	// signatureBytesMax bounds what holds a signature: a bundle of cosign with its proofs has 10 KiB.
 	signatureBytesMax = 1 << 20
-	// signatureSuffix is added to the name of a module for that of its signature.
-	signatureSuffix = ".sig"
 )
+
+// SignatureSuffix is added to the name of a module for that of its signature.
+const SignatureSuffix = ".sig"
 
 // Access is the table fetch of a plugin: how its server is reached.
 type Access struct {
@@ -52,12 +53,6 @@ func (a *Access) Validate(p *connectors.Problems) {
 	case a.Username != "" && !a.Token.IsZero():
 		p.Addf("token", "not together with username and password; leave one of them out")
 	}
-}
-
-// isZero reports whether nothing is set.
-func (a *Access) isZero() bool {
-	return a.Token.IsZero() && a.Username == "" && a.Password.IsZero() && !a.PlainHTTP &&
-		a.TLS == transport.TLS{}
 }
 
 // Source says what to load.
@@ -85,7 +80,7 @@ type Module struct {
 	Name   string // for people: the reference without what is nobody's business
 	Bytes  []byte // the caller's own
 	SHA256 string // of Bytes, in lower-case hexadecimal
-	Key    string // which key's signature was checked, as Fingerprint shows it; "" for none
+	Key    string // beginning of the digest of the public key that signed it; "" for not asked
 	// Artifact is the digest of the manifest that named the module, "sha256:..."; "" where it
 	// comes from no registry.
 	Artifact string
@@ -155,8 +150,10 @@ func named(err error, ref string) error {
 }
 
 func (l *Loader) load(ctx context.Context, s Source, ref Reference, m *Module) error {
-	if err := checkPinned(s, ref); err != nil {
-		return err
+	if s.Production {
+		if err := ref.CheckPinned(s.SHA256); err != nil {
+			return err
+		}
 	}
 	var keys []publicKey
 	if s.PublicKey != "" { // first, for a mistake there is told without a network
@@ -203,25 +200,12 @@ func (l *Loader) load(ctx context.Context, s Source, ref Reference, m *Module) e
 	return nil
 }
 
-// checkPinned refuses what may change without notice, in production.
-func checkPinned(s Source, ref Reference) error {
-	switch {
-	case !s.Production:
-	case ref.kind == KindOCI && ref.Digest() == "":
-		return refuse(SettingPath, "a tag may name another module tomorrow, which --production refuses",
-			"name the artifact by @sha256:...", nil)
-	case ref.kind != KindOCI && s.SHA256 == "":
-		return refuse(SettingSHA256, "--production demands the digest of every module", "write sha256",
-			nil)
-	}
-	return nil
-}
-
-// readModule returns the file at location. One that is too long is left to whom the limit belongs:
-// it comes back with one byte more than allowed.
+// readModule returns the file at location.
 func (l *Loader) readModule(ctx context.Context, location string, sizeMax int64) ([]byte, error) {
 	data, err := l.readFile(ctx, location, sizeMax+1)
 	switch {
+	case err == nil && int64(len(data)) > sizeMax:
+		return nil, tooLarge(-1, sizeMax)
 	case err == nil:
 		return data, nil
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, filesystem.ErrNotFound):

@@ -104,6 +104,20 @@ func (r Reference) Digest() string {
 	return d.Encoded()
 }
 
+// CheckPinned refuses what may be another module tomorrow: a reference that no digest belongs to.
+// sha256 is the one that the module must have; "" for any. The error is an *Error without Ref.
+func (r Reference) CheckPinned(sha256 string) error {
+	switch {
+	case r.kind == KindOCI && r.Digest() == "":
+		return refuse(SettingPath, "a tag may name another module tomorrow, which --production refuses",
+			"name the artifact by @sha256:...", nil)
+	case r.kind != KindOCI && sha256 == "":
+		return refuse(SettingSHA256, "required with --production", "write the 64 hex digits that "+
+			"`sha256sum` prints for the module", nil)
+	}
+	return nil
+}
+
 // server returns host and port that r leads to; "" for files.
 func (r Reference) server() string {
 	switch r.kind {

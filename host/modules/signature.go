@@ -74,10 +74,10 @@ func (f *fetch) signatureAt() (Reference, error) {
 	}
 	if f.ref.kind == KindHTTPS {
 		u := *f.ref.url
-		u.Path, u.RawPath = u.Path+signatureSuffix, ""
+		u.Path, u.RawPath = u.Path+SignatureSuffix, ""
 		return Parse(u.String())
 	}
-	return Parse(f.ref.text + signatureSuffix)
+	return Parse(f.ref.text + SignatureSuffix)
 }
 
 func (f *fetch) readSignature(ctx context.Context, at Reference) ([]byte, error) {
@@ -99,8 +99,10 @@ func (f *fetch) readSignature(ctx context.Context, at Reference) ([]byte, error)
 	if errors.As(err, &e) {
 		reason = e.Reason
 	}
-	return nil, refuse(SettingSignature, fmt.Sprintf("no signature at %s: %s", at, reason),
+	no := refuse(SettingSignature, fmt.Sprintf("no signature at %s: %s", at, reason),
 		"sign the module (wasmflow sign), say with signature where that is, or remove public_key", err)
+	no.Passing = e != nil && e.Passing
+	return nil, no
 }
 
 // parseSignature reads base64 as cosign and wasmflow write it, the bundle of newer versions of
@@ -180,7 +182,7 @@ func (a *artifact) checkSignature(ctx context.Context, keys []publicKey) (string
 func (a *artifact) taggedSignatures(ctx context.Context, keys []publicKey,
 ) (by string, seen int, err error) {
 	var m ocispec.Manifest
-	tag := "sha256-" + a.manifest.Digest.Encoded() + signatureSuffix
+	tag := "sha256-" + a.manifest.Digest.Encoded() + SignatureSuffix
 	if _, err := a.readManifest(ctx, tag, "", &m); err != nil {
 		if errors.Is(err, errdef.ErrNotFound) {
 			return "", 0, nil
@@ -287,7 +289,10 @@ func (a *artifact) stated(payloadType string, payload []byte) bool {
 func (a *artifact) unreadable(err error) error {
 	var e *Error
 	if errors.As(err, &e) {
-		return refuse(e.Setting, "reading its signatures: "+e.Reason, e.Remedy, err)
+		return &Error{
+			Setting: e.Setting, Reason: "reading its signatures: " + e.Reason, Remedy: e.Remedy, Err: err,
+			Passing: e.Passing,
+		}
 	}
 	return err
 }
