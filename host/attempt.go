@@ -67,7 +67,7 @@ type attempt struct {
 	waits        []Wait                      // as of the last tick
 	pause        uint64                      // number of the last pause that the machine was told of
 	cause        Cause                       // of the next epoch, if it is not the interval
-	story        Checkpoint                  // of the newest epoch
+	story        PublishedEpoch              // of the newest epoch
 	manifest     checkpoint.Manifest         // of the newest epoch that is to be decided
 	outcome      checkpoint.Outcome
 	err          error

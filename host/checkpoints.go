@@ -25,10 +25,15 @@ const (
 	CauseEnd      Cause = "end" // the last one of a run
 )
 
-// Checkpoint is the story of one published epoch. Records and bytes are those of this epoch alone.
-type Checkpoint struct {
+// Values lists the causes, for schemas.
+func (Cause) Values() []string {
+	return []string{string(CauseInterval), string(CauseRequest), string(CausePause), string(CauseEnd)}
+}
+
+// PublishedEpoch is the story of one published epoch. Records and bytes are those of this epoch alone.
+type PublishedEpoch struct {
 	Epoch           checkpoint.Epoch `json:"epoch"`
-	Cause           Cause            `json:"cause"`
+	Cause           Cause            `json:"cause" doc:"Why it began."`
 	Decided         time.Time        `json:"decided" doc:"When it was decided: from then on it stands."`
 	DurationSeconds float64          `json:"duration_seconds" doc:"From its start until its output was published."`
 	RecordsRead     uint64           `json:"records_read" doc:"Records that sources read in this epoch."`
@@ -54,12 +59,12 @@ type boundary struct {
 type checkpoints struct {
 	mu struct {
 		sync.Mutex
-		list       []Checkpoint // rising
+		list       []PublishedEpoch // rising
 		boundaries map[checkpoint.Epoch]boundary
 	}
 }
 
-func (c *checkpoints) add(x Checkpoint) {
+func (c *checkpoints) add(x PublishedEpoch) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.mu.list = append(c.mu.list[max(0, len(c.mu.list)+1-checkpointsKept):], x)
@@ -93,7 +98,7 @@ func (e *Engine) paused(epoch checkpoint.Epoch, p task.Pause) {
 }
 
 // Checkpoints returns the newest epochs that this process published, the last one first.
-func (e *Engine) Checkpoints() []Checkpoint {
+func (e *Engine) Checkpoints() []PublishedEpoch {
 	e.checkpoints.mu.Lock()
 	defer e.checkpoints.mu.Unlock()
 	out := slices.Clone(e.checkpoints.mu.list)
@@ -116,7 +121,7 @@ func causeOf(p checkpoint.Prepare, asked Cause) Cause {
 
 // note tells the story of the epoch that m is to decide.
 func (a *attempt) note(m checkpoint.Manifest) {
-	n := Checkpoint{Epoch: m.Epoch, Cause: a.story.Cause, Parts: len(m.Committables)}
+	n := PublishedEpoch{Epoch: m.Epoch, Cause: a.story.Cause, Parts: len(m.Committables)}
 	for _, s := range m.Sources {
 		n.Splits += len(s.Splits)
 	}

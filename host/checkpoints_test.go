@@ -23,9 +23,9 @@ func TestCheckpointsTellTheLongestPause(t *testing.T) {
 		e.paused(5, p)
 	}
 	e.paused(6, task.Pause{Clock: time.Millisecond})
-	e.checkpoints.add(Checkpoint{Epoch: 5})
-	e.checkpoints.add(Checkpoint{Epoch: 7}) // 6 came to nothing
-	require.Equal(t, []Checkpoint{
+	e.checkpoints.add(PublishedEpoch{Epoch: 5})
+	e.checkpoints.add(PublishedEpoch{Epoch: 7}) // 6 came to nothing
+	require.Equal(t, []PublishedEpoch{
 		{Epoch: 7},
 		{Epoch: 5, PauseSeconds: 0.004, PauseQueuedSeconds: 0.003, Swaps: []string{"marks"}},
 	}, e.Checkpoints())
@@ -41,7 +41,7 @@ func TestCheckpointsForgetTheOldest(t *testing.T) {
 	e.metrics = newMetrics(e)
 	for n := range checkpoint.Epoch(checkpointsKept + 3) {
 		e.paused(n, task.Pause{Clock: time.Millisecond})
-		e.checkpoints.add(Checkpoint{Epoch: n})
+		e.checkpoints.add(PublishedEpoch{Epoch: n})
 	}
 	require.Len(t, e.Checkpoints(), checkpointsKept)
 	require.Len(t, e.checkpoints.mu.boundaries, checkpointsKept)

@@ -222,7 +222,7 @@ func TestCheckpointNow(t *testing.T) {
 func TestCheckpointsAreBounded(t *testing.T) {
 	e := &Engine{}
 	for i := range 3 * checkpointsKept {
-		e.checkpoints.add(Checkpoint{Epoch: checkpoint.Epoch(i)})
+		e.checkpoints.add(PublishedEpoch{Epoch: checkpoint.Epoch(i)})
 	}
 	list := e.Checkpoints()
 	require.Len(t, list, checkpointsKept)

@@ -34,17 +34,17 @@ type SwapRequest struct {
 	Plugin string `json:"-"`
 	// Path is the new module: a path on the machine of the job, or what else a job file may name;
 	// empty keeps the module.
-	Path string `json:"path,omitempty"`
+	Path string `json:"path,omitempty" doc:"The new module: a path on the machine of the job, or what else a job file may name; empty keeps the module."`
 	// Signature is where its signature is, for a plugin with public_key; empty is the usual place.
-	Signature string `json:"signature,omitempty"`
+	Signature string `json:"signature,omitempty" doc:"Where its signature is, for a plugin with public_key; empty is the usual place."`
 	// SHA256 is the digest that the module must have; empty is any, unless the job file pins one.
-	SHA256 string `json:"sha256,omitempty"`
+	SHA256 string `json:"sha256,omitempty" doc:"Hex digest that the module must have; required where the job file pins one."`
 	// Config is the new configuration; empty keeps the one in use.
-	Config json.RawMessage `json:"config,omitempty"`
+	Config json.RawMessage `json:"config,omitempty" doc:"The new configuration; without it the one in use stays."`
 	// ExpectSame refuses a version that treats any record of the trial differently.
-	ExpectSame bool `json:"expect_same,omitempty"`
+	ExpectSame bool `json:"expect_same,omitempty" doc:"Refuses a version that treats any record of the trial differently."`
 	// Back asks for the version that ran before; Path, SHA256 and Config mean nothing then.
-	Back    bool   `json:"back,omitempty"`
+	Back    bool   `json:"back,omitempty" doc:"Takes the version that ran before; path, sha256 and config mean nothing then."`
 	Trigger string `json:"-"`
 }
 
@@ -72,6 +72,15 @@ const (
 	SwapReturned  SwapState = "returned" // the old version is back
 )
 
+// Values lists the states, for schemas.
+func (SwapState) Values() []string {
+	return []string{
+		string(SwapLoading), string(SwapComparing), string(SwapOpening), string(SwapWaiting),
+		string(SwapTrial), string(SwapProbation), string(SwapDone), string(SwapRefused),
+		string(SwapReturned),
+	}
+}
+
 // Over reports whether nothing more will come of the swap.
 func (s SwapState) Over() bool { return s == SwapDone || s == SwapRefused || s == SwapReturned }
 
@@ -90,29 +99,29 @@ type Swap struct {
 	Trigger string     `json:"trigger"`
 	State   SwapState  `json:"state"`
 	From    Version    `json:"from"`
-	To      *Version   `json:"to,omitempty"` // once it is loaded
+	To      *Version   `json:"to,omitempty" doc:"Once it is loaded."`
 	Began   time.Time  `json:"began"`
 	Ended   *time.Time `json:"ended,omitempty"`
 	// First is the first epoch that the new version works on.
-	First checkpoint.Epoch `json:"first_epoch,omitempty"`
+	First checkpoint.Epoch `json:"first_epoch,omitempty" doc:"The first epoch that the new version works on."`
 	// Wrong is the epoch in which the new version turned out to be broken; where it ended the job's
 	// attempt, it may have been the one after.
-	Wrong checkpoint.Epoch `json:"wrong_epoch,omitempty"`
+	Wrong checkpoint.Epoch `json:"wrong_epoch,omitempty" doc:"The epoch in which the new version turned out to be broken."`
 	// Back is the first epoch after the new version was given up.
-	Back       checkpoint.Epoch     `json:"back_epoch,omitempty"`
-	Comparison *operator.Comparison `json:"comparison,omitempty"`
-	Reason     string               `json:"reason,omitempty"` // why it was refused or returned
+	Back       checkpoint.Epoch     `json:"back_epoch,omitempty" doc:"The first epoch after the new version was given up."`
+	Comparison *operator.Comparison `json:"comparison,omitempty" doc:"How both versions did on the same live records."`
+	Reason     string               `json:"reason,omitempty" doc:"Why it was refused or returned."`
 }
 
 // PluginStatus is what runs of a plugin, and what ran.
 type PluginStatus struct {
 	Plugin  string          `json:"plugin"`
 	Current Version         `json:"current"`
-	Vitals  operator.Vitals `json:"vitals"` // of the current version, in this process
+	Vitals  operator.Vitals `json:"vitals" doc:"Of the current version, in this process."`
 	// CrashBudget is that of the current version.
 	CrashBudget operator.CrashStatus `json:"crash_budget"`
 	// Swaps are the newest swaps, the last one last.
-	Swaps []Swap `json:"swaps"`
+	Swaps []Swap `json:"swaps" doc:"The newest swaps, the last one last."`
 }
 
 // swapsKept bounds the history: what somebody looks for is among the last ones.

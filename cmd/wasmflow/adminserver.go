@@ -41,6 +41,12 @@ func (j *runningJob) Stop(now bool) {
 	j.r.engine.Stop()
 }
 
+// Pause implements admin.Job.
+func (j *runningJob) Pause() { j.r.engine.Pause() }
+
+// Resume implements admin.Job.
+func (j *runningJob) Resume() { j.r.engine.Resume() }
+
 // Status implements admin.Job.
 func (j *runningJob) Status() admin.Status {
 	s := j.r.engine.Status()
@@ -55,8 +61,15 @@ func (j *runningJob) Status() admin.Status {
 		Sources: []admin.Source{}, Transforms: []admin.Stage{}, Sinks: []admin.Stage{},
 		Modules: []admin.Module{},
 	}
-	if j.stopping.Load() && out.State == admin.StateRunning {
-		out.State = admin.StateStopping
+	if out.State == admin.StateRunning {
+		switch {
+		case j.stopping.Load():
+			out.State = admin.StateStopping
+		case s.Pause == host.Pausing:
+			out.State = admin.StatePausing
+		case s.Pause == host.Paused:
+			out.State = admin.StatePaused
+		}
 	}
 	if s.Epoch > 0 {
 		decided := s.At.Add(-time.Duration(s.CheckpointAge * float64(time.Second)))
@@ -129,8 +142,13 @@ func (r *runner) listen(ctx context.Context, cancel context.CancelCauseFunc, car
 		return &adminServer{}, nil
 	}
 	hostname, _ := os.Hostname() // for messages only
+	secure, err := adminTLS(r.job)
+	if err != nil {
+		return nil, err
+	}
 	server, err := admin.Listen(ctx, admin.Config{
-		Address: r.job.Admin.Address, Token: r.job.Admin.Token,
+		Address: r.job.Admin.Address, Token: r.job.Admin.Token, TLS: secure, Hosts: r.job.Admin.Hosts,
+		Version: version, Routes: engineRoutes(r.engine),
 		Job:      &runningJob{r: r, cancel: cancel, hostname: hostname},
 		Gatherer: r.engine.Gatherer(), Logger: r.logger,
 	})
@@ -141,11 +159,36 @@ func (r *runner) listen(ctx context.Context, cancel context.CancelCauseFunc, car
 	if err != nil {
 		return nil, errors.Join(err, server.Close(ctx))
 	}
-	pluginRoutes(server, r.engine)
 	card.file = file
 	s := &adminServer{server: server, done: make(chan error, 1)}
 	go func() { s.done <- server.Serve() }() // ends by close
 	return s, nil
+}
+
+// adminTLS reads the certificates of the admin server; nil is plain HTTP.
+func adminTLS(job *config.Job) (*admin.TLS, error) {
+	t := job.Admin.TLS
+	if t.Cert == "" {
+		return nil, nil
+	}
+	var pems [3][]byte
+	for i, f := range []struct{ key, path string }{
+		{"cert", t.Cert}, {"key", t.Key}, {"client_ca", t.ClientCA},
+	} {
+		if f.path == "" {
+			continue
+		}
+		pem, err := config.ReadFile(f.path, pemBytesMax)
+		if err != nil {
+			return nil, &startError{job.Refuse("admin.tls."+f.key, err.Error())}
+		}
+		pems[i] = pem
+	}
+	secure, err := admin.NewTLS(pems[0], pems[1], pems[2])
+	if err != nil {
+		return nil, &startError{job.Refuse("admin.tls", err.Error())}
+	}
+	return secure, nil
 }
 
 func (s *adminServer) close(ctx context.Context) error {
@@ -219,6 +262,9 @@ func (l *announcedLog) withdraw(ctx context.Context, logger *slog.Logger) {
 		logger.Debug("removing the address of the admin server", "error", err)
 	}
 }
+
+// pemBytesMax bounds a file of certificates; the bundle of a system has about 200 KiB.
+const pemBytesMax = 4 << 20
 
 // adminBytesMax bounds the file that names the admin server; it holds an address and a token.
 const adminBytesMax = 16 << 10

@@ -13,7 +13,8 @@
 //	    standard error.
 //	L3  An error is printed once, where the command ends, and its exit code follows from what it
 //	    is (exitCode), not from where it came up.
-//	L4  Only run, stop and swap change anything. validate, dry-run, fsck, status, plugins and
+//	L4  Only run and what steers a running job (stop, swap, rollback, pause, resume, checkpoint)
+//	    change anything. validate, dry-run, fsck, status, plugins and
 //	    inspect claim and commit nothing; new writes into a folder of its own.
 //	L5  run takes everything from the outside through process, so a test is the command.
 //

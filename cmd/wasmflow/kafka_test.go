@@ -243,6 +243,9 @@ func (s *shop) requireExactlyOnce() {
 	require.Equal(s.t, good, numbers(s.t, published(s.t, filepath.Join(s.dir, "lake"))))
 }
 
+// admin returns what asks the broker about itself.
+func (s *shop) admin() *kadm.Client { return kadm.NewClient(s.client) }
+
 // requireNoOpenTransaction checks that readers of the topic are not held up.
 func (s *shop) requireNoOpenTransaction() {
 	s.t.Helper()

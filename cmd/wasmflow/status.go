@@ -6,21 +6,14 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/wasmflow/wasmflow/checkpoint"
-	"github.com/wasmflow/wasmflow/connectors"
-	"github.com/wasmflow/wasmflow/connectors/filesystem"
 	"github.com/wasmflow/wasmflow/host/admin"
 	"github.com/wasmflow/wasmflow/host/config"
 )
-
-// storeDefault is where a job file keeps its store unless it says otherwise.
-const storeDefault = ".wasmflow/store"
 
 // jobStatus is what status prints.
 type jobStatus struct {
@@ -56,14 +49,14 @@ A running job answers through its admin server; of another one the checkpoint
 store tells how far it came.
 `,
 		setup: func(flags *flag.FlagSet) action {
-			root := flags.String("store", storeDefault, "checkpoint `STORE` for a job given by name")
+			to := reachFlags(flags)
 			asJSON := flags.Bool("json", false, "print JSON")
 			return func(ctx context.Context, p *process, args []string) error {
 				name, err := one("status", "a job or a job file", args)
 				if err != nil {
 					return err
 				}
-				t, err := findJob(ctx, p, name, *root)
+				t, err := to.find(ctx, p, name)
 				if err != nil {
 					return err
 				}
@@ -73,125 +66,13 @@ store tells how far it came.
 	}
 }
 
-// target is a job that may run elsewhere.
-type target struct {
-	job   string
-	store *store
-	token connectors.Secret // configured in the job file; zero when unknown
-	file  *config.Job       // the job file; nil when unknown
-}
-
-// findJob finds the job that a person names: by its file, or by its name and its store.
-func findJob(ctx context.Context, p *process, name, root string) (target, error) {
-	if strings.HasSuffix(name, ".toml") {
-		job, err := loadJob(p, name, false)
-		if err != nil {
-			return target{}, err
-		}
-		s, err := openStore(ctx, p, job)
-		return target{job.Name, s, job.Admin.Token, job}, err
-	}
-	if !strings.Contains(root, ":") {
-		abs, err := filepath.Abs(root)
-		if err != nil {
-			return target{}, fmt.Errorf("finding the store: %w", err)
-		}
-		root = abs
-	}
-	fs, path, err := fileSystems(p, true)(ctx, root)
-	if err != nil {
-		return target{}, &usageError{text: "--store: " + err.Error()}
-	}
-	s, err := newStore(fs, path, name)
-	if err != nil {
-		return target{}, &usageError{text: err.Error()}
-	}
-	return target{job: name, store: s}, nil
-}
-
-// errNotRunning says that nobody runs the job as far as its store tells.
-var errNotRunning = errors.New("the job does not run")
-
-// answerMax is how long a job may take to answer. Its admin server does nothing but answer, so one
-// that takes longer is stopped or stuck.
-const answerMax = 3 * time.Second
-
-// silent says why a job cannot be asked: its process holds the lock and does not answer, or there
-// is none, which is errNotRunning.
-func (t target) silent() error {
-	card, held, err := t.store.holder()
-	switch {
-	case err != nil:
-		return fmt.Errorf("looking whether %s runs: %w", t.job, err)
-	case !held:
-		return errNotRunning
-	case card.PID == 0:
-		return fmt.Errorf("%s runs but does not answer (or has no admin server); signal its process, "+
-			"or use run --takeover", t.job)
-	}
-	return fmt.Errorf("%s runs as pid %d on %s but does not answer (or has no admin server); signal "+
-		"it, or use run --takeover", t.job, card.PID, card.Host)
-}
-
-// client returns the client for the admin server of the job, or errNotRunning.
-func (t target) client(ctx context.Context) (*admin.Client, admin.RunFile, error) {
-	data, err := t.store.fs.ReadFile(ctx, t.store.adminPath(), adminBytesMax)
-	if errors.Is(err, filesystem.ErrNotFound) {
-		return nil, admin.RunFile{}, errNotRunning
-	}
-	if err != nil {
-		return nil, admin.RunFile{}, fmt.Errorf("looking for the admin server of %s: %w", t.job, err)
-	}
-	file, err := admin.ParseRunFile(data)
-	if err != nil {
-		return nil, admin.RunFile{}, fmt.Errorf("reading %s: %w", t.store.adminPath(), err)
-	}
-	token := t.token
-	if token.IsZero() {
-		token = file.Token
-	}
-	return admin.NewClient(file.Address, token), file, nil
-}
-
-// live asks the running job. A job that ended without tidying up is errNotRunning.
-func (t target) live(ctx context.Context) (*admin.Status, error) {
-	client, file, err := t.client(ctx)
-	if errors.Is(err, errNotRunning) {
-		return nil, t.silent()
-	}
-	if err != nil {
-		return nil, err
-	}
-	asking, cancel := context.WithTimeout(ctx, answerMax)
-	defer cancel()
-	s, err := client.Status(asking)
-	hostname, _ := os.Hostname() // only compared
-	silent := errors.Is(err, admin.ErrUnreachable) || errors.Is(err, context.DeadlineExceeded)
-	if silent || err == nil && s.Job != t.job {
-		if held := t.silent(); !errors.Is(held, errNotRunning) {
-			return nil, held
-		}
-	}
-	switch {
-	case silent && file.Host == hostname:
-		return nil, errNotRunning
-	case silent:
-		return nil, fmt.Errorf("asking job %s on %s: %w; run this command there", t.job, file.Host, err)
-	case err != nil:
-		return nil, fmt.Errorf("asking job %s: %w", t.job, err)
-	case s.Job != t.job:
-		return nil, errNotRunning // another program has the port by now
-	}
-	return &s, nil
-}
-
 func status(ctx context.Context, p *process, t target, asJSON bool) error {
 	out := jobStatus{Job: t.job}
 	live, err := t.live(ctx)
 	switch {
 	case err == nil:
 		out.Running, out.Live = true, live
-	case !errors.Is(err, errNotRunning):
+	case !errors.Is(err, errNotRunning) || t.remote != nil:
 		return &startError{err}
 	default:
 		if out.Store, err = t.stored(ctx, p); err != nil {

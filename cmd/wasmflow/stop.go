@@ -30,7 +30,7 @@ func stopCommand() command {
 What --now throws away was not published, so nothing is lost or doubled.
 `,
 		setup: func(flags *flag.FlagSet) action {
-			root := flags.String("store", storeDefault, "checkpoint `STORE` for a job given by name")
+			to := reachFlags(flags)
 			now := flags.Bool("now", false, "end without another epoch")
 			timeout := flags.Duration("timeout", stopTimeoutDefault, "wait at most `TIME` for the end; "+
 				"0s does not wait")
@@ -39,7 +39,7 @@ What --now throws away was not published, so nothing is lost or doubled.
 				if err != nil {
 					return err
 				}
-				t, err := findJob(ctx, p, name, *root)
+				t, err := to.find(ctx, p, name)
 				if err != nil {
 					return err
 				}

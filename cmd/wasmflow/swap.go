@@ -31,10 +31,10 @@ const (
 
 // swapOptions are the flags of swap.
 type swapOptions struct {
-	root, config string
-	request      host.SwapRequest
-	timeout      time.Duration
-	asJSON       bool
+	config  string
+	request host.SwapRequest
+	timeout time.Duration
+	asJSON  bool
 }
 
 func swapCommand() command {
@@ -60,7 +60,7 @@ holds that the job file names. Exit code 1 says that the old version stays.
 `,
 		setup: func(flags *flag.FlagSet) action {
 			o := &swapOptions{}
-			flags.StringVar(&o.root, "store", storeDefault, "checkpoint `STORE` for a job given by name")
+			to := reachFlags(flags)
 			flags.StringVar(&o.config, "config", "", "new configuration as `JSON`, or @FILE")
 			flags.StringVar(&o.request.SHA256, "sha256", "", "`DIGEST` the module must have; required for "+
 				"a plugin that the job file pins")
@@ -69,9 +69,7 @@ holds that the job file names. Exit code 1 says that the old version stays.
 			flags.BoolVar(&o.request.ExpectSame, "expect-same", false, "refuse a version that treats any "+
 				"record of the trial differently")
 			flags.BoolVar(&o.request.Back, "back", false, "go back to the version before")
-			flags.DurationVar(&o.timeout, "timeout", swapTimeoutDefault, "wait at most `TIME` for the first "+
-				"epoch of the new version; 0s does not wait")
-			flags.BoolVar(&o.asJSON, "json", false, "print JSON")
+			o.waitFlags(flags)
 			return func(ctx context.Context, p *process, args []string) error {
 				if len(args) < 2 || len(args) > 3 {
 					return usagef("swap", "name a job, one of its plugins and the new module")
@@ -88,7 +86,7 @@ holds that the job file names. Exit code 1 says that the old version stays.
 				if err := o.readConfig(); err != nil {
 					return err
 				}
-				t, err := findJob(ctx, p, args[0], o.root)
+				t, err := to.find(ctx, p, args[0])
 				if err != nil {
 					return err
 				}
@@ -109,6 +107,43 @@ func makeAbsolute(path *string) error {
 	}
 	*path = absolute
 	return nil
+}
+
+func rollbackCommand() command {
+	return command{
+		name: "rollback", usage: "JOB|job.toml PLUGIN",
+		summary: "bring the version of a plugin back that ran before",
+		help: `
+  wasmflow rollback job.toml enrich
+
+It is swap --back: a swap without trial and probation, for that version worked.
+A process that has not swapped the plugin knows no version before.
+`,
+		setup: func(flags *flag.FlagSet) action {
+			o := &swapOptions{}
+			o.request.Back = true
+			to := reachFlags(flags)
+			o.waitFlags(flags)
+			return func(ctx context.Context, p *process, args []string) error {
+				if len(args) != 2 {
+					return usagef("rollback", "name a job and one of its plugins")
+				}
+				o.request.Plugin = args[1]
+				t, err := to.find(ctx, p, args[0])
+				if err != nil {
+					return err
+				}
+				return swap(ctx, p, t, o)
+			}
+		},
+	}
+}
+
+// waitFlags declares how to wait and what to print.
+func (o *swapOptions) waitFlags(flags *flag.FlagSet) {
+	flags.DurationVar(&o.timeout, "timeout", swapTimeoutDefault, "wait at most `TIME` for the first "+
+		"epoch of the new version; 0s does not wait")
+	flags.BoolVar(&o.asJSON, "json", false, "print JSON")
 }
 
 // readConfig takes the value of --config.
@@ -134,10 +169,14 @@ func (o *swapOptions) readConfig() error {
 
 func swap(ctx context.Context, p *process, t target, o *swapOptions) error {
 	client, err := t.caller(ctx)
-	var begun swapBegun
+	var begun SwapBegun
 	if err == nil {
-		path := "/plugins/" + url.PathEscape(o.request.Plugin) + "/swap"
-		err = client.Call(ctx, http.MethodPost, path, o.request, &begun)
+		path := "/plugins/" + url.PathEscape(o.request.Plugin)
+		if o.request.Back {
+			err = client.Call(ctx, http.MethodPost, path+"/rollback", nil, &begun)
+		} else {
+			err = client.Call(ctx, http.MethodPost, path+"/swap", o.request, &begun)
+		}
 	}
 	if err != nil {
 		return &startError{fmt.Errorf("swapping %s of %s: %w", o.request.Plugin, t.job, err)}
@@ -163,22 +202,13 @@ func swap(ctx context.Context, p *process, t target, o *swapOptions) error {
 	return err
 }
 
-// caller returns the client of a running job.
-func (t target) caller(ctx context.Context) (*admin.Client, error) {
-	if _, err := t.live(ctx); err != nil { // another program may have the port by now
-		return nil, err
-	}
-	client, _, err := t.client(ctx)
-	return client, err
-}
-
 // awaitSwap waits until a swap has its first decided epoch, or comes to nothing.
 func awaitSwap(ctx context.Context, c *admin.Client, plugin string, id uint64) (host.Swap, error) {
 	poll := time.NewTicker(swapPoll)
 	defer poll.Stop()
 	last := host.Swap{}
 	for {
-		var list pluginList
+		var list PluginList
 		if err := c.Call(ctx, http.MethodGet, "/plugins", nil, &list); err != nil {
 			return last, err
 		}
@@ -237,19 +267,19 @@ func pluginsCommand() command {
   wasmflow plugins --json job.toml | jq '.plugins[].swaps'
 `,
 		setup: func(flags *flag.FlagSet) action {
-			root := flags.String("store", storeDefault, "checkpoint `STORE` for a job given by name")
+			to := reachFlags(flags)
 			asJSON := flags.Bool("json", false, "print JSON")
 			return func(ctx context.Context, p *process, args []string) error {
 				name, err := one("plugins", "a job or a job file", args)
 				if err != nil {
 					return err
 				}
-				t, err := findJob(ctx, p, name, *root)
+				t, err := to.find(ctx, p, name)
 				if err != nil {
 					return err
 				}
 				client, err := t.caller(ctx)
-				var list pluginList
+				var list PluginList
 				if err == nil {
 					err = client.Call(ctx, http.MethodGet, "/plugins", nil, &list)
 				}
@@ -265,7 +295,7 @@ func pluginsCommand() command {
 	}
 }
 
-func printPlugins(w io.Writer, list pluginList) error {
+func printPlugins(w io.Writer, list PluginList) error {
 	err := table(w, "PLUGIN\tMODULE\tVERSION\tRECORDS\tREFUSED\tTRAPS\t", func(w io.Writer) {
 		for _, x := range list.Plugins {
 			fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%d\t\n", x.Plugin, short(x.Current.SHA256),

@@ -85,7 +85,7 @@ func TestSwapFromTheCommandLine(t *testing.T) {
 
 func TestPluginsShowsASpentCrashBudget(t *testing.T) {
 	since := time.Date(2030, 1, 1, 12, 0, 0, 0, time.UTC)
-	list := pluginList{Plugins: []host.PluginStatus{
+	list := PluginList{Plugins: []host.PluginStatus{
 		{Plugin: "fine", CrashBudget: operator.CrashStatus{Traps: 3, Used: 2, LastTrap: "f: trapped"}},
 		{Plugin: "upper", CrashBudget: operator.CrashStatus{
 			Traps: 3, Within: "1m0s", Policy: operator.CrashPass, Used: 3, Spent: true, Since: &since,

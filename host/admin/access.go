@@ -4,9 +4,12 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
+	"crypto/x509"
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/wasmflow/wasmflow/connectors"
@@ -17,12 +20,15 @@ type access struct {
 	loopback   bool // only this machine can reach the server
 	configured bool // the token comes from the job file
 	token      [sha256.Size]byte
+	hosts      []string          // further names of the server
+	leaf       *x509.Certificate // of the server; nil without TLS
+	open       map[string]bool   // paths of routes that need no credentials
 }
 
 // newAccess returns the rules for a server and the token it drew, which is zero when one is
 // configured.
 func newAccess(loopback bool, configured connectors.Secret) (access, connectors.Secret) {
-	a := access{loopback: loopback, configured: !configured.IsZero()}
+	a := access{loopback: loopback, configured: !configured.IsZero(), open: map[string]bool{}}
 	token, drawn := configured, connectors.Secret{}
 	if !a.configured {
 		drawn = connectors.NewSecret(rand.Text())
@@ -38,26 +44,76 @@ func (a access) guard(next http.Handler) http.Handler {
 		h := w.Header()
 		h.Set("Cache-Control", "no-store")
 		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Content-Security-Policy", "frame-ancestors 'none'")
 		switch {
-		case a.loopback && !isLoopback(hostOf(r.Host)):
-			// A3: a page whose name was re-bound to this address still sends that name.
-			WriteError(w, http.StatusForbidden, "call this server by a loopback address")
-		case a.needsToken(r) && !a.hasToken(r):
+		case !a.isNamed(hostOf(r.Host)): // A3
+			WriteProblem(w, Problem{Status: http.StatusForbidden,
+				Detail: "the server does not answer to the host of the request", Remedy: a.nameRemedy()})
+		case !sameOrigin(r): // A6
+			WriteProblem(w, Problem{Status: http.StatusForbidden,
+				Detail: "a web page of another origin sent the request",
+				Remedy: "open the address by itself, or call it with a program"})
+		case a.needsCredentials(r) && !hasCertificate(r) && !a.hasToken(r):
 			h.Set("WWW-Authenticate", `Bearer realm="wasmflow"`)
-			WriteError(w, http.StatusUnauthorized, "send the token as Authorization: Bearer")
+			WriteProblem(w, Problem{Status: http.StatusUnauthorized,
+				Detail: "the token is missing or wrong",
+				Remedy: "send the token as Authorization: Bearer, or a client certificate where " +
+					"admin.tls.client_ca is set"})
 		default:
 			next.ServeHTTP(w, r)
 		}
 	})
 }
 
-// needsToken applies A1 to A3. Whatever is no reading method counts as a change.
-func (a access) needsToken(r *http.Request) bool {
+// isNamed applies A3. A page whose name was bound anew to the address of this server still sends
+// that name. Where a token is all that lets somebody in, a name matters less: no page has the token.
+func (a access) isNamed(host string) bool {
+	if isLoopback(host) || slices.ContainsFunc(a.hosts, func(h string) bool {
+		return strings.EqualFold(h, host)
+	}) {
+		return true
+	}
+	if a.loopback || len(a.hosts) > 0 && !isAddress(host) {
+		return false
+	}
+	// A browser shows a certificate by itself, to the names of the server's.
+	return isAddress(host) || a.leaf == nil || a.leaf.VerifyHostname(host) == nil
+}
+
+func (a access) nameRemedy() string {
+	if a.loopback {
+		return "call this server by a loopback address, or add the name to admin.hosts"
+	}
+	return "call this server by its address, or add the name to admin.hosts"
+}
+
+// sameOrigin tells requests of programs and of people from those that a page of another origin
+// makes a browser send. Browsers say so in the headers; programs send neither.
+func sameOrigin(r *http.Request) bool {
+	if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" && site != "none" {
+		return false
+	}
+	origin := r.Header.Get("Origin")
+	if origin == "" {
+		return true
+	}
+	u, err := url.Parse(origin)
+	return err == nil && u.Host != "" && strings.EqualFold(u.Host, r.Host)
+}
+
+// needsCredentials applies A1 to A3. Whatever is no reading method counts as a change.
+func (a access) needsCredentials(r *http.Request) bool {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return true
 	}
-	open := r.URL.Path == "/healthz" || r.URL.Path == "/readyz"
-	return !open && (a.configured || !a.loopback)
+	return !a.open[r.URL.Path] && (a.configured || !a.loopback)
+}
+
+// hasCertificate reports whether the caller showed a certificate of an authority that the job file
+// names. One of anybody else ends the connection before it comes to a request.
+func hasCertificate(r *http.Request) bool {
+	return r.TLS != nil && len(r.TLS.VerifiedChains) > 0
 }
 
 // hasToken compares in constant time; the digests hide the length too.
@@ -82,4 +138,10 @@ func isLoopback(host string) bool {
 	}
 	ip, err := netip.ParseAddr(host)
 	return err == nil && ip.IsLoopback()
+}
+
+// isAddress reports whether host is a number, which nobody can bind to another machine.
+func isAddress(host string) bool {
+	_, err := netip.ParseAddr(host)
+	return err == nil
 }

@@ -3,6 +3,7 @@ package admin
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,13 +26,18 @@ type Client struct {
 	http  *http.Client
 }
 
-// NewClient returns a client for the server at host:port. token may be zero.
-func NewClient(address string, token connectors.Secret) *Client {
+// NewClient returns a client for the server at host:port. token may be zero; config nil is plain
+// HTTP.
+func NewClient(address string, token connectors.Secret, config *tls.Config) *Client {
+	scheme := "http://"
+	if config != nil {
+		scheme = "https://"
+	}
 	return &Client{
-		base: "http://" + address, token: token,
+		base: scheme + address, token: token,
 		http: &http.Client{
 			// No proxy: the server is on this machine or next to it, and the token is its own.
-			Transport: &http.Transport{DisableKeepAlives: true},
+			Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: config},
 			Timeout:   callTimeout,
 			CheckRedirect: func(*http.Request, []*http.Request) error {
 				return http.ErrUseLastResponse // the token goes nowhere else
@@ -50,12 +56,24 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 // Stop asks the job to end: after a last epoch or, with now, without one. It does not wait for
 // the end.
 func (c *Client) Stop(ctx context.Context, now bool) error {
-	return c.Call(ctx, http.MethodPost, "/stop", stopRequest{now}, nil)
+	return c.Call(ctx, http.MethodPost, "/stop", StopRequest{now}, nil)
+}
+
+// Pause asks the job to hold its sources and returns the state that it is in by now.
+func (c *Client) Pause(ctx context.Context) (State, error) { return c.state(ctx, "/pause") }
+
+// Resume asks the job to go on and returns the state that it is in by now.
+func (c *Client) Resume(ctx context.Context) (State, error) { return c.state(ctx, "/resume") }
+
+func (c *Client) state(ctx context.Context, path string) (State, error) {
+	var s StateAnswer
+	err := c.Call(ctx, http.MethodPost, path, nil, &s)
+	return s.State, err
 }
 
 // Call sends in as JSON, unless it is nil, and decodes the answer into out, unless that is nil.
 // ErrUnreachable says that nobody listens, ErrDenied that the token is missing or wrong; any other
-// refusal is an error with the server's words.
+// refusal is a *Problem with the server's words.
 func (c *Client) Call(ctx context.Context, method, path string, in, out any) error {
 	var body io.Reader
 	if in != nil {
@@ -99,11 +117,11 @@ func decodeAnswer(resp *http.Response, out any) error {
 	case resp.StatusCode == http.StatusUnauthorized:
 		return ErrDenied
 	case resp.StatusCode >= http.StatusMultipleChoices:
-		var refusal errorBody
-		if json.Unmarshal(data, &refusal) != nil || refusal.Error == "" {
+		refusal := &Problem{}
+		if json.Unmarshal(data, refusal) != nil || refusal.Detail == "" {
 			return errors.New(resp.Status)
 		}
-		return fmt.Errorf("%s: %s", resp.Status, refusal.Error)
+		return refusal
 	case out == nil:
 		return nil
 	}

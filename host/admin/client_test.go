@@ -17,7 +17,7 @@ func TestClientAgainstServer(t *testing.T) {
 	j := newJob()
 	s := serve(t, j, "auto", connectors.Secret{})
 	file := s.RunFile()
-	c := admin.NewClient(file.Address, file.Token)
+	c := admin.NewClient(file.Address, file.Token, nil)
 
 	status, err := c.Status(t.Context())
 	require.NoError(t, err)
@@ -30,26 +30,36 @@ func TestClientAgainstServer(t *testing.T) {
 	require.NoError(t, c.Stop(t.Context(), false))
 	require.False(t, <-j.stops)
 
-	stranger := admin.NewClient(file.Address, connectors.NewSecret("guess"))
+	stranger := admin.NewClient(file.Address, connectors.NewSecret("guess"), nil)
 	_, err = stranger.Status(t.Context())
 	require.NoError(t, err, "reading on a loopback address needs no token")
 	err = stranger.Stop(t.Context(), true)
 	require.ErrorIs(t, err, admin.ErrDenied)
 	require.NotContains(t, err.Error(), "guess")
 	err = c.Call(t.Context(), http.MethodPost, "/stop", map[string]int{"x": 1}, nil)
-	require.ErrorContains(t, err, `400 Bad Request: want {"now": true} or {"now": false}`)
+	require.ErrorContains(t, err, `decoding the body: json: unknown field "x"; see /openapi.json`)
+	var refusal *admin.Problem
+	require.ErrorAs(t, err, &refusal)
+	require.Equal(t, http.StatusBadRequest, refusal.Status)
+
+	state, err := c.Pause(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, admin.StatePausing, state)
+	state, err = c.Resume(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, admin.StateRunning, state)
 }
 
 func TestClientFindsNobody(t *testing.T) {
 	listener := httptest.NewServer(http.NotFoundHandler())
 	address := listener.Listener.Addr().String()
 	listener.Close()
-	_, err := admin.NewClient(address, connectors.Secret{}).Status(t.Context())
+	_, err := admin.NewClient(address, connectors.Secret{}, nil).Status(t.Context())
 	require.ErrorIs(t, err, admin.ErrUnreachable)
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err = admin.NewClient(address, connectors.Secret{}).Status(ctx)
+	_, err = admin.NewClient(address, connectors.Secret{}, nil).Status(ctx)
 	require.ErrorIs(t, err, context.Canceled)
 	require.NotErrorIs(t, err, admin.ErrUnreachable)
 }
@@ -85,7 +95,7 @@ func TestClientDistrustsAnswers(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s := httptest.NewServer(c.handler)
 			defer s.Close()
-			client := admin.NewClient(s.Listener.Addr().String(), connectors.NewSecret("hunter2"))
+			client := admin.NewClient(s.Listener.Addr().String(), connectors.NewSecret("hunter2"), nil)
 			_, err := client.Status(t.Context())
 			require.ErrorContains(t, err, c.want)
 			require.NotContains(t, err.Error(), "hunter2")

@@ -5,9 +5,9 @@ import "errors"
 // Sentinels of Listen and Client.
 var (
 	// ErrTokenRequired is returned by Listen for an address that other machines can reach when
-	// no token is configured.
-	ErrTokenRequired = errors.New("an address that other machines can reach needs a token; " +
-		"set admin.token")
+	// neither a token nor authorities of clients are configured.
+	ErrTokenRequired = errors.New("an address that other machines can reach needs a token or client " +
+		"certificates; set admin.token or admin.tls.client_ca")
 	// ErrUnreachable is returned by a Client when nobody answers at the address: the job does
 	// not run any more, or not here.
 	ErrUnreachable = errors.New("nobody answers")

@@ -19,6 +19,8 @@ type RunFile struct {
 	Token   connectors.Secret // drawn by the server; zero when the job file sets one
 	Host    string            // machine the job runs on
 	PID     int
+	// Certificate is the fingerprint of the server's certificate, for PinnedTLS; empty without TLS.
+	Certificate string
 }
 
 // runFileBody is the JSON of a run file.
@@ -28,12 +30,15 @@ type runFileBody struct {
 	Token   string `json:"token,omitempty"`
 	Host    string `json:"host"`
 	PID     int    `json:"pid"`
+	Pinned  string `json:"certificate_sha256,omitempty"`
 }
 
 // Marshal returns the content of the file. It names the token: whoever may read the file may stop
 // the job.
 func (f RunFile) Marshal() ([]byte, error) {
-	data, err := json.Marshal(runFileBody{runFileVersion, f.Address, f.Token.Reveal(), f.Host, f.PID})
+	data, err := json.Marshal(runFileBody{
+		runFileVersion, f.Address, f.Token.Reveal(), f.Host, f.PID, f.Certificate,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("encoding the run file: %w", err)
 	}
@@ -57,5 +62,6 @@ func ParseRunFile(data []byte) (RunFile, error) {
 	}
 	return RunFile{
 		Address: body.Address, Token: connectors.NewSecret(body.Token), Host: body.Host, PID: body.PID,
+		Certificate: body.Pinned,
 	}, nil
 }

@@ -1,33 +1,36 @@
 package admin
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/wasmflow/wasmflow/connectors"
 )
 
 // Bounds of what a caller may take up (A4).
 const (
-	connectionsMax  = 64       // scrapers, people and scripts together need a handful
-	headerBytesMax  = 16 << 10 // a token and a few headers
-	bodyBytesMax    = 64 << 10 // requests are small JSON objects
-	scrapesMax      = 4        // gathering walks every metric of the job
-	readTimeout     = 10 * time.Second
-	writeTimeout    = time.Minute // a scrape over a slow line
-	idleTimeout     = 2 * time.Minute
-	gatherTimeout   = 10 * time.Second
+	connectionsMax = 64       // scrapers, people and scripts together need a handful
+	headerBytesMax = 16 << 10 // a token and a few headers
+	bodyBytesMax   = 64 << 10 // requests are small JSON objects
+	scrapesMax     = 4        // gathering walks every metric of the job
+	// readTimeout is for header and body together: both are small, so only who stalls needs more.
+	readTimeout   = 10 * time.Second
+	writeTimeout  = time.Minute // a scrape over a slow line
+	idleTimeout   = 2 * time.Minute
+	gatherTimeout = 10 * time.Second
+)
+
+const (
 	autoListen      = "127.0.0.1:0"
 	addressAuto     = "auto"
 	contentTypeJSON = "application/json"
@@ -37,9 +40,15 @@ const (
 type Config struct {
 	Address  string            // host:port, or "auto": a free port of 127.0.0.1
 	Token    connectors.Secret // zero: none is configured
+	TLS      *TLS              // nil is plain HTTP
+	Hosts    []string          // names that requests may call the server by, beside its own
+	Version  string            // of wasmflow, for the OpenAPI document
 	Job      Job
+	Routes   []Route // beside those of this package
 	Gatherer prometheus.Gatherer
 	Logger   *slog.Logger
+	// ReadTimeout is how long a request may take to arrive; 0 is 10 s.
+	ReadTimeout time.Duration
 }
 
 // Server serves the routes of one job.
@@ -48,10 +57,12 @@ type Server struct {
 	mux      *http.ServeMux
 	http     *http.Server
 	drawn    connectors.Secret
+	tls      *TLS
 }
 
 // Listen takes the address and sets up the routes. Nothing is answered before Serve. An address
-// that other machines can reach without a token configured is ErrTokenRequired.
+// that other machines can reach with neither a token nor authorities of clients configured is
+// ErrTokenRequired.
 func Listen(ctx context.Context, c Config) (*Server, error) {
 	address := c.Address
 	if address == addressAuto {
@@ -62,7 +73,8 @@ func Listen(ctx context.Context, c Config) (*Server, error) {
 		return nil, fmt.Errorf("listening for admin requests on %q: want host:port or auto: %w",
 			address, err)
 	}
-	if !isLoopback(host) && c.Token.IsZero() {
+	guarded := !c.Token.IsZero() || c.TLS != nil && c.TLS.clientCA != nil
+	if !isLoopback(host) && !guarded {
 		return nil, fmt.Errorf("listening for admin requests on %s: %w", address, ErrTokenRequired)
 	}
 	var lc net.ListenConfig
@@ -73,73 +85,71 @@ func Listen(ctx context.Context, c Config) (*Server, error) {
 	// The name that was asked for may have led elsewhere, so the address itself decides.
 	bound, ok := listener.Addr().(*net.TCPAddr)
 	loopback := ok && bound.IP.IsLoopback()
-	if !loopback && c.Token.IsZero() {
+	if !loopback && !guarded {
 		return nil, errors.Join(fmt.Errorf("listening for admin requests on %s: %w", bound,
 			ErrTokenRequired), listener.Close())
 	}
+	if !loopback && c.TLS == nil {
+		c.Logger.Warn("the admin token travels in clear to this address; set admin.tls",
+			"address", bound.String())
+	}
+	return newServer(c, listener, loopback), nil
+}
+
+// newServer builds a server on listener.
+func newServer(c Config, listener net.Listener, loopback bool) *Server {
 	rules, drawn := newAccess(loopback, c.Token)
-	s := &Server{listener: newLimitListener(listener, connectionsMax), mux: http.NewServeMux(),
-		drawn: drawn}
+	rules.hosts = c.Hosts
+	s := &Server{
+		listener: newLimitListener(listener, connectionsMax), mux: http.NewServeMux(), drawn: drawn,
+		tls: c.TLS,
+	}
+	for _, r := range c.table() {
+		s.mux.Handle(r.pattern(), http.MaxBytesHandler(r.Serve, bodyBytesMax))
+		if r.Open {
+			rules.open[r.Path] = true
+		}
+	}
 	s.http = &http.Server{
-		Handler:        rules.guard(s.mux),
 		MaxHeaderBytes: headerBytesMax,
-		ReadTimeout:    readTimeout,
+		ReadTimeout:    cmp.Or(c.ReadTimeout, readTimeout),
 		WriteTimeout:   writeTimeout,
 		IdleTimeout:    idleTimeout,
 		// What it logs is about callers, not about the job.
 		ErrorLog: slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug),
 	}
-	s.routes(c)
-	return s, nil
+	if c.TLS != nil {
+		rules.leaf = c.TLS.certificate.Leaf
+		s.http.TLSConfig = c.TLS.config()
+	}
+	s.http.Handler = rules.guard(http.HandlerFunc(s.dispatch))
+	return s
 }
 
-func (s *Server) routes(c Config) {
-	s.Handle("GET /healthz", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		writeText(w, http.StatusOK, "ok")
-	}))
-	s.Handle("GET /readyz", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		state, code := c.Job.Status().State, http.StatusServiceUnavailable
-		if state == StateRunning {
-			code = http.StatusOK
+// dispatch serves a request that may pass. What no route takes is refused in the form of all other
+// refusals.
+func (s *Server) dispatch(w http.ResponseWriter, r *http.Request) {
+	if _, pattern := s.mux.Handler(r); pattern != "" {
+		s.mux.ServeHTTP(w, r)
+		return
+	}
+	var allowed []string
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
+		other := r.Clone(r.Context())
+		other.Method = method
+		if _, pattern := s.mux.Handler(other); pattern != "" {
+			allowed = append(allowed, method)
 		}
-		writeText(w, code, string(state))
-	}))
-	s.Handle("GET /status", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		WriteJSON(w, http.StatusOK, c.Job.Status().filled())
-	}))
-	s.Handle("GET /metrics", promhttp.HandlerFor(c.Gatherer, promhttp.HandlerOpts{
-		MaxRequestsInFlight: scrapesMax, Timeout: gatherTimeout,
-	}))
-	s.Handle("POST /stop", stopHandler(c.Job))
-	s.profileRoutes()
-}
-
-// stopRequest is the body of POST /stop; an empty body is {}.
-type stopRequest struct {
-	Now bool `json:"now"`
-}
-
-func stopHandler(job Job) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		var req stopRequest
-		dec := json.NewDecoder(r.Body)
-		dec.DisallowUnknownFields()
-		if err := dec.Decode(&req); err != nil && !errors.Is(err, io.EOF) {
-			WriteError(w, http.StatusBadRequest, `want {"now": true} or {"now": false}`)
-			return
-		}
-		job.Stop(req.Now)
-		WriteJSON(w, http.StatusAccepted, struct {
-			State State `json:"state"`
-		}{StateStopping})
-	})
-}
-
-// Handle adds a route: a pattern of http.ServeMux with a method. It comes under the same rules as
-// the others: any method but GET and HEAD needs the token (A1). Call it before Serve.
-// A longer body than 64 KiB is cut off with an error.
-func (s *Server) Handle(pattern string, h http.Handler) {
-	s.mux.Handle(pattern, http.MaxBytesHandler(h, bodyBytesMax))
+	}
+	if allowed == nil {
+		WriteProblem(w, Problem{Status: http.StatusNotFound, Detail: "not found: no route is " +
+			r.URL.Path, Remedy: "see " + pathOpenAPI + " for those that there are"})
+		return
+	}
+	w.Header().Set("Allow", strings.Join(allowed, ", "))
+	WriteProblem(w, Problem{Status: http.StatusMethodNotAllowed,
+		Detail: r.Method + " is no method of " + r.URL.Path,
+		Remedy: "use " + strings.Join(allowed, " or ")})
 }
 
 // Address returns the host:port at which this machine reaches the server.
@@ -154,12 +164,20 @@ func (s *Server) Address() string {
 // RunFile returns what a client on this machine needs to find the server.
 func (s *Server) RunFile() RunFile {
 	host, _ := os.Hostname() // for messages only
-	return RunFile{Address: s.Address(), Token: s.drawn, Host: host, PID: os.Getpid()}
+	f := RunFile{Address: s.Address(), Token: s.drawn, Host: host, PID: os.Getpid()}
+	if s.tls != nil {
+		f.Certificate = s.tls.fingerprint()
+	}
+	return f
 }
 
 // Serve answers requests until Close. It returns nil after Close.
 func (s *Server) Serve() error {
-	if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+	serve := s.http.Serve
+	if s.tls != nil {
+		serve = func(l net.Listener) error { return s.http.ServeTLS(l, "", "") }
+	}
+	if err := serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serving admin requests: %w", err)
 	}
 	return nil
@@ -180,29 +198,4 @@ func (s *Server) Close(ctx context.Context) error {
 		return fmt.Errorf("closing the admin server: %w", err)
 	}
 	return nil
-}
-
-func writeText(w http.ResponseWriter, code int, text string) {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.WriteHeader(code)
-	_, _ = io.WriteString(w, text+"\n") // the caller went away
-}
-
-// WriteJSON answers with v, indented for people who look at it with curl.
-func WriteJSON(w http.ResponseWriter, code int, v any) {
-	w.Header().Set("Content-Type", contentTypeJSON)
-	w.WriteHeader(code)
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	_ = enc.Encode(v) // the caller went away
-}
-
-// errorBody is the answer to a request that is refused.
-type errorBody struct {
-	Error string `json:"error"`
-}
-
-// WriteError answers that a request is refused, and why.
-func WriteError(w http.ResponseWriter, code int, text string) {
-	WriteJSON(w, code, errorBody{text})
 }

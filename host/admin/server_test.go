@@ -27,6 +27,8 @@ type job struct {
 
 func (j *job) Status() admin.Status { return j.status }
 func (j *job) Stop(now bool)        { j.stops <- now }
+func (j *job) Pause()               { j.status.State = admin.StatePausing }
+func (j *job) Resume()              { j.status.State = admin.StateRunning }
 
 func newJob() *job {
 	return &job{
@@ -49,19 +51,40 @@ func serve(t *testing.T, j *job, address string, token connectors.Secret) *admin
 	counter := prometheus.NewCounter(prometheus.CounterOpts{Name: "wasmflow_test_total"})
 	counter.Add(3)
 	registry.MustRegister(counter)
-	s, err := admin.Listen(t.Context(), admin.Config{
-		Address: address, Token: token, Job: j, Gatherer: registry,
-		Logger: slog.New(slog.DiscardHandler),
+	return serveConfig(t, admin.Config{
+		Address: address, Token: token, Job: j, Gatherer: registry, Routes: extraRoutes(),
 	})
+}
+
+// extra is the body of a further route.
+type extra struct {
+	Text string `json:"text"`
+}
+
+// extraRoutes are routes as the command adds them.
+func extraRoutes() []admin.Route {
+	return []admin.Route{{
+		Method: "GET", Path: "/extra", Summary: "Something more",
+		Answers: []admin.Answer{{Code: 200, Text: "extra"}},
+		Serve:   func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "extra") },
+	}, {
+		Method: "POST", Path: "/extra/{name}", Summary: "Changes something more", Body: extra{},
+		Params:  []admin.Param{{Name: "name", Text: "its name"}},
+		Answers: []admin.Answer{{Code: 200, Text: "what it took", Body: extra{}}},
+		Serve: func(w http.ResponseWriter, r *http.Request) {
+			var body extra
+			if admin.ReadJSON(w, r, &body) {
+				admin.WriteJSON(w, 200, body)
+			}
+		},
+	}}
+}
+
+func serveConfig(t *testing.T, c admin.Config) *admin.Server {
+	t.Helper()
+	c.Logger = slog.New(slog.DiscardHandler)
+	s, err := admin.Listen(t.Context(), c)
 	require.NoError(t, err)
-	s.Handle("GET /extra", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = io.WriteString(w, "extra")
-	}))
-	s.Handle("POST /extra", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if _, err := io.ReadAll(r.Body); err != nil {
-			w.WriteHeader(http.StatusRequestEntityTooLarge)
-		}
-	}))
 	served := make(chan error, 1)
 	go func() { served <- s.Serve() }() // ends with Close below
 	t.Cleanup(func() {
@@ -90,6 +113,7 @@ func call(t *testing.T, s *admin.Server, method, path, token, host, body string)
 	if host != "" {
 		req.Host = host
 	}
+	req.Header.Set("Content-Type", "application/json")
 	resp, err := http.DefaultClient.Do(req)
 	require.NoError(t, err)
 	defer resp.Body.Close()
@@ -102,6 +126,7 @@ func TestRoutes(t *testing.T) {
 	s := serve(t, newJob(), "auto", connectors.Secret{})
 	require.True(t, strings.HasPrefix(s.Address(), "127.0.0.1:"))
 	token := s.RunFile().Token.Reveal()
+	long := `{"text": "` + strings.Repeat("x", 65<<10) + `"}`
 	for _, c := range []struct {
 		name, method, path, token, body string
 		code                            int
@@ -117,17 +142,19 @@ func TestRoutes(t *testing.T) {
 		{"goroutines", "GET", "/debug/pprof/goroutine?debug=1", "", "", 200, "admin_test.TestRoutes"},
 		{"the command line is no profile", "GET", "/debug/pprof/cmdline", "", "", 404, ""},
 		{"added route", "GET", "/extra", "", "", 200, "extra"},
-		{"added route that changes something", "POST", "/extra", token, "", 200, ""},
-		{"the same without token", "POST", "/extra", "", "", 401, "send the token"},
-		{"a body that is too long", "POST", "/extra", token, strings.Repeat("x", 65<<10), 413, ""},
+		{"added route that changes something", "POST", "/extra/x", token, "", 200, ""},
+		{"the same without token", "POST", "/extra/x", "", "", 401, "send the token"},
+		{"a body that is too long", "POST", "/extra/x", token, long, 413, "longer than 64 KiB"},
+		{"more than one value", "POST", "/extra/x", token, `{} {}`, 400, "something follows"},
+		{"a list", "POST", "/extra/x", token, `[]`, 400, "decoding the body"},
 		{"unknown", "GET", "/nothing", "", "", 404, "not found"},
 		{"unknown by POST", "POST", "/nothing", token, "", 404, "not found"},
-		{"wrong method", "DELETE", "/status", token, "", 405, ""},
+		{"wrong method", "DELETE", "/status", token, "", 405, "use GET or HEAD"},
 		{"any method needs the token", "DELETE", "/status", "", "", 401, "send the token"},
 		{"stop without token", "POST", "/stop", "", "", 401, "send the token"},
 		{"stop with a wrong token", "POST", "/stop", token + "x", "", 401, "send the token"},
-		{"stop with no JSON", "POST", "/stop", token, "now", 400, "want {"},
-		{"stop with an unknown field", "POST", "/stop", token, `{"later": 1}`, 400, "want {"},
+		{"stop with no JSON", "POST", "/stop", token, "now", 400, "decoding the body"},
+		{"stop with an unknown field", "POST", "/stop", token, `{"later": 1}`, 400, `unknown field \"later\"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := call(t, s, c.method, c.path, c.token, "", c.body)
@@ -135,6 +162,16 @@ func TestRoutes(t *testing.T) {
 			require.Contains(t, got.body, c.want)
 			require.NotContains(t, got.body, token)
 			require.Equal(t, "no-store", got.head.Get("Cache-Control"))
+			if c.code >= 400 && strings.HasPrefix(c.path, "/debug") {
+				return // words of the library
+			}
+			if c.code >= 400 {
+				require.Equal(t, "application/problem+json", got.head.Get("Content-Type"))
+				var p admin.Problem
+				require.NoError(t, json.Unmarshal([]byte(got.body), &p))
+				require.Equal(t, c.code, p.Status)
+				require.NotEmpty(t, p.Remedy)
+			}
 		})
 	}
 }
@@ -158,6 +195,7 @@ func TestReadyFollowsTheState(t *testing.T) {
 	for state, code := range map[admin.State]int{
 		admin.StateStarting: 503, admin.StateRunning: 200, admin.StateRestarting: 503,
 		admin.StateStopping: 503, admin.StateDone: 503, admin.StateFailed: 503,
+		admin.StatePausing: 200, admin.StatePaused: 200,
 	} {
 		j := newJob()
 		j.status.State = state
@@ -243,17 +281,18 @@ func TestCloseBeforeServe(t *testing.T) {
 }
 
 func TestCloseWaitsForRequestsUnderWay(t *testing.T) {
+	entered, leave := make(chan struct{}), make(chan struct{})
 	s, err := admin.Listen(t.Context(), admin.Config{
 		Address: "auto", Job: newJob(), Gatherer: prometheus.NewRegistry(),
 		Logger: slog.New(slog.DiscardHandler),
+		Routes: []admin.Route{{Method: "GET", Path: "/slow",
+			Serve: func(w http.ResponseWriter, _ *http.Request) {
+				close(entered)
+				<-leave
+				_, _ = io.WriteString(w, "whole")
+			}}},
 	})
 	require.NoError(t, err)
-	entered, leave := make(chan struct{}), make(chan struct{})
-	s.Handle("GET /slow", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		close(entered)
-		<-leave
-		_, _ = io.WriteString(w, "whole")
-	}))
 	served, answered, closed := make(chan error, 1), make(chan answer, 1), make(chan error, 1)
 	go func() { served <- s.Serve() }() // ends with Close
 	go func() { answered <- call(t, s, "GET", "/slow", "", "", "") }()
@@ -266,16 +305,17 @@ func TestCloseWaitsForRequestsUnderWay(t *testing.T) {
 }
 
 func TestCloseCutsOffWhatDoesNotEnd(t *testing.T) {
+	entered := make(chan struct{})
 	s, err := admin.Listen(t.Context(), admin.Config{
 		Address: "auto", Job: newJob(), Gatherer: prometheus.NewRegistry(),
 		Logger: slog.New(slog.DiscardHandler),
+		Routes: []admin.Route{{Method: "GET", Path: "/endless",
+			Serve: func(_ http.ResponseWriter, r *http.Request) {
+				close(entered)
+				<-r.Context().Done()
+			}}},
 	})
 	require.NoError(t, err)
-	entered := make(chan struct{})
-	s.Handle("GET /endless", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		close(entered)
-		<-r.Context().Done()
-	}))
 	served, failed := make(chan error, 1), make(chan error, 1)
 	go func() { served <- s.Serve() }() // ends with Close
 	go func() {

@@ -165,6 +165,7 @@ func readBy(key string, strategies []string) string {
 }
 
 func (l *loader) checkAdmin(a *Admin) {
+	l.checkAdminTLS(&a.TLS)
 	if a.Address == AdminAuto || a.Address == AdminOff || l.has("admin.address") {
 		return
 	}
@@ -174,9 +175,20 @@ func (l *loader) checkAdmin(a *Admin) {
 	switch {
 	case err != nil || portErr != nil || number < 0 || number > 65535:
 		l.addf(l.root.lineOf(key), key, "%q is no address; write host:port, auto or off", a.Address)
-	case !isLoopback(host) && a.Token.IsZero() && !l.has("admin.token"):
+	case !isLoopback(host) && a.Token.IsZero() && !l.has("admin.token") && a.TLS.ClientCA == "":
 		l.addf(l.root.lineOf(key), "admin.token", "required when address is not a loopback one; "+
-			"set it, for example token = { env = \"NAME\" }")
+			"set it, for example token = { env = \"NAME\" }, or tls.client_ca")
+	}
+}
+
+func (l *loader) checkAdminTLS(t *AdminTLS) {
+	const key = "admin.tls"
+	switch {
+	case t.Cert != "" && t.Key == "":
+		l.addf(l.root.lineOf(key), key+".key", "required with cert; name the PEM file of its key")
+	case t.Cert == "" && (t.Key != "" || t.ClientCA != ""):
+		l.addf(l.root.lineOf(key), key+".cert", "required with key and client_ca; name the PEM file of "+
+			"the server's certificate")
 	}
 }
 

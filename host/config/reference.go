@@ -173,7 +173,8 @@ func Reference(reg Registry) string {
 	}
 	p.b.WriteString("## `[dead_letter]`\n\nThe sink of records that a function refused under " +
 		"`on_error = \"dead-letter\"`. It has the keys of a sink but `from` and `on_error`.\n\n")
-	p.section("`[admin]`", "The HTTP server for metrics, health, status and stop.", &f.Admin, "admin")
+	p.section("`[admin]`", "The HTTP server for metrics, health, status and for steering the job; see "+
+		"admin-api.md.", &f.Admin, "admin")
 	p.section("`[capture]`", "What a plugin was given when it trapped, passed a limit or answered "+
 		"wrongly is kept in a file, which `wasmflow replay` runs again. Files have mode 0600.",
 		&f.Capture, "capture")

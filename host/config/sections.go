@@ -170,8 +170,17 @@ const (
 
 // Admin is the [admin] table.
 type Admin struct {
-	Address string            `toml:"address" doc:"host:port of the admin HTTP server; auto is a free loopback port, which status and stop find through the checkpoint store; off is none."`
-	Token   connectors.Secret `toml:"token" doc:"Bearer token that requests must carry. Required when address is not a loopback one."`
+	Address string            `toml:"address" doc:"host:port of the admin HTTP server; auto is a free loopback port, which the commands find through the checkpoint store; off is none."`
+	Token   connectors.Secret `toml:"token" doc:"Bearer token that requests must carry. Where address is not a loopback one, it or tls.client_ca is required."`
+	TLS     AdminTLS          `toml:"tls"`
+	Hosts   []string          `toml:"hosts" doc:"Host names that requests may call the server by beside its addresses, such as that of a proxy before it. Without it these are the names of tls.cert; on a loopback address none."`
+}
+
+// AdminTLS is the table tls of [admin]. The zero value is plain HTTP.
+type AdminTLS struct {
+	Cert     string `toml:"cert" path:"file" doc:"PEM file of the server's certificate, with its chain; empty is plain HTTP."`
+	Key      string `toml:"key" path:"file" doc:"PEM file of the key of cert."`
+	ClientCA string `toml:"client_ca" path:"file" doc:"PEM file of the authorities whose client certificates stand in for the token."`
 }
 
 // dev is the [dev] table.
