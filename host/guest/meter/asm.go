@@ -8,6 +8,7 @@ const (
 	opI32LeU   wasm.Opcode = 0x4d
 	opI32GeS   wasm.Opcode = 0x4e
 	opI32Ne    wasm.Opcode = 0x47
+	opI32LtS   wasm.Opcode = 0x48
 	opI32LtU   wasm.Opcode = 0x49
 	opI64LtS   wasm.Opcode = 0x53
 	opI64GtU   wasm.Opcode = 0x56
@@ -16,8 +17,10 @@ const (
 	opI32Sub   wasm.Opcode = 0x6b
 	opI64Add   wasm.Opcode = 0x7c
 	opI64Sub   wasm.Opcode = 0x7d
+	opI64Or    wasm.Opcode = 0x84
 	opI64Shl   wasm.Opcode = 0x86
 	opI64ShrU  wasm.Opcode = 0x88
+	opI64ExtS  wasm.Opcode = 0xac // i64.extend_i32_s
 	opI64ExtU  wasm.Opcode = 0xad // i64.extend_i32_u
 	memoryZero             = 0    // index of the only memory
 )

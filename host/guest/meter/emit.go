@@ -98,6 +98,14 @@ func (e *emitter) entry(i int) {
 		if e.f.price > 0 {
 			e.deduct(e.f.price)
 		}
+		if e.f.recursive {
+			e.descend()
+			e.checkStack()
+		}
+	case e.f.recursive:
+		e.deduct(e.f.price)
+		e.descend()
+		e.checkBoth()
 	default:
 		e.deduct(e.f.price)
 		e.check()
@@ -105,7 +113,6 @@ func (e *emitter) entry(i int) {
 	if !e.f.recursive {
 		return
 	}
-	e.descend()
 	t := wasm.BlockType{TypeIndex: wasm.NoType}
 	switch results := e.m.FuncType(uint32(e.m.FuncsImported + i)).Results; {
 	case len(results) == 1:
@@ -135,10 +142,26 @@ func (e *emitter) descend() {
 	e.out.op(opI32Sub)
 	e.out.index(wasm.OpLocalTee, left)
 	e.out.index(wasm.OpGlobalSet, e.depth)
-	e.out.get(left)
+}
+
+// checkStack traps if the stack is spent.
+func (e *emitter) checkStack() {
+	e.out.get(e.temp + temporaryLeft)
 	e.out.i32(0)
 	e.out.op(opI32GeS)
 	e.unless(e.stack)
+}
+
+// checkBoth leaves to the host if the fuel is spent or the stack is: both are at least 0 as long as
+// neither's sign is set. One branch for both takes a fifth off what checks cost a parser that goes
+// down recursively; which of them it was is found out on the way out.
+func (e *emitter) checkBoth() {
+	e.out.index(wasm.OpGlobalGet, e.fuel)
+	e.out.get(e.temp + temporaryLeft)
+	e.out.ops(opI64ExtS, opI64Or)
+	e.out.i64(0)
+	e.out.op(opI64GeS)
+	e.unless(e.slow)
 }
 
 // rise gives the frame back. It takes what was left from the local: taken from the global it would

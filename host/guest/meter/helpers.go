@@ -10,13 +10,20 @@ func locals(n uint32, t wasm.ValueType) asm {
 	return append(asm(wasm.AppendU32([]byte{1}, n)), byte(t))
 }
 
-// slowCode is the way out to the host, taken when the fuel at hand is spent. It leaves through
+// slowCode is the way out to the host, taken when the fuel at hand is spent, or the stack, which
+// traps. It leaves through
 // memory.grow by nothing, which the engine does in Go, so that the collector and the scheduler find
 // a safe point; a host function would do the same, but importing one renumbers everything. Then it
 // takes the next slice of the budget, or traps.
 func (l *layout) slowCode() []byte {
 	const left = 0
 	a := locals(1, wasm.I64)
+	a.index(wasm.OpGlobalGet, l.depth)
+	a.i32(0)
+	a.op(opI32LtS)
+	a.open(wasm.OpIf)
+	a.index(wasm.OpCall, l.stack)
+	a.op(wasm.OpEnd)
 	if len(l.m.Memories) > 0 {
 		a.i32(0)
 		a.op(wasm.OpMemoryGrow)

@@ -83,8 +83,8 @@ func newLayout(m *wasm.Module, funcs []function) (*layout, error) {
 			l.types[n] = l.typeOf(wasm.FuncType{Results: results})
 		}
 	}
-	l.slow = l.function("wasmflow.fuel", l.void, l.slowCode())
 	l.stack = l.function("wasmflow.stack", l.void, l.trapCode())
+	l.slow = l.function("wasmflow.fuel", l.void, l.slowCode())
 	if len(m.Memories) > 0 {
 		l.copy = l.function("wasmflow.copy", l.bulk, l.copyCode())
 		l.fill = l.function("wasmflow.fill", l.bulk, l.fillCode())
