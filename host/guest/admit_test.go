@@ -78,7 +78,7 @@ func TestLoadRefuses(t *testing.T) {
 		"global imported": {imports(Import("env", "base", Global, I32, 0)),
 			[]string{"imports the global env.base"}},
 		"huge table": {Guest{Tables: [][]byte{Join([]byte{FuncRef, 0}, U32(100_000_000))}}.Module(),
-			[]string{"tables of 100000000 elements, the limit is 1048576"}},
+			[]string{"tables of 100000000 elements, the limit is 262144"}},
 		"table that grows": {Guest{Tables: [][]byte{{FuncRef, 0, 1}},
 			Process: []byte{0xd0, FuncRef, 0x41, 0, 0xfc, 0x0f, 0}}.Module(),
 			[]string{"grows tables, and table 0 has no maximum"}},

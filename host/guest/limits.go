@@ -15,7 +15,9 @@ type Limits struct {
 	// Default 64 MiB: a Go guest works in 4 to 16.
 	MemoryBytes int64
 	// TableElements is what all tables of one instance may grow to, 8 bytes an element. Default
-	// 1,048,576: no compiler met so far needs more than some ten thousand.
+	// 262,144: no compiler met so far needs more than some ten thousand, and nothing stops the
+	// guest, or lets Go's collector in, while it fills, copies or grows a whole table, which takes a
+	// millisecond then.
 	TableElements int64
 	// StackBytes bounds recursion in one call, by estimate: the engine takes up to twice as much.
 	// Default 4 MiB. The engine ends at 50 MiB by itself.
@@ -47,7 +49,7 @@ type Limits struct {
 const (
 	DefaultModuleBytes   = wasm.SizeMax
 	DefaultMemoryBytes   = 64 << 20
-	DefaultTableElements = 1 << 20
+	DefaultTableElements = 1 << 18
 	DefaultStackBytes    = 4 << 20
 	DefaultTimePerBatch  = time.Second
 	DefaultTimePerRecord = 500 * time.Millisecond

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/tetratelabs/wazero"
 
+	"github.com/wasmflow/wasmflow/host/guest/meter"
 	. "github.com/wasmflow/wasmflow/host/guest/wasm/wasmtest"
 )
 
@@ -73,5 +74,35 @@ func TestLargeRanges(t *testing.T) {
 		_, got := metered.ExportedFunction(c.name).Call(ctx, c.args[:]...)
 		require.Equal(t, reason(want), reason(got), at)
 		requireSameMemory(t, plain, metered, at)
+	}
+}
+
+// TestLargeRangesAreLeft holds M6: what moves more than a chunk leaves to the host on the way, where
+// it can be stopped and the collector gets in; what moves a chunk does not.
+func TestLargeRangesAreLeft(t *testing.T) {
+	const chunk = 1 << 20
+	segment := make([]byte, 2*chunk)
+	for _, c := range []struct {
+		name string
+		size uint64
+		left bool
+	}{
+		{"fill", chunk, false}, {"copy", chunk, false}, {"init", chunk, false},
+		{"fill", chunk + 1, true}, {"copy", chunk + 1, true}, {"init", chunk + 1, true},
+		{"fill", 2 * chunk, true}, {"copy", 2 * chunk, true}, {"init", 2 * chunk, true},
+	} {
+		t.Run(fmt.Sprintf("%s %d", c.name, c.size), func(t *testing.T) {
+			m := instance(t, bulkModule(segment))
+			arm(t, m, budget)
+			set(t, m, meter.GlobalStop, meter.Stop)
+			to, from := uint64(3*chunk), uint64(0)
+			_, err := m.ExportedFunction(c.name).Call(context.Background(), to, from, c.size)
+			if !c.left {
+				require.NoError(t, err)
+				return
+			}
+			require.Error(t, err)
+			require.Equal(t, int64(meter.Stopped), get(t, m, meter.GlobalStop))
+		})
 	}
 }
