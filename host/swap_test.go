@@ -19,6 +19,8 @@ import (
 
 	"github.com/wasmflow/wasmflow/checkpoint"
 	"github.com/wasmflow/wasmflow/connectors"
+	"github.com/wasmflow/wasmflow/connectors/filesystem"
+	"github.com/wasmflow/wasmflow/connectors/filesystem/local"
 	"github.com/wasmflow/wasmflow/connectors/generator"
 	"github.com/wasmflow/wasmflow/host/config"
 	"github.com/wasmflow/wasmflow/host/guest"
@@ -124,6 +126,7 @@ strategy = "none"
 path = "PATH"
 config = { suffix = "-v1" }
 swap = { SWAP }
+MORE
 [sources.lines]
 connector = "generator"
 count = COUNT
@@ -148,6 +151,9 @@ type swapBench struct {
 	count   int
 	onError string
 	swaps   string // the plugin's swap table
+	path    string // where the plugin is
+	more    string // lines of its table
+	options config.Options
 	engine  *Engine
 	done    chan error
 }
@@ -163,7 +169,8 @@ func newSwapBench(t *testing.T, count int) *swapBench {
 			memoryLog: &memoryLog{owner: checkpoint.Owner{Nonce: "n"}}, modules: map[string][]byte{},
 		},
 	}
-	b.write("marks.wasm", moduleOf("v1"))
+	b.path = b.write("marks.wasm", moduleOf("v1"))
+	b.options.Dir = b.dir
 	return b
 }
 
@@ -178,26 +185,39 @@ func (b *swapBench) write(name string, data []byte) string {
 // start begins to run the job, as a new process would.
 func (b *swapBench) start() {
 	b.t.Helper()
-	text := strings.NewReplacer("PATH", filepath.Join(b.dir, "marks.wasm"),
-		"COUNT", strconv.Itoa(b.count), "ON_ERROR", b.onError, "SWAP", b.swaps).Replace(swappedJob)
-	job, err := config.Parse("job.toml", []byte(text), config.Registry{
-		Connectors: []connectors.Spec{generator.Spec(), {
-			Name: "memory", NewSink: func() connectors.SinkConfig { return b.sink },
-		}},
-		Schemes: []string{"file"},
-	}, config.Options{Dir: b.dir})
-	require.NoError(b.t, err)
-	b.engine, err = New(b.t.Context(), Config{
-		Job: job, Log: b.log, Decider: job.Decider, Guests: testGuest.runtime,
-		Logger: slog.New(slog.DiscardHandler), Now: time.Now,
-		Kept: b.log.last().Modules, ReadModule: b.log.read,
-	})
-	require.NoError(b.t, err)
+	require.NoError(b.t, b.open())
 	b.done = make(chan error, 1)
 	go func(e *Engine, done chan error) { // ends with the job
 		_, err := e.Run(context.WithoutCancel(b.t.Context()))
 		done <- err
 	}(b.engine, b.done)
+}
+
+// open makes the engine, and returns what it says of the job.
+func (b *swapBench) open() error {
+	b.t.Helper()
+	text := strings.NewReplacer("PATH", b.path, "COUNT", strconv.Itoa(b.count), "ON_ERROR", b.onError,
+		"SWAP", b.swaps, "MORE", b.more).Replace(swappedJob)
+	job, err := config.Parse("job.toml", []byte(text), config.Registry{
+		Connectors: []connectors.Spec{generator.Spec(), {
+			Name: "memory", NewSink: func() connectors.SinkConfig { return b.sink },
+		}},
+		Schemes: []string{"file"},
+	}, b.options)
+	require.NoError(b.t, err)
+	b.engine, err = New(b.t.Context(), Config{
+		Job: job, Log: b.log, Decider: job.Decider, Guests: testGuest.runtime,
+		Logger: slog.New(slog.DiscardHandler), Now: time.Now,
+		Kept: b.log.last().Modules, ReadModule: b.log.read,
+		FileSystems: localFiles,
+	})
+	return err
+}
+
+// localFiles resolves every location to the local disk.
+func localFiles(_ context.Context, location string) (filesystem.FileSystem, string, error) {
+	path, err := local.Path(location)
+	return local.New(local.Options{}), path, err
 }
 
 // stop ends the job after one more epoch.
