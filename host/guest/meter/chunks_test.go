@@ -77,8 +77,8 @@ func TestLargeRanges(t *testing.T) {
 	}
 }
 
-// TestLargeRangesAreLeft holds M6: what moves more than a chunk leaves to the host on the way, where
-// it can be stopped and the collector gets in; what moves a chunk does not.
+// TestLargeRangesAreLeft holds M6: what moves more than a chunk leaves to the host on the way, so
+// that it can be stopped and the collector gets in; what moves a chunk does not.
 func TestLargeRangesAreLeft(t *testing.T) {
 	const chunk = 1 << 20
 	segment := make([]byte, 2*chunk)
