@@ -39,15 +39,22 @@ type api struct {
 	document any
 }
 
-func openAPI(t *testing.T, dir, job string) *api {
+// runFile reads what a running job left in its store.
+func runFile(t *testing.T, dir, job string) admin.RunFile {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(dir, ".wasmflow/store", job, adminName))
 	require.NoError(t, err)
-	a := &api{t: t}
-	a.file, err = admin.ParseRunFile(data)
+	file, err := admin.ParseRunFile(data)
 	require.NoError(t, err)
+	return file
+}
+
+func openAPI(t *testing.T, dir, job string) *api {
+	t.Helper()
+	a := &api{t: t, file: runFile(t, dir, job)}
 	code, _, body := a.send("GET", "/openapi.json", "")
 	require.Equal(t, 200, code)
+	var err error
 	a.document, err = jsonschema.UnmarshalJSON(strings.NewReader(body))
 	require.NoError(t, err)
 	components := a.document.(map[string]any)["components"].(map[string]any)
