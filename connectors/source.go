@@ -33,7 +33,10 @@ type Enumeration struct {
 	Found []checkpoint.Split  // new splits, in the order in which they should be read
 	State checkpoint.Position // adopted in the same epoch in which Found enters the manifest
 	Done  bool                // nothing more will ever be found: the source is bounded
-	Again time.Duration       // ask again after this long; ignored when Done
+	// Again is how long to wait before asking again. A source that is Done is asked again to look
+	// after what it found: its answers bring nothing, and an error ends the attempt. It is not asked
+	// when Done and Again is 0.
+	Again time.Duration
 }
 
 // Source finds splits and opens readers for them.

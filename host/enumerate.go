@@ -20,7 +20,7 @@ const (
 // enumeratePauseMin keeps a source that asks to be asked again at once from taking a CPU.
 const enumeratePauseMin = 10 * time.Millisecond
 
-// enumerate asks source i for splits until it is done. The coordinator adopts each answer before
+// enumerate asks source i for splits until it is done and has nothing to look after. The coordinator adopts each answer before
 // the next question, so an answer's state and splits enter the same epoch.
 func (a *attempt) enumerate(i int, s *sourceRun, state checkpoint.Position) error {
 	ctx := a.group.enumerators
@@ -33,7 +33,7 @@ func (a *attempt) enumerate(i int, s *sourceRun, state checkpoint.Position) erro
 			return task.AtStage(s.name, err, "looking for splits of %s", s.name)
 		}
 		a.events <- enumerated{source: i, answer: answer}
-		if answer.Done {
+		if answer.Done && answer.Again == 0 {
 			return nil
 		}
 		select {

@@ -227,7 +227,7 @@ func (t *offsetsTool) move(ctx context.Context, source *config.Source, m *checkp
 			"more; run --fresh reads it again", source.Name), exitOutside}
 	}
 	splits, moves, err := source.Config.(*kafka.SourceConfig).ResetSplits(ctx,
-		lookEnv(t.p, t.job, source.Name), state.Splits, t.o.to)
+		lookEnv(t.p, t.job, source.Name), *state, t.o.to)
 	if err != nil {
 		return nil, t.refused(source.Name, err)
 	}

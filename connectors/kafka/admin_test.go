@@ -122,7 +122,7 @@ func TestResetIsObeyed(t *testing.T) {
 	j := start(t, config, 1, checkpoint.Position{})
 	j.discover()
 	j.read(14)
-	end := j.snapshot()
+	end := checkpoint.SourceState{Splits: j.snapshot(), Enumerator: j.state}
 	for _, tt := range []struct {
 		target string
 		moves  []Move
@@ -159,6 +159,21 @@ func TestResetIsObeyed(t *testing.T) {
 	at, err := ParsePlace("2026-01-31T12:00:00Z")
 	require.NoError(t, err)
 	require.Equal(t, Place{Mode: modeTimestamp, Timestamp: 1769860800000}, at)
+	partly := checkpoint.SourceState{Splits: end.Splits[1:], Enumerator: j.state} // in-0 has ended
+	for target, text := range map[string]string{
+		"earliest":      "in-0: it was read to its stop",
+		"in-0=0":        "run --fresh reads all of it again",
+		"in-1=0,in-0=0": "in-0: it was read to its stop",
+	} {
+		_, _, err := config.ResetSplits(t.Context(), testEnv("in", 1), partly, target)
+		require.ErrorIs(t, err, ErrEnded)
+		require.ErrorContains(t, err, text)
+	}
+	splits, moves, err := config.ResetSplits(t.Context(), testEnv("in", 1), partly, "in-1=0")
+	require.NoError(t, err)
+	require.Len(t, splits, 1)
+	require.Equal(t, []Move{{"in", 1, 4, 0}}, moves)
+
 	c.delete("in")
 	require.Eventually(t, func() bool { // an answer may be some milliseconds old
 		_, _, err = config.ResetSplits(t.Context(), testEnv("in", 1), end, "earliest")

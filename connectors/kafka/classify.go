@@ -14,38 +14,45 @@ import (
 	"github.com/wasmflow/wasmflow/connectors"
 )
 
-// tooLarge is how to write records that are larger than a broker takes.
-const tooLarge = "raise the topic's max.message.bytes, or lower batch_bytes_max"
+const (
+	// tooLarge is how to write records that are larger than a broker takes.
+	tooLarge = "raise the topic's max.message.bytes, or lower batch_bytes_max"
+	// tooOld is what helps with brokers that do not know what they are asked for.
+	tooOld = "the brokers are too old for this: name newer ones in brokers"
+)
 
-// refusals are the errors of a broker that a person has to mend, and how.
+// refusals are the errors of a broker that a person has to mend, the key of the connector's table that
+// is to blame, if it is one for certain, and how.
 var refusals = [...]struct {
 	err    error
+	key    string
 	remedy string
 }{
-	{kerr.TopicAuthorizationFailed,
+	{kerr.TopicAuthorizationFailed, "",
 		"let the user of this job use the topic, or log in as another one (sasl, tls.cert)"},
-	{kerr.GroupAuthorizationFailed, "let the user of this job use the group, or set another group"},
-	{kerr.ClusterAuthorizationFailed,
+	{kerr.GroupAuthorizationFailed, "group",
+		"let the user of this job use the group, or set another group"},
+	{kerr.ClusterAuthorizationFailed, "",
 		"let the user of this job write idempotently, or set idempotence = false"},
-	{kerr.TransactionalIDAuthorizationFailed,
-		"let the user of this job use the transactional id for writing and describing"},
-	{kerr.InvalidTransactionTimeout, "the brokers' transaction.max.timeout.ms is below " +
+	{kerr.TransactionalIDAuthorizationFailed, "", "let the user of this job use the transactional id " +
+		"for writing and describing, or log in as another one (sasl, tls.cert)"},
+	{kerr.InvalidTransactionTimeout, "transaction_timeout", "the brokers' transaction.max.timeout.ms is below " +
 		"transaction_timeout; lower the one or raise the other"},
-	{kerr.SaslAuthenticationFailed,
+	{kerr.SaslAuthenticationFailed, "sasl",
 		"check sasl.mechanism, sasl.username and sasl.password, or the token"},
-	{kerr.UnsupportedSaslMechanism, "set sasl.mechanism to one that the brokers take"},
-	{kerr.IllegalSaslState, "the brokers want another kind of login: check sasl and the port"},
-	{kerr.SecurityDisabled, "the brokers check no rights"},
-	{kerr.UnsupportedVersion, "the brokers are too old for this"},
-	{kerr.UnsupportedForMessageFormat, "the topic keeps records in a format that is too old for this"},
-	{kerr.InvalidTopicException, "check the topic's name"},
-	{kerr.InvalidReplicationFactor, "set create_topic.replication to what the cluster can keep"},
-	{kerr.InvalidPartitions, "check create_topic.partitions"},
-	{kerr.InvalidConfig, "check create_topic.configs"},
-	{kerr.PolicyViolation, "the cluster has a rule against it"},
-	{kerr.InvalidGroupID, "check group"},
-	{kerr.MessageTooLarge, tooLarge},
-	{kerr.RecordListTooLarge, tooLarge},
+	{kerr.UnsupportedSaslMechanism, "sasl.mechanism", "set sasl.mechanism to one that the brokers take"},
+	{kerr.IllegalSaslState, "", "the brokers want another kind of login: check sasl and the port"},
+	{kerr.SecurityDisabled, "", "the brokers check no rights"},
+	{kerr.UnsupportedVersion, "", tooOld},
+	{kerr.UnsupportedForMessageFormat, "", "the topic keeps records in a format that is too old for this"},
+	{kerr.InvalidTopicException, "", "check the topic's name"},
+	{kerr.InvalidReplicationFactor, "create_topic.replication", "lower the replication to what the cluster can keep"},
+	{kerr.InvalidPartitions, "create_topic.partitions", "check the partitions"},
+	{kerr.InvalidConfig, "create_topic.configs", "check the configs"},
+	{kerr.PolicyViolation, "", "the cluster has a rule against it"},
+	{kerr.InvalidGroupID, "group", "check group"},
+	{kerr.MessageTooLarge, "batch_bytes_max", tooLarge},
+	{kerr.RecordListTooLarge, "batch_bytes_max", tooLarge},
 }
 
 // classify marks err with what the engine is to do about it and, where a person has to mend it,
@@ -56,8 +63,11 @@ func classify(err error) error {
 	}
 	for _, r := range refusals {
 		if errors.Is(err, r.err) {
-			return connectors.Permanent(fmt.Errorf("%w; %s", err, r.remedy))
+			return refusal(r.key, err, r.remedy)
 		}
+	}
+	if strings.Contains(err.Error(), "broker is too old") { // the client has no error for it
+		return refusal("brokers", err, tooOld)
 	}
 	if text := distrust(err); text != "" {
 		return connectors.Permanent(fmt.Errorf("%w; %s", err, text))
@@ -67,6 +77,16 @@ func classify(err error) error {
 		return connectors.Retryable(err)
 	}
 	return err
+}
+
+// refusal is a permanent error with its remedy. What blames a key already goes on blaming that one.
+func refusal(key string, err error, remedy string) error {
+	var at *connectors.KeyError
+	err = fmt.Errorf("%w; %s", err, remedy)
+	if key != "" && !errors.As(err, &at) {
+		err = connectors.AtKey(key, err)
+	}
+	return connectors.Permanent(err)
 }
 
 // remoteError is the operation of a network error by which crypto/tls says that the other side

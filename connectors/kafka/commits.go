@@ -33,14 +33,16 @@ type commitsTopic struct {
 	there     bool
 }
 
-// findTopic looks for the commits topic.
+// findTopic looks for the commits topic. Once it was there it has to stay.
 func (s *Session) findTopic(ctx context.Context) error {
 	topics, err := s.admin.ListTopics(ctx, s.topic.name)
 	if err == nil {
 		err = topics[s.topic.name].Err
 	}
 	if errors.Is(err, kerr.UnknownTopicOrPartition) {
-		s.topic.there = false
+		if s.topic.there {
+			return s.topicGone(err)
+		}
 		return nil
 	}
 	if err != nil {
@@ -65,7 +67,8 @@ func (s *Session) needTopic(ctx context.Context) error {
 		return err
 	}
 	if err := s.createTopic(ctx); err != nil {
-		return fmt.Errorf("creating the commits topic %s: %w", s.topic.name, err)
+		err = fmt.Errorf("creating the commits topic %s: %w", s.topic.name, err)
+		return connectors.AtKey("commits", err)
 	}
 	return soon(ctx, "the commits topic "+s.topic.name, func() (bool, error) {
 		err := s.findTopic(ctx)

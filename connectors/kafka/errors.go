@@ -27,6 +27,8 @@ var (
 	ErrNoTransaction = errors.New("no broker knows this transactional id")
 	// ErrNotOpen is returned when a transaction is to be aborted and none is open.
 	ErrNotOpen = errors.New("no transaction is open, so there is nothing to abort")
+	// ErrEnded is returned for a partition that was read to its stop.
+	ErrEnded = errors.New("it was read to its stop, so the job keeps no position there any more")
 	// ErrNoGroupOffset is returned, marked as permanent, when no_group_offset is "fail".
 	ErrNoGroupOffset = errors.New("the group has committed no offset")
 )

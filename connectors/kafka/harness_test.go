@@ -250,9 +250,10 @@ func (j *job) deal(splits []checkpoint.Split) error {
 	return nil
 }
 
-// discover asks the enumerator once and deals what it found.
+// discover asks the enumerator once, when it is time to, and deals what it found.
 func (j *job) discover() []checkpoint.Split {
 	j.t.Helper()
+	j.source.(*Source).discoverAt = time.Time{}
 	e, err := j.source.Enumerate(j.t.Context(), j.state)
 	require.NoError(j.t, err)
 	j.state, j.done = e.State, e.Done

@@ -93,27 +93,26 @@ func progressOf(p place, topic kadm.TopicDetail, first, end kadm.ListedOffsets) 
 	return out
 }
 
-// ResetSplits returns the splits with other positions, and what changes. target is earliest,
-// latest, a moment (RFC 3339 or Unix milliseconds), or partitions with their next offsets, as in
-// "orders-0=17,orders-1=0". Partitions that are not named stay where they are.
+// ResetSplits returns the splits of a source's state with other positions, and what changes. target
+// is earliest, latest, a moment (RFC 3339 or Unix milliseconds), or partitions with their next
+// offsets, as in "orders-0=17,orders-1=0". Partitions that are not named stay where they are. One that
+// was read to its stop cannot be moved: the error wraps ErrEnded.
 //
 // What has to be read again is for the caller to say: a manifest of these splits loses or doubles
 // exactly the records between From and To.
 func (c *SourceConfig) ResetSplits(
-	ctx context.Context, env connectors.Env, splits []checkpoint.Split, target string,
+	ctx context.Context, env connectors.Env, state checkpoint.SourceState, target string,
 ) ([]checkpoint.Split, []Move, error) {
 	to, err := ParsePlace(target)
 	if err != nil {
 		return nil, nil, err
 	}
-	places, err := decodeSplits(splits)
+	places, err := decodeSplits(state.Splits)
 	if err != nil {
 		return nil, nil, err
 	}
-	for id := range to.Offsets {
-		if !slices.ContainsFunc(places, func(p place) bool { return splitID(p.topic, p.partition) == id }) {
-			return nil, nil, fmt.Errorf("%s: the job reads no such partition", id)
-		}
+	if err := movable(to, state, places); err != nil {
+		return nil, nil, err
 	}
 	s, err := c.openSource(ctx, env)
 	if err != nil {
@@ -133,6 +132,46 @@ func (c *SourceConfig) ResetSplits(
 		out[i] = checkpoint.Split{ID: splitID(p.topic, p.partition), Position: p.encode()}
 	}
 	return out, moves, nil
+}
+
+// movable checks that every partition that is to move has a position.
+func movable(to Place, state checkpoint.SourceState, places []place) error {
+	known, err := decodeSeen(state.Enumerator)
+	if err != nil {
+		return fmt.Errorf("reading the list of partitions: %w", err)
+	}
+	ended := known.without(places)
+	if to.Mode != modeOffsets && len(ended) > 0 {
+		return fmt.Errorf("%s: %w; name the partitions to move, as in %s=0, or read all of it again "+
+			"with run --fresh", strings.Join(ended, ", "), ErrEnded,
+			splitID(places[0].topic, places[0].partition))
+	}
+	for id := range to.Offsets {
+		switch {
+		case slices.Contains(ended, id):
+			return fmt.Errorf("%s: %w; run --fresh reads all of it again", id, ErrEnded)
+		case !slices.ContainsFunc(places, func(p place) bool { return splitID(p.topic, p.partition) == id }):
+			return fmt.Errorf("%s: the job reads no such partition", id)
+		}
+	}
+	return nil
+}
+
+// without returns the partitions that were given out and are not among places, sorted.
+func (s *seen) without(places []place) []string {
+	var out []string
+	for topic, t := range s.topics {
+		for number, waiting := range t.partitions {
+			id := splitID(topic, number)
+			if !waiting && !slices.ContainsFunc(places, func(p place) bool {
+				return p.topic == topic && p.partition == number
+			}) {
+				out = append(out, id)
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 // targets returns the offsets to go on at, by index of the place. Each lies in its partition.

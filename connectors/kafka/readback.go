@@ -11,6 +11,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/wasmflow/wasmflow/connectors"
 )
 
 const (
@@ -37,10 +39,9 @@ const (
 // ReadBack hands the committed records of the group to each, newest first. It reads with a client
 // of its own, in windows that grow towards the beginning.
 func (s *Session) ReadBack(ctx context.Context, each func(record []byte) (more bool)) error {
-	before := s.topic.there
 	err := s.readBack(ctx, each)
-	if before && errors.Is(err, kerr.UnknownTopicOrPartition) {
-		err = s.topicGone(err)
+	if errors.Is(err, kerr.UnknownTopicOrPartition) && connectors.Classify(err) != connectors.Fatal {
+		err = s.topicGone(err) // between the look and the reading
 	}
 	if err != nil {
 		return asked(s.config.Brokers, fmt.Errorf("reading the commits topic %s back: %w",
@@ -50,15 +51,8 @@ func (s *Session) ReadBack(ctx context.Context, each func(record []byte) (more b
 }
 
 func (s *Session) readBack(ctx context.Context, each func([]byte) bool) error {
-	before := s.topic.there
-	if err := s.findTopic(ctx); err != nil {
+	if err := s.findTopic(ctx); err != nil || !s.topic.there {
 		return err
-	}
-	if !s.topic.there {
-		if before {
-			return kerr.UnknownTopicOrPartition
-		}
-		return nil
 	}
 	start, end, err := s.readable(ctx)
 	if err != nil {

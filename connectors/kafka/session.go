@@ -57,8 +57,9 @@ type Session struct {
 	}
 }
 
-// OpenSession connects, checks what the brokers allow and creates the commits topic when it is
-// missing. env is that of the sink.
+// OpenSession connects, checks what the brokers allow and looks for the commits topic. The first
+// Fence creates it when it is missing: a start that is refused leaves nothing behind, so that a topic
+// that was lost can be brought back. env is that of the sink.
 func (c *SinkConfig) OpenSession(
 	ctx context.Context, env connectors.Env, o SessionOptions,
 ) (*Session, error) {
@@ -119,19 +120,18 @@ func (c *SinkConfig) openSession(
 	return s, nil
 }
 
-// prepare checks the brokers and finds or creates the commits topic.
+// prepare checks the brokers and looks for the commits topic.
 func (s *Session) prepare(ctx context.Context) error {
-	if s.opts.ReadOnly {
-		return s.findTopic(ctx)
+	if !s.opts.ReadOnly {
+		warnings, err := s.checkBrokers(ctx)
+		if err != nil {
+			return err
+		}
+		for _, w := range warnings {
+			s.env.Logger.Warn(w)
+		}
 	}
-	warnings, err := s.checkBrokers(ctx)
-	if err != nil {
-		return err
-	}
-	for _, w := range warnings {
-		s.env.Logger.Warn(w)
-	}
-	return s.needTopic(ctx)
+	return s.findTopic(ctx)
 }
 
 // ID returns the transactional id.
@@ -148,10 +148,16 @@ func (s *Session) current() *Tx {
 }
 
 // Fence makes this session the only one that writes under its transactional id. Every Fence begins
-// with a new client: no state of one that failed, was fenced or is in doubt goes on (X2).
+// with a new client: no state of one that failed, was fenced or is in doubt goes on (X2). The commits
+// topic is there before anybody is fenced.
 func (s *Session) Fence(ctx context.Context) error {
 	if s.opts.ReadOnly {
 		return errors.New("fencing: the session is open for reading only")
+	}
+	if !s.topic.there { // one that was there and is gone is never made anew: its records are lost
+		if err := s.needTopic(ctx); err != nil {
+			return asked(s.config.Brokers, err)
+		}
 	}
 	if old := s.current(); old != nil {
 		old.close(errSuperseded)

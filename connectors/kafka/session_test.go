@@ -7,13 +7,11 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -315,6 +313,7 @@ func TestReadBackInWindows(t *testing.T) {
 	c := newCluster(t)
 	config := c.exactlyOnce("")
 	s := openSession(t, config)
+	require.NoError(t, s.Fence(t.Context()))
 	foreign := &kgo.Record{Topic: s.Topic(), Key: []byte("group-7"), Value: []byte("of another group")}
 	const n = 3 * readBackOffsetsMax
 	var records []*kgo.Record
@@ -357,112 +356,23 @@ func TestReadBackSeesNoOpenTransaction(t *testing.T) {
 	require.NoError(t, s.Commit(t.Context()), "the owner was not disturbed")
 }
 
-// TestLookingCreatesNothing: neither the topic nor a transactional id.
+// TestLookingCreatesNothing: neither the topic nor a transactional id, and a job that looks before it
+// claims may find that it must not.
 func TestLookingCreatesNothing(t *testing.T) {
 	c := newCluster(t)
-	s, err := c.exactlyOnce("").OpenSession(t.Context(), testEnv("out", 1),
-		SessionOptions{ReadOnly: true})
-	require.NoError(t, err)
-	require.Empty(t, readBack(t, s))
-	require.NoError(t, s.Close())
+	for _, readOnly := range []bool{true, false} {
+		s, err := c.exactlyOnce("").OpenSession(t.Context(), testEnv("out", 1),
+			SessionOptions{ReadOnly: readOnly})
+		require.NoError(t, err)
+		require.Empty(t, readBack(t, s))
+		require.NoError(t, s.Close())
+	}
 	topics, err := c.admin.ListTopics(t.Context())
 	require.NoError(t, err)
 	require.Empty(t, topics)
 	listed, err := c.admin.ListTransactions(t.Context(), nil, nil)
 	require.NoError(t, err)
 	require.Empty(t, listed)
-}
-
-// TestCommitsTopicIsMadeForItsUse looks at what the topic is created with.
-func TestCommitsTopicIsMadeForItsUse(t *testing.T) {
-	c := newCluster(t, kfake.NumBrokers(3))
-	config := c.exactlyOnce("")
-	config.Commits.Partitions = 2
-	config.Commits.Configs = map[string]string{"segment.bytes": "33554432"}
-	s := openSession(t, config)
-	require.Equal(t, "wasmflow.test.commits", s.Topic())
-	require.Equal(t, "wasmflow.test.0", s.ID())
-	topics, err := c.admin.ListTopics(t.Context(), s.Topic())
-	require.NoError(t, err)
-	require.Len(t, topics[s.Topic()].Partitions, 2)
-	require.Equal(t, 3, topics[s.Topic()].Partitions.NumReplicas())
-	configs, err := c.admin.DescribeTopicConfigs(t.Context(), s.Topic())
-	require.NoError(t, err)
-	got := map[string]string{}
-	for _, c := range configs[0].Configs {
-		got[c.Key] = c.MaybeValue()
-	}
-	for key, want := range map[string]string{
-		"cleanup.policy": "compact", "min.insync.replicas": "2", "segment.bytes": "33554432",
-		"max.message.bytes": "8388608", "max.compaction.lag.ms": "60000",
-	} {
-		require.Equal(t, want, got[key], key)
-	}
-	other, err := config.OpenSession(t.Context(), testEnv("out", 1), SessionOptions{Group: 1})
-	require.NoError(t, err)
-	require.Equal(t, int32(1), other.topic.partition)
-	require.NoError(t, other.Close())
-}
-
-// TestCommitsTopicDeleted: the job stops with the reason, whatever notices first.
-func TestCommitsTopicDeleted(t *testing.T) {
-	for name, deleted := range map[string]func(*testing.T, *cluster, *Session) error{
-		"while an epoch is decided": func(t *testing.T, c *cluster, s *Session) error {
-			c.delete(s.Topic())
-			return decide(t, s, "epoch 2")
-		},
-		"before a claim": func(t *testing.T, c *cluster, s *Session) error {
-			c.delete(s.Topic())
-			return s.ReadBack(t.Context(), func([]byte) bool { return true })
-		},
-		"and created again": func(t *testing.T, c *cluster, s *Session) error {
-			c.delete(s.Topic())
-			c.topic(s.Topic(), 1)
-			var err error
-			require.Eventually(t, func() bool { // an answer may be some milliseconds old
-				err = s.ReadBack(t.Context(), func([]byte) bool { return true })
-				return err != nil
-			}, 10*time.Second, askMetadataAge)
-			return err
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			c := newCluster(t)
-			s := openSession(t, c.exactlyOnce(""))
-			require.NoError(t, s.Fence(t.Context()))
-			begin(t, s, 1)
-			require.NoError(t, decide(t, s, "epoch 1"))
-			begin(t, s, 2)
-			err := deleted(t, c, s)
-			require.ErrorIs(t, err, checkpoint.ErrRefused)
-			require.ErrorContains(t, err, "wasmflow.test.commits")
-			require.ErrorContains(t, err, "--fresh")
-		})
-	}
-}
-
-// TestCommitRecordTooLarge: the setting to change is named.
-func TestCommitRecordTooLarge(t *testing.T) {
-	c := newCluster(t)
-	config := c.exactlyOnce("")
-	config.Commits.RecordBytes = 4096
-	s := openSession(t, config)
-	require.NoError(t, s.Fence(t.Context()))
-	begin(t, s, 1)
-	require.ErrorContains(t, s.Append(t.Context(), make([]byte, 4096)), "commits.record_bytes_max")
-	large := strings.Repeat("x", 3*batchBytesDefault)
-	config.Commits.RecordBytes = 4 * batchBytesDefault
-	require.NoError(t, s.Append(t.Context(), []byte(large)))
-	err := s.Commit(t.Context())
-	require.ErrorIs(t, err, txlog.ErrNotCommitted)
-	require.ErrorContains(t, err, "max.message.bytes")
-
-	config.Commits.Topic = "roomy"
-	s = openSession(t, config)
-	require.NoError(t, s.Fence(t.Context()))
-	begin(t, s, 1)
-	require.NoError(t, decide(t, s, large), "larger than batch_bytes_max")
-	require.Equal(t, []string{large}, readBack(t, s))
 }
 
 // TestDeliveryTimeoutOfACommit: brokers that do not answer end the attempt, and nothing of it will

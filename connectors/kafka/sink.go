@@ -94,7 +94,7 @@ func (s *Sink) needTopic(ctx context.Context, topic string) (int32, error) {
 	n, err := s.partitionsOf(ctx, topic)
 	if err == nil && n == 0 {
 		if s.config.CreateTopic == nil {
-			return 0, missingTopic(topic)
+			return 0, s.config.missingTopic(topic)
 		}
 		if err := s.createTopic(ctx, topic); err != nil {
 			return 0, err
@@ -126,8 +126,14 @@ func soon(ctx context.Context, what string, there func() (bool, error)) error {
 	}
 }
 
-func missingTopic(topic string) error {
-	return fmt.Errorf("writing to topic %s: %w; create it, or set create_topic", topic, ErrNoTopic)
+// missingTopic says that nothing was found to write to. A restart does not make it.
+func (c *SinkConfig) missingTopic(topic string) error {
+	key := "topic"
+	if topic != c.Topic { // a record chose it
+		key = "create_topic"
+	}
+	return connectors.Permanent(connectors.AtKey(key, fmt.Errorf(
+		"writing to topic %s: %w; create it, or set create_topic", topic, ErrNoTopic)))
 }
 
 // partitionsOf returns how many partitions topic has; 0 says that there is no such topic.

@@ -199,7 +199,7 @@ func (c *SinkConfig) CheckConnect(ctx context.Context, env connectors.Env) error
 	}
 	partitions, err := s.partitionsOf(ctx, c.Topic)
 	if err == nil && partitions == 0 && c.CreateTopic == nil {
-		err = missingTopic(c.Topic)
+		err = c.missingTopic(c.Topic)
 	}
 	return joinClose(asked(c.Brokers, err), s)
 }

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -17,8 +19,16 @@ import (
 	"github.com/wasmflow/wasmflow/connectors"
 )
 
-// leaderWait is when a partition without a leader is looked at again: an election takes moments.
-const leaderWait = time.Second
+const (
+	// leaderWait is when a partition without a leader is looked at again: an election takes moments.
+	leaderWait = time.Second
+	// watchInterval is how often is looked whether the topics that are read are still there: the
+	// client would wait for ever for one that was deleted, and cost nothing but a line in its log.
+	watchInterval = 5 * time.Second
+	// absenceMax is for how long brokers may say that there is no such topic before they are believed
+	// (Q3). One that has just started may not know all of them.
+	absenceMax = 15 * time.Second
+)
 
 // Source is the opened source. Its own client finds partitions; every reader has another.
 type Source struct {
@@ -28,6 +38,11 @@ type Source struct {
 	client  *kgo.Client
 	admin   *kadm.Client
 	metrics *sourceMetrics
+
+	// Used by Enumerate alone.
+	discoverAt time.Time            // when to look for new partitions; zero is at once
+	discovered bool                 // they were looked for
+	absent     map[string]time.Time // since when brokers do not know a topic that is read
 }
 
 // candidate is a partition that was found and has no position yet.
@@ -38,7 +53,8 @@ type candidate struct {
 	start     Place
 }
 
-// Enumerate finds the partitions that state does not know.
+// Enumerate finds the partitions that state does not know, when it is time to, and looks whether the
+// topics of those that it knows are still there.
 func (s *Source) Enumerate(
 	ctx context.Context, state checkpoint.Position,
 ) (connectors.Enumeration, error) {
@@ -50,7 +66,16 @@ func (s *Source) Enumerate(
 	if s.config.UnmatchedTopics == modeDrop {
 		s.forgetUnmatched(known)
 	}
+	if s.discovered && !known.waiting() && (s.settled() || s.env.Now().Before(s.discoverAt)) {
+		if err := s.lookAfter(ctx, known); err != nil {
+			return connectors.Enumeration{}, asked(s.config.Brokers, err)
+		}
+		return connectors.Enumeration{State: state, Done: s.settled(), Again: s.watchAgain()}, nil
+	}
 	found, err := s.topics(ctx, known)
+	if err == nil {
+		err = s.watch(found, known)
+	}
 	if err != nil {
 		return connectors.Enumeration{}, asked(s.config.Brokers, err)
 	}
@@ -67,19 +92,84 @@ func (s *Source) Enumerate(
 	if err != nil {
 		return connectors.Enumeration{}, asked(s.config.Brokers, err)
 	}
-	e := connectors.Enumeration{Found: splits, State: known.encode()}
-	switch {
-	case known.waiting():
-		e.Again = leaderWait
-	case s.bounded() || s.config.DiscoverInterval == 0:
-		e.Done = true
-	default:
-		e.Again = s.config.DiscoverInterval.D()
+	s.discovered, s.discoverAt = true, s.env.Now().Add(s.config.DiscoverInterval.D())
+	e := connectors.Enumeration{Found: splits, State: known.encode(), Again: leaderWait}
+	if !known.waiting() {
+		e.Done, e.Again = s.settled(), s.watchAgain()
 	}
 	return e, nil
 }
 
 func (s *Source) bounded() bool { return s.config.Stop.Mode != modeNever }
+
+// settled reports whether new partitions are looked for only once.
+func (s *Source) settled() bool { return s.bounded() || s.config.DiscoverInterval == 0 }
+
+// watchAgain returns when Enumerate is to be called again.
+func (s *Source) watchAgain() time.Duration {
+	switch {
+	case len(s.absent) > 0:
+		return leaderWait
+	case s.settled():
+		return watchInterval
+	}
+	return min(watchInterval, s.config.DiscoverInterval.D())
+}
+
+// lookAfter asks whether the topics that are read are still there. Brokers that are away are asked
+// again the next time: readers wait for them too.
+func (s *Source) lookAfter(ctx context.Context, known *seen) error {
+	names := slices.DeleteFunc(slices.Sorted(maps.Keys(known.topics)), func(topic string) bool {
+		return !s.matches(topic)
+	})
+	if len(names) == 0 {
+		return nil
+	}
+	listed, err := s.admin.ListTopics(ctx, names...)
+	if err != nil {
+		s.env.Logger.Debug("looking after topics", "source", s.env.Name, "error", err)
+		return ctx.Err()
+	}
+	var found []kadm.TopicDetail
+	for _, t := range listed.Sorted() {
+		if !errors.Is(t.Err, kerr.UnknownTopicOrPartition) {
+			found = append(found, t)
+		}
+	}
+	return s.watch(found, known)
+}
+
+// watch looks for topics that are read and that brokers do not know any more. Those that are back are
+// told from those that were made anew by their ids.
+func (s *Source) watch(found []kadm.TopicDetail, known *seen) error {
+	now := s.env.Now()
+	for _, t := range found {
+		delete(s.absent, t.Topic)
+		if k := known.topics[t.Topic]; k != nil {
+			if err := sameTopic(t.Topic, k.id, t.ID); err != nil {
+				return err
+			}
+		}
+	}
+	for topic := range known.topics {
+		since, noted := s.absent[topic]
+		switch {
+		case !s.matches(topic) || slices.ContainsFunc(found, func(t kadm.TopicDetail) bool {
+			return t.Topic == topic
+		}):
+		case !noted:
+			if s.absent == nil {
+				s.absent = map[string]time.Time{}
+			}
+			s.absent[topic] = now
+		case now.Sub(since) >= absenceMax:
+			return connectors.AtKey("topics", fmt.Errorf("reading topic %s: %w, for %v now, and it was "+
+				"there: restore it, or take it out of topics and set unmatched_topics to \"drop\"",
+				topic, ErrNoTopic, now.Sub(since).Round(time.Second)))
+		}
+	}
+	return nil
+}
 
 // matches reports whether the job file names topic.
 func (s *Source) matches(topic string) bool {
@@ -104,7 +194,7 @@ func (s *Source) forgetUnmatched(known *seen) {
 func (s *Source) topics(ctx context.Context, known *seen) ([]kadm.TopicDetail, error) {
 	listed, err := s.admin.ListTopics(ctx, s.config.Topics...)
 	if err != nil {
-		return nil, classify(err)
+		return nil, classify(fmt.Errorf("looking at %s: %w", s.wanted(), err))
 	}
 	var found []kadm.TopicDetail
 	for _, t := range listed.Sorted() {
@@ -113,7 +203,8 @@ func (s *Source) topics(ctx context.Context, known *seen) ([]kadm.TopicDetail, e
 		case t.Err == nil:
 			found = append(found, t)
 		case errors.Is(t.Err, kerr.UnknownTopicOrPartition) && known.topics[t.Topic] == nil:
-			return nil, fmt.Errorf("topic %s: %w; create it, or correct topics", t.Topic, ErrNoTopic)
+			return nil, connectors.AtKey("topics", fmt.Errorf(
+				"topic %s: %w; create it, or correct topics", t.Topic, ErrNoTopic))
 		case kerr.IsRetriable(t.Err):
 			s.env.Logger.Warn("a topic cannot be looked at", "source", s.env.Name,
 				"topic", t.Topic, "error", t.Err)
@@ -125,10 +216,18 @@ func (s *Source) topics(ctx context.Context, known *seen) ([]kadm.TopicDetail, e
 		}
 	}
 	if len(found) == 0 && len(known.topics) == 0 {
-		return nil, fmt.Errorf("no topic matches %q as a whole: %w; create one, or correct "+
-			"topic_pattern", s.config.TopicPattern, ErrNoTopic)
+		return nil, connectors.AtKey("topic_pattern", fmt.Errorf("no topic matches %q as a whole: %w; "+
+			"create one, or correct topic_pattern", s.config.TopicPattern, ErrNoTopic))
 	}
 	return found, nil
+}
+
+// wanted names the topics of the job file.
+func (s *Source) wanted() string {
+	if s.pattern != nil {
+		return fmt.Sprintf("the topics that match %q", s.config.TopicPattern)
+	}
+	return "topic " + strings.Join(s.config.Topics, ", ")
 }
 
 // readable checks that every topic has a partition that can be read.

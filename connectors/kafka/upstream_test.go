@@ -281,7 +281,7 @@ func testBigRecordJob(t *testing.T) {
 	c := newCluster(t, kfake.BrokerConfigs(map[string]string{"message.max.bytes": "20000000"}))
 	c.topic("t", 1)
 	config := c.sink("t")
-	config.BatchBytes = 16 << 20
+	config.BatchBytes, config.BufferBytes = 16<<20, 16<<20
 	w := openWriter(t, config, connectors.WriterContext{})
 	source := c.source("t")
 	j := start(t, source, 1, checkpoint.Position{})
