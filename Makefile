@@ -6,9 +6,12 @@ GUESTS   := uppercase access-log orders-enrich json-route csv-parse partition-by
 PACKAGES := ./...
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
+# Pauses of tasks are to be the program's, not those of a disk that others write, too.
+SHM      := $(if $(wildcard /dev/shm/.),-tmp /dev/shm)
+
 export CGO_ENABLED = 0
 
-.PHONY: all build guests run run-files test check cross race simulation differential chaos chaos-short chaos-kafka chaos-kafka-short bench bench-kafka bench-meter fuzz kafka clean tools
+.PHONY: all build guests run run-files test check cross race simulation differential chaos chaos-short chaos-kafka chaos-kafka-short chaos-swap chaos-swap-short bench bench-kafka bench-meter fuzz kafka clean tools
 
 all: build guests
 
@@ -29,7 +32,7 @@ run: build guests ## the main job: orders from one topic to another, enriched by
 run-files: build guests ## access logs, parsed by a guest, exactly once into bucket folders
 	./examples/access-log/run.sh $(BUILD)
 
-test: tools check cross race simulation differential chaos-short chaos-kafka-short ## everything CI runs
+test: tools check cross race simulation differential chaos-short chaos-kafka-short chaos-swap-short ## everything CI runs
 	@echo PASS
 
 tools: # name what is missing before anything starts
@@ -70,6 +73,14 @@ chaos-kafka: build guests ## the same on three real brokers, which are killed, c
 chaos-kafka-short: build guests ## the same with fewer records, kills and faults
 	$(GO) build -tags failpoints -o $(BUILD)/wasmflow-failpoints ./cmd/wasmflow
 	$(GO) run ./cmd/chaos -kafka -short -binary $(BUILD)/wasmflow-failpoints -guests $(BUILD)/guests
+
+chaos-swap: build ## 1,000 swaps under load: good, broken and killed ones, into folders and between topics
+	$(GO) build -tags failpoints -o $(BUILD)/wasmflow-failpoints ./cmd/wasmflow
+	$(GO) run ./cmd/chaos -swaps $(SHM) -binary $(BUILD)/wasmflow-failpoints
+
+chaos-swap-short: build ## the same with fewer swaps
+	$(GO) build -tags failpoints -o $(BUILD)/wasmflow-failpoints ./cmd/wasmflow
+	$(GO) run ./cmd/chaos -swaps -short $(SHM) -binary $(BUILD)/wasmflow-failpoints
 
 chaos-short: build guests ## the same with fewer lines and kills
 	$(GO) build -tags failpoints -o $(BUILD)/wasmflow-failpoints ./cmd/wasmflow

@@ -309,7 +309,8 @@ func isFatal(err error) bool { return connectors.Classify(err) == connectors.Fat
 
 // fail tells the machine of a failure of tasks, enumerators or the log.
 func (a *attempt) fail(ctx context.Context, err error) {
-	fatal := isFatal(err) && !a.e.swaps.blames(err, a.preparing.Epoch)
+	blamed := a.e.swaps.blames(err, a.preparing.Epoch)
+	fatal := isFatal(err) && !blamed
 	a.step(ctx, checkpoint.Failed{Err: err, Fatal: fatal})
 }
 

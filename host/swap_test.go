@@ -395,6 +395,25 @@ func TestSwapReturnsByARestartWhenTheFirstEpochGoesWrong(t *testing.T) {
 	}
 }
 
+func TestSwapReturnsWhenTheNewVersionAnswersNonsense(t *testing.T) {
+	b := newSwapBench(t, 0)
+	b.swaps = "sample = 0, probation = 2"
+	b.start()
+	old := b.engine.Plugins()[0].Current
+	liar := wasmtest.Guest{
+		Description: `{"name":"liar","version":"1","functions":[{"name":"mark","role":"transform"}]}`,
+		Process:     wasmtest.I32Const(-4), // its output would begin there
+	}
+	s := b.swap(SwapRequest{Path: b.write("liar.wasm", liar.Module())})
+	require.Equal(t, SwapReturned, s.State)
+	require.Contains(t, s.Reason, "failed: ")
+	require.Equal(t, old, b.engine.Plugins()[0].Current)
+	b.stop()
+	require.LessOrEqual(t, b.requireOneVersionPerEpoch(), 1, "nothing of the liar was decided")
+	require.Equal(t, 1, b.engine.Status().Restarts, "no restart strategy is asked")
+	b.requireNothingLostOrDoubled()
+}
+
 func TestSwapReturnsWhileTheNewVersionProvesItself(t *testing.T) {
 	b := newSwapBench(t, 0)
 	b.swaps = "sample = 0, probation = 1000"

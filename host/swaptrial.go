@@ -1,6 +1,7 @@
 package host
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -235,6 +236,8 @@ func (s *switchboard) blames(err error, e checkpoint.Epoch) bool {
 	var record *task.RecordError
 	var back *RollbackError
 	switch {
+	case errors.Is(err, context.Canceled): // it was stopped
+		return false
 	case errors.As(err, &back):
 	case errors.As(err, &guest) && guest.Module == bad.module:
 		t.reason = "failed: " + err.Error()

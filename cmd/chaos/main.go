@@ -108,9 +108,12 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	binary := flags.String("binary", "build/wasmflow-failpoints", "wasmflow, built with -tags failpoints")
 	guests := flags.String("guests", "build/guests", "folder of the built guests")
 	asShort := flags.Bool("short", false, "fewer lines and kills")
+	onSwaps := flags.Bool("swaps", false, "two jobs whose plugins are swapped all the time")
 	onKafka := flags.Bool("kafka", false, "a job on three Kafka brokers, which suffer, too")
 	seed := flags.Uint64("seed", uint64(time.Now().UnixNano()), "seed of every choice")
-	only := flags.String("trial", "", "this one only: buckets, live, poison, topics or swaps")
+	only := flags.String("trial", "", "this one only: buckets, live, poison, topics or swaps; "+
+		"with -swaps files or kafka")
+	tmp := flags.String("tmp", "", "folder for the files of the run; by default the system's")
 	keep := flags.Bool("keep", false, "keep the folder of a run that passed")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -119,7 +122,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	if *asShort {
 		s = short()
 	}
-	dir, err := os.MkdirTemp("", "wasmflow-chaos-")
+	dir, err := os.MkdirTemp(*tmp, "wasmflow-chaos-")
 	if err != nil {
 		return err
 	}
@@ -135,6 +138,13 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 		if paths[i], err = filepath.Abs(paths[i]); err != nil {
 			return err
 		}
+	}
+	if *onSwaps {
+		swaps := fullSwaps()
+		if *asShort {
+			swaps = shortSwaps()
+		}
+		return runSwaps(ctx, dir, paths[0], swaps, *only, *seed, out)
 	}
 	if *onKafka {
 		return runKafka(ctx, dir, paths, *asShort, *seed, out)
