@@ -28,7 +28,7 @@ var layers = []layer{
 	{6, []string{"host", "host/conformance"}},
 	{5, []string{
 		"host/admin", "host/config", "host/console", "host/operator", "host/replay", "host/task",
-		"connectors/bucketing",
+		"host/supervise", "connectors/bucketing",
 		"connectors/collection", "connectors/discard", "connectors/file",
 		"connectors/filesystem/local", "connectors/generator", "connectors/kafka",
 		"connectors/print",

@@ -206,8 +206,9 @@ func (s *adminServer) close(ctx context.Context) error {
 type announcedLog struct {
 	commitLog // nil until it is open
 	store     *store
-	sink      string // whose system holds the log; "" is the store
-	file      []byte // nil is nothing to announce
+	sink      string       // whose system holds the log; "" is the store
+	file      []byte       // nil is nothing to announce
+	lasting   func() error // told that the job is claimed, before anything follows; nil for nobody
 }
 
 // blamed says what an error of the log is about: the system that holds it or, where it is one of
@@ -227,6 +228,9 @@ func (l *announcedLog) blamed(err error) error {
 // Claim implements checkpoint.CommitLog.
 func (l *announcedLog) Claim(ctx context.Context) (checkpoint.Manifest, bool, error) {
 	m, found, err := l.commitLog.Claim(ctx)
+	if err == nil && l.lasting != nil {
+		err = l.lasting()
+	}
 	if err != nil || l.file == nil {
 		return m, found, l.blamed(err)
 	}

@@ -56,6 +56,7 @@ func commands() []command {
 		versionCommand(),
 		helpCommand(),
 		compileModuleCommand(),
+		withSignals(workerCommand()),
 	}
 }
 

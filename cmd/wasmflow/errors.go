@@ -76,10 +76,13 @@ func exitCode(err error) int {
 		outside  *startError
 		refused  *host.StartError
 		findings *findingsError
+		worker   workerError
 	)
 	switch {
 	case err == nil:
 		return exitDone
+	case errors.As(err, &worker):
+		return int(worker)
 	case errors.Is(err, errInterrupted), errors.Is(err, errCut):
 		return exitInterrupted
 	case errors.Is(err, checkpoint.ErrFenced):
@@ -118,7 +121,8 @@ func joined(err error) []error {
 // report prints err, once (L3). Problems of a job file stand alone on their lines, as compilers
 // write theirs, so that an editor finds the place.
 func report(w io.Writer, err error) {
-	if err == nil {
+	var worker workerError
+	if err == nil || errors.As(err, &worker) { // it has reported itself
 		return
 	}
 	var job *config.Error

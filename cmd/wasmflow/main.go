@@ -35,6 +35,7 @@ func main() {
 	os.Exit(run(os.Args[1:], &process{
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
 		lookupEnv: os.LookupEnv, signals: signals, compiler: compilerCommand(),
+		worker:      workerProgram(),
 		remindEvery: remindEvery, hangups: listenHangups,
 	}))
 }

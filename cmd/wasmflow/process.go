@@ -18,6 +18,7 @@ type process struct {
 	hangups        func() <-chan os.Signal // begins to listen to SIGHUP; nil is not at all
 	disk           local.Disk              // nil is the real one
 	compiler       []string                // guest.Config.Compiler
+	worker         []string                // the program of a supervised worker; nil is none
 	remindEvery    time.Duration           // between two reminders of what a stop waits for
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/wasmflow/wasmflow/checkpoint"
 	"github.com/wasmflow/wasmflow/host"
 	"github.com/wasmflow/wasmflow/host/config"
+	"github.com/wasmflow/wasmflow/host/supervise"
 )
 
 // statusIntervalDefault is how often the live line changes: fast enough to feel alive, slow
@@ -28,6 +29,10 @@ type runOptions struct {
 	asJSON     bool
 	log        logFlags
 	interval   time.Duration
+
+	supervise  bool
+	stuckAfter time.Duration
+	lasting    func() error // told before anything lasts; nil for nobody
 }
 
 // names is a flag that may be given several times.
@@ -66,10 +71,18 @@ print sink of the job has standard output for itself.
   wasmflow run --takeover job.toml              go on although the old process hangs
   wasmflow run --epoch 41 job.toml              go back; later output comes again
   wasmflow run --drop-source orders job.toml    the source has left the job file
+  wasmflow run --supervise job.toml             for weeks without anybody looking
+
+With --supervise the job runs in a process of its own, which another one watches:
+it kills a process whose plugins hold up its scheduler (--stuck-after) and starts
+another, also in place of one that was killed by the machine. The new one goes on
+where the last published epoch ended. Signals, output and exit codes are passed
+on, and both processes end with either of them.
 
 Exit codes: 0 done or stopped, 1 the job failed, 2 the job file or a plugin is
 refused, 3 an outside system refused at the start, 4 a newer run took over,
-130 a second signal. A signal before the job has begun ends it at once with 0.
+130 a second signal, 128+N a supervised process that signal N ended.
+A signal before the job has begun ends it at once with 0.
 `,
 		setup: setupRun,
 	}
@@ -77,6 +90,25 @@ refused, 3 an outside system refused at the start, 4 a newer run took over,
 
 func setupRun(flags *flag.FlagSet) action {
 	o := &runOptions{}
+	o.declare(flags)
+	flags.BoolVar(&o.supervise, "supervise", false, "run the job in a process of its own, and in another "+
+		"when that is stuck or was killed")
+	flags.DurationVar(&o.stuckAfter, "stuck-after", supervise.StuckAfterDefault, "with --supervise: kill "+
+		"a process that has shown no sign of life for `TIME`")
+	return func(ctx context.Context, p *process, args []string) error {
+		file, err := one("run", "a job file", args)
+		if err != nil {
+			return err
+		}
+		if o.supervise {
+			return supervised(ctx, p, file, o)
+		}
+		return runJob(ctx, p, file, o)
+	}
+}
+
+// declare declares the flags that say how a job is run, in whichever process.
+func (o *runOptions) declare(flags *flag.FlagSet) {
 	flags.BoolVar(&o.start.fresh, "fresh", false, "begin anew: forget the positions of earlier runs")
 	flags.Func("epoch", "begin from decided epoch `N` instead of the last one", o.setEpoch)
 	flags.Var(&o.drop, "drop-source", "forget the positions of source `NAME`, which has left the "+
@@ -92,13 +124,6 @@ func setupRun(flags *flag.FlagSet) action {
 		"warn, error")
 	flags.DurationVar(&o.interval, "status-interval", statusIntervalDefault, "`TIME` between two "+
 		"changes of the live line; 0s shows none")
-	return func(ctx context.Context, p *process, args []string) error {
-		file, err := one("run", "a job file", args)
-		if err != nil {
-			return err
-		}
-		return runJob(ctx, p, file, o)
-	}
 }
 
 // setEpoch takes the value of --epoch.
@@ -121,6 +146,8 @@ func (o *runOptions) check() error {
 		return usagef("run", "--fresh and --epoch exclude each other; choose where to begin")
 	case o.interval < 0:
 		return usagef("run", "--status-interval %v is negative", o.interval)
+	case o.supervise && o.stuckAfter < supervise.StuckAfterMin:
+		return usagef("run", "--stuck-after %v: want at least %v", o.stuckAfter, supervise.StuckAfterMin)
 	}
 	return nil
 }

@@ -28,7 +28,7 @@ func (b *beginning) close(ctx context.Context) error {
 func begin(ctx context.Context, p *process, s *store, job *config.Job, o *runOptions,
 	logger *slog.Logger,
 ) (b *beginning, err error) {
-	b = &beginning{card: &announcedLog{store: s}}
+	b = &beginning{card: &announcedLog{store: s, lasting: o.lasting}}
 	if b.before, err = announceStart(ctx, p, s, job, o.start); err != nil {
 		return nil, err
 	}

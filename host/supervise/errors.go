@@ -1,0 +1,13 @@
+package supervise
+
+import "errors"
+
+// Errors of Run.
+var (
+	// ErrGivenUp says that worker after worker was killed before it had worked for long. Look at the
+	// log, and at what the machine has to say of memory; then start again.
+	ErrGivenUp = errors.New("too many workers were killed one after the other")
+	// ErrStopped says that a signal came while no worker ran. The one before was killed, so nothing
+	// was brought to a clean end.
+	ErrStopped = errors.New("stopped between two workers")
+)
