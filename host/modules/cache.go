@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -24,7 +25,7 @@ type cache struct{ dir string }
 // get returns what has the digest, if it is there and at most sizeMax bytes long. What is damaged
 // is removed (M5).
 func (c *cache) get(digest string, sizeMax int64) ([]byte, bool) {
-	if c.dir == "" {
+	if c.dir == "" || !isDigest(digest) { // which is the name of a file
 		return nil, false
 	}
 	path := filepath.Join(c.dir, digest)
@@ -43,6 +44,12 @@ func (c *cache) get(digest string, sizeMax int64) ([]byte, bool) {
 	now := time.Now()
 	_ = os.Chtimes(path, now, now) // only prune asks when it was of use
 	return data, true
+}
+
+// isDigest reports whether s is a SHA-256 in lower-case hexadecimal.
+func isDigest(s string) bool {
+	sum, err := hex.DecodeString(s)
+	return err == nil && len(sum) == sha256.Size && s == strings.ToLower(s)
 }
 
 // put keeps data.

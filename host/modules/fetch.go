@@ -99,7 +99,7 @@ func follow(next *http.Request, via []*http.Request) error {
 // https returns the module at an https URL.
 func (f *fetch) https(ctx context.Context) ([]byte, error) {
 	if f.source.SHA256 != "" {
-		if data, ok := f.cache.get(strings.ToLower(f.source.SHA256), f.source.SizeMax); ok {
+		if data, ok := f.cache.get(f.source.SHA256, f.source.SizeMax); ok {
 			return data, nil
 		}
 	}

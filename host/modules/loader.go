@@ -155,6 +155,10 @@ func (l *Loader) load(ctx context.Context, s Source, ref Reference, m *Module) e
 			return err
 		}
 	}
+	if s.SHA256 = strings.ToLower(s.SHA256); s.SHA256 != "" && !isDigest(s.SHA256) {
+		return refuse(SettingSHA256, "the SHA-256 that it must have is none", "write the 64 hex digits "+
+			"that `sha256sum` prints for the module", nil)
+	}
 	var keys []publicKey
 	if s.PublicKey != "" { // first, for a mistake there is told without a network
 		var err error
@@ -184,10 +188,9 @@ func (l *Loader) load(ctx context.Context, s Source, ref Reference, m *Module) e
 	}
 	sum := sha256.Sum256(m.Bytes)
 	m.SHA256 = hex.EncodeToString(sum[:])
-	if s.SHA256 != "" && !strings.EqualFold(s.SHA256, m.SHA256) {
+	if s.SHA256 != "" && s.SHA256 != m.SHA256 {
 		return refuse(SettingSHA256, fmt.Sprintf("has SHA-256 %s, not the %s that it must have",
-			m.SHA256, strings.ToLower(s.SHA256)),
-			"put the new digest into sha256 if the change is meant", nil)
+			m.SHA256, s.SHA256), "put the new digest into sha256 if the change is meant", nil)
 	}
 	if keys != nil {
 		if m.Key, err = f.checkSignature(ctx, artifact, m.Bytes, keys); err != nil {

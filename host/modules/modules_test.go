@@ -103,7 +103,8 @@ func TestFiles(t *testing.T) {
 		{"too large", Source{Ref: path, SizeMax: 5}, SettingModule, "larger than the limit of 5 bytes"},
 		{"another digest", Source{Ref: path, SHA256: strings.Repeat("0", 64)}, SettingSHA256,
 			"has SHA-256 " + sumOf(binary) + ", not the 0000"},
-		{"not pinned", Source{Ref: path, Production: true}, SettingSHA256, "required with --production; write"},
+		{"no digest", Source{Ref: path, SHA256: "../../x.wasm"}, SettingSHA256, "64 hex digits"},
+		{"not pinned", Source{Ref: path, Production: true}, SettingSHA256, "required with --production"},
 		{"plain HTTP", Source{Ref: "http://example.com/x.wasm"}, SettingPath, "use https://, oci://"},
 		{"a password", Source{Ref: "https://a:b@example.com/x.wasm"}, SettingPath, "ends up in logs"},
 		{"no file", Source{Ref: "https://example.com"}, SettingPath, "no address of a file"},
@@ -147,7 +148,8 @@ func TestHTTPS(t *testing.T) {
 	require.Len(t, hits, 2)
 
 	// A cache that was tampered with is not believed.
-	require.NoError(t, os.WriteFile(filepath.Join(l.cfg.CacheDir, sumOf(binary)), []byte("evil"), 0o600))
+	kept := filepath.Join(l.cfg.CacheDir, sumOf(binary))
+	require.NoError(t, os.WriteFile(kept, []byte("evil"), 0o600))
 	m, err = l.Load(t.Context(), pinned)
 	require.NoError(t, err)
 	require.Equal(t, binary, m.Bytes)
@@ -319,6 +321,11 @@ func TestCacheIsBounded(t *testing.T) {
 	require.Equal(t, []byte{7}, data)
 	_, ok = c.get(sumOf([]byte{7}), 0)
 	require.False(t, ok, "longer than asked for")
+	outside := filepath.Join(filepath.Dir(c.dir), "outside")
+	require.NoError(t, os.WriteFile(outside, nil, 0o600))
+	_, ok = c.get("../outside", 100)
+	require.False(t, ok)
+	require.FileExists(t, outside, "what is no digest names no file")
 	info, err := os.Stat(c.dir)
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o700), info.Mode().Perm())

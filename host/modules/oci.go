@@ -100,7 +100,8 @@ func (f *fetch) credential(a Access) (auth.CredentialFunc, error) {
 
 // readManifest reads the manifest that reference, a tag or a digest, names. hexDigest is that of
 // the digest; "" for a tag. What a digest names comes from the cache if it is there.
-func (a *artifact) readManifest(ctx context.Context, reference, hexDigest string, m *ocispec.Manifest,
+func (a *artifact) readManifest(ctx context.Context, reference, hexDigest string,
+	m *ocispec.Manifest,
 ) (ocispec.Descriptor, error) {
 	data, cached := a.f.cache.get(hexDigest, manifestBytesMax)
 	if hexDigest == "" || !cached {

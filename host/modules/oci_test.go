@@ -2,7 +2,6 @@ package modules
 
 import (
 	"crypto/ecdsa"
-	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
@@ -192,7 +191,8 @@ func (c cosign) sign(message []byte) []byte {
 // tag stores a signature over claim under the tag of the artifact.
 func (c cosign) tag(manifest, claim string) {
 	payload := fmt.Appendf(nil, `{"critical":{"identity":{"docker-reference":""},"image":`+
-		`{"docker-manifest-digest":%q},"type":"cosign container image signature"},"optional":null}`, claim)
+		`{"docker-manifest-digest":%q},"type":"cosign container image signature"},"optional":null}`,
+		claim)
 	layer := c.r.blob(payloadType, payload)
 	layer.Annotations = map[string]string{
 		signatureKey: base64.StdEncoding.EncodeToString(c.sign(payload)),
@@ -261,7 +261,7 @@ func TestSignaturesInARegistry(t *testing.T) {
 			manifest, other := r.pushModule("1", binary), r.pushModule("2", append(binary, '2'))
 			good := cosign{r, ecdsaKey(t)}
 			c.sign(good, cosign{r, ecdsaKey(t)}, manifest, other)
-			keys := append(pemOf(t, ed25519Key(t).Public().(ed25519.PublicKey)), pemOf(t, good.key.Public())...)
+			keys := append(pemOf(t, ed25519Key(t).Public()), pemOf(t, good.key.Public())...)
 			s := Source{
 				Ref: "oci://" + r.name() + "@" + manifest, Access: trusting(t, r.server),
 				PublicKey: write(t, "keys.pem", keys), Production: true,

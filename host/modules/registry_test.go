@@ -34,7 +34,8 @@ const repository = "plugins/enrich"
 
 func newRegistry(t *testing.T, start func(http.Handler) *httptest.Server) *testRegistry {
 	r := &testRegistry{t: t}
-	r.mu.manifests, r.mu.tags, r.mu.blobs = map[string][]byte{}, map[string]string{}, map[string][]byte{}
+	r.mu.manifests, r.mu.blobs = map[string][]byte{}, map[string][]byte{}
+	r.mu.tags = map[string]string{}
 	r.server = start(r)
 	t.Cleanup(func() { r.server.CloseClientConnections(); r.server.Close() })
 	return r

@@ -172,8 +172,8 @@ func (a *artifact) checkSignature(ctx context.Context, keys []publicKey) (string
 		return "", refuse(SettingPublicKey, fmt.Sprintf("artifact %s is not signed", a.manifest.Digest),
 			"sign it: cosign sign --key cosign.key REGISTRY/NAME@"+a.manifest.Digest.String(), nil)
 	}
-	return "", refuse(SettingPublicKey, fmt.Sprintf("none of the %d signatures of artifact %s was made "+
-		"over it with a key of %s", seen, a.manifest.Digest, a.f.source.PublicKey),
+	return "", refuse(SettingPublicKey, fmt.Sprintf("none of the %d signatures of artifact %s was "+
+		"made over it with a key of %s", seen, a.manifest.Digest, a.f.source.PublicKey),
 		"sign it, or correct public_key; do not use the module before it is clear", nil)
 }
 

@@ -104,7 +104,7 @@ func TestSignedURL(t *testing.T) {
 		Ref: s.URL + "/unsigned.wasm", Access: access, PublicKey: keyFile,
 	})
 	require.Equal(t, SettingSignature, e.Setting)
-	require.Contains(t, e.Error(), "no signature at "+s.URL+"/unsigned.wasm.sig: the server answers 404")
+	require.Contains(t, e.Error(), "no signature at "+s.URL+"/unsigned.wasm.sig: the server answers")
 	for ref, want := range map[string]string{
 		"http://127.0.0.1/x": "http:// shows", "oci://127.0.0.1/x:1": "a signature of its own is a file",
 	} {
@@ -131,11 +131,12 @@ func TestKeysThatCannotBeUsed(t *testing.T) {
 		data []byte
 		want string
 	}{
-		"private":  {secretOf(t, ecdsaKey(t)), `holds a "PRIVATE KEY", which is no public key`},
-		"P-384":    {pemOf(t, wide.Public()), "is an ECDSA key on P-384; P-256 and Ed25519"},
-		"RSA":      {pemOf(t, old.Public()), "is a key of type *rsa.PublicKey"},
-		"no PEM":   {[]byte("hello"), "holds no key in PEM form"},
-		"bad":      {[]byte("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"), "reading a public"},
+		"private": {secretOf(t, ecdsaKey(t)), `holds a "PRIVATE KEY", which is no public key`},
+		"P-384":   {pemOf(t, wide.Public()), "is an ECDSA key on P-384; P-256 and Ed25519"},
+		"RSA":     {pemOf(t, old.Public()), "is a key of type *rsa.PublicKey"},
+		"no PEM":  {[]byte("hello"), "holds no key in PEM form"},
+		"bad": {pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: []byte("?")}),
+			"reading a public key"},
 		"too many": {many, "holds more than 16 keys"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -152,10 +153,11 @@ func TestKeysThatCannotBeUsed(t *testing.T) {
 		data []byte
 		want string
 	}{
-		"no PEM":    {[]byte("hello"), "holds no key in PEM form"},
-		"encrypted": {[]byte("-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED SIGSTORE PRIVATE KEY-----\n"), "used by cosign only"},
-		"P-384":     {secretOf(t, wide), "is an ECDSA key on P-384"},
-		"public":    {good, `holds a "PUBLIC KEY"`},
+		"no PEM": {[]byte("hello"), "holds no key in PEM form"},
+		"encrypted": {pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED SIGSTORE PRIVATE KEY"}),
+			"used by cosign only"},
+		"P-384":  {secretOf(t, wide), "is an ECDSA key on P-384"},
+		"public": {good, `holds a "PUBLIC KEY"`},
 	} {
 		_, err := Sign(c.data, binary)
 		require.ErrorContains(t, err, c.want, name)
@@ -190,12 +192,14 @@ func TestOpenSSL(t *testing.T) {
 	}
 	for name, c := range map[string]struct{ generate, sign []string }{
 		"ECDSA": {
-			[]string{"genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", "key.pem"},
+			[]string{"genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256",
+				"-out", "key.pem"},
 			[]string{"dgst", "-sha256", "-sign", "key.pem", "-out", "x.wasm.sig", "x.wasm"},
 		},
 		"Ed25519": {
 			[]string{"genpkey", "-algorithm", "ed25519", "-out", "key.pem"},
-			[]string{"pkeyutl", "-sign", "-rawin", "-inkey", "key.pem", "-in", "x.wasm", "-out", "x.wasm.sig"},
+			[]string{"pkeyutl", "-sign", "-rawin", "-inkey", "key.pem", "-in", "x.wasm",
+				"-out", "x.wasm.sig"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
