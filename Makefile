@@ -11,7 +11,7 @@ SHM      := $(if $(wildcard /dev/shm/.),-tmp /dev/shm)
 
 export CGO_ENABLED = 0
 
-.PHONY: all build guests run run-files test check cross race simulation differential chaos chaos-short chaos-kafka chaos-kafka-short chaos-swap chaos-swap-short bench bench-kafka bench-meter fuzz kafka clean tools
+.PHONY: all build guests run run-files test check cross race simulation differential chaos chaos-short chaos-kafka chaos-kafka-short chaos-swap chaos-swap-short bench bench-kafka bench-meter bench-hostile fuzz kafka clean tools
 
 all: build guests
 
@@ -100,6 +100,10 @@ kafka: ## a real Kafka broker, until interrupted; KAFKA="-nodes 3" for three
 bench-meter: ## what metering costs, over modules of several compilers; writes bench/meter/RESULTS.md
 	$(GO) build -o $(BUILD)/bench-meter-bin ./bench/meter
 	$(BUILD)/bench-meter-bin
+
+bench-hostile: ## what hostile modules cost those beside them; writes bench/hostile/RESULTS.md
+	$(GO) build -o $(BUILD)/bench-hostile ./bench/hostile
+	$(BUILD)/bench-hostile
 
 FUZZ_CPU_MINUTES ?= 30
 

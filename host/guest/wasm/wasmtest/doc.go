@@ -2,5 +2,5 @@
 // would not emit, and malformed ones that no compiler can.
 //
 // It owns the writing of sections and of the few encodings they need. It never checks what it
-// writes; that is what the code under test is for. It is imported by tests only.
+// writes; that is what the code under test is for. It is imported by tests and benchmarks only.
 package wasmtest
