@@ -22,7 +22,7 @@ const (
 	ExportOpen         = "wasmflow_open"
 	ExportReserve      = "wasmflow_reserve"
 	ExportProcess      = "wasmflow_process"
-	// ExportMigrate is specified for guests with state and not called by hosts of minor 0.
+	// ExportMigrate is optional: it takes over state of another version.
 	ExportMigrate = "wasmflow_migrate"
 )
 

@@ -90,6 +90,9 @@ type Version struct {
 	Config  json.RawMessage `json:"config,omitempty"`
 	Path    string          `json:"path,omitempty"`    // as it was loaded from
 	Version string          `json:"version,omitempty"` // what the plugin says of itself
+	// StateVersion numbers the form of its state. A swap to another one has no way back once its
+	// first epoch is decided, unless the version before can take over in turn.
+	StateVersion uint32 `json:"state_version,omitempty" doc:"Form of the plugin's state; another one has to be taken over."`
 }
 
 // Swap is the story of one swap.

@@ -145,13 +145,17 @@ func (s *swapper) prepare(ctx context.Context, x *plugin, o swapOrder) (*trial, 
 	if err == nil {
 		err = checkSuccessor(x, old, next)
 	}
+	migrates := false
+	if err == nil {
+		migrates, err = s.e.plugins.takesOver(ctx, x, old, next)
+	}
 	if err == nil && !o.Back {
 		err = s.compare(ctx, x, old, next, o)
 	}
 	if err != nil {
 		return nil, errors.Join(err, next.Close(ctx))
 	}
-	return &trial{id: o.id, plugin: x, old: old, next: next, trusted: o.Back}, nil
+	return &trial{id: o.id, plugin: x, old: old, next: next, trusted: o.Back, migrates: migrates}, nil
 }
 
 func (s *swapper) load(ctx context.Context, x *plugin, old *version, r SwapRequest,
@@ -186,11 +190,6 @@ func checkSuccessor(x *plugin, old, next *version) error {
 		return err
 	}
 	was, is := old.module.Description(), next.module.Description()
-	if was.StateVersion != is.StateVersion {
-		return fmt.Errorf("its state has version %d, that of the version in use %d; a change of state "+
-			"needs a migration, which this version of wasmflow does not have",
-			is.StateVersion, was.StateVersion)
-	}
 	for _, u := range x.uses {
 		i, _ := was.Function(u.ref.Function)
 		j, _ := is.Function(u.ref.Function)

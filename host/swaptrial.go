@@ -47,6 +47,7 @@ type trial struct {
 	next     *version
 	baseline operator.Vitals // what old did
 	trusted  bool            // brings back a version that worked: it is not judged
+	migrates bool            // takes over state of another version: no way back once it is decided
 	attempt  *attempt        // whose functions the spares are made for
 	spares   [][]*operator.Spare
 
@@ -294,7 +295,7 @@ func (s *switchboard) decided(e checkpoint.Epoch) {
 // prove begins the probation of a version whose first epoch stands.
 func (s *switchboard) prove(t *trial) {
 	t.state, t.left = trialProving, t.plugin.Swap.Probation
-	if t.trusted || t.left == 0 {
+	if t.trusted || t.migrates || t.left == 0 {
 		t.state = trialSettled
 	}
 	s.notify()

@@ -42,7 +42,8 @@ func (v *version) Close(ctx context.Context) (err error) {
 func (v *version) name() Version {
 	return Version{
 		SHA256: v.module.SHA256(), Config: v.config, Path: v.module.Path(),
-		Version: v.module.Description().Version,
+		Version:      v.module.Description().Version,
+		StateVersion: v.module.Description().StateVersion,
 	}
 }
 

@@ -243,6 +243,9 @@ func printSwap(w io.Writer, s host.Swap) {
 	if s.Back > 0 {
 		fmt.Fprintf(w, ", back from epoch %d on", s.Back)
 	}
+	if s.To != nil && s.To.StateVersion != s.From.StateVersion {
+		fmt.Fprintf(w, ", state version %d -> %d", s.From.StateVersion, s.To.StateVersion)
+	}
 	fmt.Fprintln(w)
 	if c := s.Comparison; c != nil {
 		fmt.Fprintf(w, "tried on %d records: %d differ; refused %d, before %d; trapped %d, before %d; "+

@@ -102,6 +102,7 @@ func guestExports() []guestExport {
 		{abi.ExportOpen, "ii", "I", false},
 		{abi.ExportReserve, "i", "i", false},
 		{abi.ExportProcess, "iiI", "i", false},
+		{abi.ExportMigrate, "iii", "I", true},
 		{abi.ExportInitialize, "", "", true},
 		{abi.ExportStart, "", "", true},
 	}

@@ -20,6 +20,10 @@ func (g *guest) describe() []byte {
 		w.Key("config_schema")
 		w.Raw(g.config.schema)
 	}
+	if g.stateVersion != 0 {
+		w.Key("state_version")
+		w.Int(int64(g.stateVersion))
+	}
 	w.EndObject()
 	g.description = w.Bytes()
 	return g.description

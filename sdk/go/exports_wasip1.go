@@ -23,7 +23,12 @@ func exportProcess(function, first uint32, cursor uint64) uint32 {
 	return uint32(uintptr(unsafe.Pointer(plugin.process(function, first, cursor))))
 }
 
-// pack makes the result of describe and open; the guest keeps b.
+//go:wasmexport wasmflow_migrate
+func exportMigrate(from uint32, _ unsafe.Pointer, size uint32) uint64 {
+	return pack(plugin.migrate(from, plugin.reserved()[:size:size]))
+}
+
+// pack makes the result of describe, open and migrate; the guest keeps b.
 func pack(b []byte) uint64 {
 	if len(b) == 0 {
 		return 0

@@ -18,8 +18,11 @@ type guest struct {
 	functions     []*function
 	config        *binding
 	onOpen        []func() error
+	stateVersion  uint32
+	migrations    map[uint32]MigrateFunc // by the version they are from
 	description   []byte
 	refusal       []byte
+	migrated      []byte // answer of the last migration
 
 	memory memory
 	region []uint64 // where the host writes; words, so that it is aligned

@@ -23,6 +23,7 @@ const (
 	TypeExit           // (i32) -> ()
 	TypeAbort          // (i32, i32, i32, i32) -> ()
 	TypeExtra          // the guest's own
+	TypeMigrate        // (i32, i32, i32) -> i64
 )
 
 // Guest is a plugin of the guest ABI made by hand: everything in it does the least that is right
@@ -40,6 +41,8 @@ type Guest struct {
 
 	// More are further functions () -> () behind the others.
 	More [][]byte
+	// Migrate, if not nil, is exported as wasmflow_migrate; it stands behind More.
+	Migrate []byte
 
 	Pages   uint32
 	Tables  [][]byte
@@ -87,6 +90,11 @@ func (g Guest) Module() []byte {
 		U32(TypeVoid), U32(TypeVoid), U32(TypeVoid)}
 	for _, code := range g.More {
 		bodies, types = append(bodies, Body(code...)), append(types, U32(TypeVoid))
+	}
+	if g.Migrate != nil {
+		bodies, types = append(bodies, Body(g.Migrate...)), append(types, U32(TypeMigrate))
+		index := g.FirstFunction() + uint32(len(bodies)-1)
+		g.Also = append(slices.Clone(g.Also), Export("wasmflow_migrate", Func, index))
 	}
 	functions := Vec(types...)
 	data := append([][]byte{DataAt(DescriptionAt, []byte(g.Description))}, g.Data...)
@@ -151,6 +159,7 @@ func guestTypes(extra []byte) []byte {
 		Type(i, none),
 		Type([]byte{I32, I32, I32, I32}, none),
 		or(extra, Type(none, none)),
+		Type([]byte{I32, I32, I32}, []byte{I64}),
 	)
 }
 

@@ -31,6 +31,8 @@ var (
 func init() {
 	wasmflow.Plugin("operator-test", "1")
 	wasmflow.Config(&settings)
+	wasmflow.StateVersion(3)
+	wasmflow.Migrate(2, migrate)
 	wasmflow.OnOpen(func() error {
 		if settings.Prefix == "" {
 			return wasmflow.BadField("prefix", "must not be empty")
@@ -96,6 +98,24 @@ func upper(_ context, r record, out emitter) error {
 		b[i] = c
 	}
 	out.Value(b)
+	return nil
+}
+
+// migrate puts the key behind the value, and does worse with some.
+func migrate(e *wasmflow.StateEntry) error {
+	switch string(e.Value) {
+	case "fail":
+		return fmt.Errorf("told to fail")
+	case "panic":
+		panic("told to panic")
+	case "exit":
+		os.Exit(3)
+	case "grow":
+		e.Value = make([]byte, 2<<20)
+		return nil
+	}
+	e.Namespace++
+	e.Value = append(append([]byte{}, e.Value...), e.Key...)
 	return nil
 }
 
