@@ -46,12 +46,14 @@ func (f *fuzzer) fuzz(ctx context.Context, subject string, t target, share time.
 	found := filepath.Join(cache, t.name)
 	before, failing := countFiles(found), countFiles(corpus)
 	g := figure{subject: subject, target: t.name}
+	defer func() { f.figures = append(f.figures, g) }()
 	for g.cpu < share && g.findings == 0 && ctx.Err() == nil {
 		// One process at a time takes as much processor time as passes, or less.
 		wall := min(max((share-g.cpu)/time.Duration(f.parallel), stretchMin), stretchMax)
 		text, cpu, err := f.stretch(ctx, t, binary, cache, wall)
 		g.cpu += cpu
 		g.executions += executions(text)
+		g.found = countFiles(found) - before
 		g.findings = countFiles(corpus) - failing
 		ended := ctx.Err() != nil || strings.Contains(string(text), timeIsUp)
 		if err != nil && g.findings == 0 && !ended {
@@ -61,10 +63,8 @@ func (f *fuzzer) fuzz(ctx context.Context, subject string, t target, share time.
 			fmt.Fprintf(f.out, "%s\n", text)
 		}
 		fmt.Fprintf(f.out, "%s: %s of %s CPU minutes, %d executions, %d new inputs, %d findings\n",
-			t.name, minutesOf(g.cpu), minutesOf(share), g.executions, countFiles(found)-before,
-			g.findings)
+			t.name, minutesOf(g.cpu), minutesOf(share), g.executions, g.found, g.findings)
 	}
-	g.found = countFiles(found) - before
 	if f.keep {
 		kept, err := keep(found, corpus)
 		if err != nil {
@@ -72,7 +72,6 @@ func (f *fuzzer) fuzz(ctx context.Context, subject string, t target, share time.
 		}
 		g.kept = kept
 	}
-	f.figures = append(f.figures, g)
 	return nil
 }
 

@@ -55,6 +55,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 				break
 			}
 			if err := f.fuzz(ctx, s.name, t, share); err != nil {
+				report(out, f.figures)
 				return err
 			}
 		}
