@@ -93,10 +93,16 @@ func newShop(t *testing.T) *shop {
 	})
 	require.NoError(t, err)
 	t.Cleanup(b.Close)
-	client, err := kgo.NewClient(kgo.SeedBrokers(b.Address()), kgo.DefaultProduceTopic("orders"))
+	return newShopAt(t, b.Address())
+}
+
+// newShopAt is newShop at a broker that has the topics.
+func newShopAt(t *testing.T, address string) *shop {
+	t.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(address), kgo.DefaultProduceTopic("orders"))
 	require.NoError(t, err)
 	t.Cleanup(client.Close)
-	s := &shop{t: t, dir: t.TempDir(), address: b.Address(), client: client}
+	s := &shop{t: t, dir: t.TempDir(), address: address, client: client}
 	module, err := os.ReadFile(buildOrders(t))
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(s.dir, "orders.wasm"), module, 0o600))

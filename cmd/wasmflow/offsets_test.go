@@ -33,57 +33,70 @@ func (s *shop) lag(file string) int64 {
 func TestOffsetsAreShownAndReset(t *testing.T) {
 	for _, log := range []string{"kafka:out", "store"} {
 		t.Run(log, func(t *testing.T) {
-			s := newShop(t)
-			s.sell(200)
-			text := fmt.Sprintf(ordersJob, 2, "", s.address)
-			if log == "store" {
-				text = strings.ReplaceAll(text, `"]
+			testOffsets(t, newShop(t), log)
+		})
+	}
+}
+
+func testOffsets(t *testing.T, s *shop, log string) {
+	s.sell(200)
+	text := fmt.Sprintf(ordersJob, 2, "", s.address)
+	if log == "store" {
+		text = strings.ReplaceAll(text, `"]
 topic = `, `"]
 semantic = "at-least-once"
 topic = `)
-				text = strings.ReplaceAll(text, "brokers = [\""+s.address+"\"]\ntopic = ",
-					"brokers = [\""+s.address+"\"]\nsemantic = \"at-least-once\"\ntopic = ")
-			}
-			file := s.write(text)
-			r := do(t, "offsets", "show", file)
-			require.Equal(t, exitOutside, r.code)
-			require.Contains(t, r.stderr, "job orders never ran")
-			job := start(t, "run", file)
-			job.stderr.await("log=" + log)
-			s.awaitCommitted(job)
-			require.Eventually(t, func() bool { // output of sinks outside the log may precede an epoch
-				r = do(t, "offsets", "reset", "--to", "earliest", file)
-				require.Equal(t, exitOutside, r.code, r.stdout)
-				return strings.Contains(r.stderr, "is already running")
-			}, 10*time.Second, 10*time.Millisecond)
-			s.stop(job)
-			require.Zero(t, s.lag(file))
-			s.sell(100)
-			require.EqualValues(t, 100, s.lag(file))
-
-			r = do(t, "offsets", "reset", "--to", "earliest", "--dry-run", file)
-			require.Equal(t, 0, r.code, r.stderr)
-			require.Contains(t, r.stdout, "nothing was changed")
-			require.EqualValues(t, 100, s.lag(file))
-			r = do(t, "offsets", "reset", "--to", "latest", file)
-			require.Equal(t, 0, r.code, r.stderr)
-			require.Contains(t, r.stdout, "are left out")
-			require.Zero(t, s.lag(file))
-			r = do(t, "offsets", "reset", "--to", "orders-0=0,orders-1=0,orders-2=0", file)
-			require.Equal(t, 0, r.code, r.stderr)
-			require.Contains(t, r.stdout, "are read again")
-			require.Contains(t, r.stdout, "the next run goes on from there")
-			require.EqualValues(t, 300, s.lag(file))
-
-			job = start(t, "run", file)
-			for len(s.committed("enriched")) < 160+240 {
-			}
-			job.signals <- os.Interrupt
-			require.Equal(t, 0, <-job.code, job.stderr)
-			require.Len(t, s.committed("enriched"), 160+240, "the first 200 came twice")
-			require.Zero(t, s.lag(file))
-		})
+		text = strings.ReplaceAll(text, "brokers = [\""+s.address+"\"]\ntopic = ",
+			"brokers = [\""+s.address+"\"]\nsemantic = \"at-least-once\"\ntopic = ")
 	}
+	file := s.write(text)
+	r := do(t, "offsets", "show", file)
+	require.Equal(t, exitOutside, r.code)
+	require.Contains(t, r.stderr, "job orders never ran")
+	job := start(t, "run", file)
+	job.stderr.await("log=" + log)
+	s.awaitCommitted(job)
+	require.Eventually(t, func() bool { // output of sinks outside the log may precede an epoch
+		r = do(t, "offsets", "reset", "--to", "earliest", file)
+		require.Equal(t, exitOutside, r.code, r.stdout)
+		return strings.Contains(r.stderr, "is already running")
+	}, 10*time.Second, 10*time.Millisecond)
+	s.stop(job)
+	require.Zero(t, s.lag(file))
+	s.sell(100)
+	require.EqualValues(t, 100, s.lag(file))
+
+	r = do(t, "offsets", "reset", "--to", "earliest", "--dry-run", file)
+	require.Equal(t, 0, r.code, r.stderr)
+	require.Contains(t, r.stdout, "nothing was changed")
+	require.EqualValues(t, 100, s.lag(file))
+	r = do(t, "offsets", "reset", "--to", "latest", file)
+	require.Equal(t, 0, r.code, r.stderr)
+	require.Contains(t, r.stdout, "are left out")
+	require.Zero(t, s.lag(file))
+	r = do(t, "offsets", "reset", "--to", "orders-0=0,orders-1=0,orders-2=0", file)
+	require.Equal(t, 0, r.code, r.stderr)
+	require.Contains(t, r.stdout, "are read again")
+	require.Contains(t, r.stdout, "the next run goes on from there")
+	require.EqualValues(t, 300, s.lag(file))
+
+	job = start(t, "run", file)
+	for len(s.committed("enriched")) < 160+240 {
+	}
+	job.signals <- os.Interrupt
+	require.Equal(t, 0, <-job.code, job.stderr)
+	require.Len(t, s.committed("enriched"), 160+240, "the first 200 came twice")
+	require.Zero(t, s.lag(file))
+}
+
+// stable returns how many offsets of a topic readers of committed records get past.
+func (s *shop) stable(topic string) int64 {
+	s.t.Helper()
+	offsets, err := s.admin().ListCommittedOffsets(s.t.Context(), topic)
+	require.NoError(s.t, err)
+	sum := int64(0)
+	offsets.Each(func(o kadm.ListedOffset) { sum += o.Offset })
+	return sum
 }
 
 func TestOffsetsCommandLine(t *testing.T) {
@@ -110,8 +123,9 @@ func TestOffsetsCommandLine(t *testing.T) {
 
 // TestTransactionsOfADeadJobAreAborted kills a job in the middle of an epoch. Its transaction holds
 // readers up until it is aborted.
-func TestTransactionsOfADeadJobAreAborted(t *testing.T) {
-	s := newShop(t)
+func TestTransactionsOfADeadJobAreAborted(t *testing.T) { testAbort(t, newShop(t)) }
+
+func testAbort(t *testing.T, s *shop) {
 	s.sell(2000)
 	// The last epoch begins when the records are read and never ends.
 	file := s.write(strings.Replace(fmt.Sprintf(ordersJob, 1, "", s.address), `interval = "30ms"`,
@@ -135,18 +149,11 @@ func TestTransactionsOfADeadJobAreAborted(t *testing.T) {
 	require.Contains(t, r.stdout, "wasmflow.orders.0 is Ongoing")
 	require.Contains(t, r.stdout, "enriched-")
 	require.Equal(t, 0, do(t, "txn", "list", "--all", "--json", file).code)
-	stable := func() int64 {
-		offsets, err := kadm.NewClient(s.client).ListCommittedOffsets(t.Context(), "enriched")
-		require.NoError(t, err)
-		sum := int64(0)
-		offsets.Each(func(o kadm.ListedOffset) { sum += o.Offset })
-		return sum
-	}
-	require.Zero(t, stable(), "readers wait")
+	require.Zero(t, s.stable("enriched"), "readers wait")
 	r = do(t, "txn", "abort", file)
 	require.Equal(t, 0, r.code, r.stderr)
 	require.Contains(t, r.stdout, "aborted the transaction of wasmflow.orders.0")
-	require.Equal(t, s.written("enriched"), stable(), "readers go on")
+	require.Equal(t, s.written("enriched"), s.stable("enriched"), "readers go on")
 	r = do(t, "txn", "abort", file)
 	require.Equal(t, exitOutside, r.code)
 	require.Contains(t, r.stderr, "nothing to abort")

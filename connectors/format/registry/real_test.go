@@ -132,7 +132,7 @@ func realReferences(t *testing.T, o registry.Options) {
 		value)...))
 }
 
-// realCredentials puts a proxy that asks for a password before the registry.
+// realCredentials puts a proxy that asks for a password or a token before the registry.
 func realCredentials(t *testing.T, address string) {
 	target, err := url.Parse(address)
 	require.NoError(t, err)
@@ -140,19 +140,28 @@ func realCredentials(t *testing.T, address string) {
 		r.SetURL(&url.URL{Scheme: target.Scheme, Host: target.Host})
 	}}
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if user, password, _ := r.BasicAuth(); user != "u" || password != "right" {
+		user, password, _ := r.BasicAuth()
+		if (user != "u" || password != "right") && r.Header.Get("Authorization") != "Bearer right" {
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
 		forward.ServeHTTP(w, r)
 	}))
 	t.Cleanup(proxy.Close)
-	o := at(proxy.URL + target.Path)
-	o.Username, o.Password = "u", connectors.NewSecret("right")
-	require.NoError(t, registry.Check(t.Context(), connectors.Env{}, &o))
-	o.Password = connectors.NewSecret("wrong")
-	_, err = avro.NewSerializer(t.Context(), orders, avroOptions(o, userV1))
-	require.ErrorIs(t, err, registry.ErrCredentials)
-	require.Equal(t, connectors.Fatal, connectors.Classify(err))
-	require.NotContains(t, err.Error(), "wrong")
+	for _, present := range []func(*registry.Options, string){
+		func(o *registry.Options, secret string) {
+			o.Username, o.Password = "u", connectors.NewSecret(secret)
+		},
+		func(o *registry.Options, secret string) { o.Token = connectors.NewSecret(secret) },
+	} {
+		o := at(proxy.URL + target.Path)
+		present(&o, "right")
+		require.NoError(t, registry.Check(t.Context(), connectors.Env{}, &o))
+		present(&o, "wrong")
+		require.ErrorIs(t, registry.Check(t.Context(), connectors.Env{}, &o), registry.ErrCredentials)
+		_, err = avro.NewSerializer(t.Context(), orders, avroOptions(o, userV1))
+		require.ErrorIs(t, err, registry.ErrCredentials)
+		require.Equal(t, connectors.Fatal, connectors.Classify(err))
+		require.NotContains(t, err.Error(), "wrong")
+	}
 }
