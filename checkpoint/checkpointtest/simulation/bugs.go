@@ -25,6 +25,7 @@ const (
 	BugCommitWhenFenced    Bug = "commit although fenced"
 	BugForgetFoundSplits   Bug = "adopt the enumerator's state without the splits it found"
 	BugRestartWithoutClaim Bug = "restart tasks from memory instead of the last decided epoch"
+	BugReadInPause         Bug = "read on in a pause"
 )
 
 // The bugs of a log in a topic and of the sinks that join it.
@@ -64,5 +65,6 @@ func StoreBugs() []Bug {
 		BugReusePendingName, BugDecideEarly, BugRecoverOwnTasks, BugSkipRecover, BugPositionAhead,
 		BugPositionBehind, BugAcknowledgeEarly, BugAbortAfterDecide, BugCleanAnyClaim,
 		BugCollectLate, BugCommitWhenFenced, BugForgetFoundSplits, BugRestartWithoutClaim,
+		BugReadInPause,
 	}
 }

@@ -48,6 +48,8 @@ type process struct {
 	parts      int            // opened in the life of the process
 	memory     map[string]int // positions in memory, for BugRestartWithoutClaim
 
+	held bool // a pause stands: tasks read nothing; it outlives attempts
+
 	// Of the attempt that runs.
 	m            *checkpoint.Machine
 	now          time.Duration
@@ -177,6 +179,9 @@ func (p *process) attempt() checkpoint.End {
 	p.end, p.events, p.call, p.tasks, p.inputEnded = nil, nil, nil, nil, false
 	p.pool, p.attemptParts, p.tx = nil, 0, nil
 	p.step(checkpoint.Start{})
+	if p.held {
+		p.step(checkpoint.Pause{})
+	}
 	for p.end == nil && !p.dead {
 		p.now += turnTime
 		p.turn()
@@ -196,6 +201,7 @@ func (p *process) attempt() checkpoint.End {
 
 // turn does one of the things that could happen next.
 func (p *process) turn() {
+	p.checkQuiet()
 	var actions []func()
 	if len(p.events) > 0 {
 		actions = append(actions, p.deliver, p.deliver)
@@ -215,7 +221,7 @@ func (p *process) turn() {
 		}
 	}
 	if p.working() {
-		actions = append(actions, p.coordinate()...)
+		actions = append(append(actions, p.coordinate()...), p.control()...)
 	}
 	if len(actions) == 0 {
 		p.w.fail("p%d stands still in state %s", p.id, p.m.State())

@@ -47,6 +47,7 @@ func TestSeeds(t *testing.T) {
 		"late publications": total.Late, "moves": total.Moves, "outages": total.Outages,
 		"late requests": total.LateRequests, "staged records": total.Staged,
 		"lost topics": total.TopicsLost, "lost epochs": total.Lost,
+		"rests in a pause": total.Rests,
 	} {
 		require.NotZero(t, n, what)
 	}
@@ -107,4 +108,5 @@ func (r *Result) add(s Result) {
 	r.Staged += s.Staged
 	r.TopicsLost += s.TopicsLost
 	r.Lost += s.Lost
+	r.Rests += s.Rests
 }

@@ -85,23 +85,29 @@ type task struct {
 	topic     *topicWriter
 	snapshots map[checkpoint.Epoch]map[string]int
 	final     bool // has prepared the final epoch
-	broken    bool
-	stopped   bool
+	// unprepared counts the records that were read since the last Prepare.
+	unprepared int
+	broken     bool
+	stopped    bool
 }
 
 func (t *task) canWork() bool {
-	return !t.stopped && (len(t.queue) > 0 || len(t.reading) > 0 && !t.final && !t.broken)
+	return !t.stopped && (len(t.queue) > 0 || t.canRead())
+}
+
+func (t *task) canRead() bool {
+	return len(t.reading) > 0 && !t.final && !t.broken && t.p.mayRead()
 }
 
 // work obeys the next command or reads a batch.
 func (t *task) work() {
-	if len(t.queue) > 0 && (len(t.reading) == 0 || t.final || t.broken || t.p.w.chance(2)) {
+	if len(t.queue) > 0 && (!t.canRead() || t.p.w.chance(2)) {
 		c := t.queue[0]
 		t.queue = t.queue[1:]
 		t.obey(c)
 		return
 	}
-	if len(t.reading) > 0 && !t.final && !t.broken {
+	if t.canRead() {
 		t.read(t.reading[t.p.w.rng.IntN(len(t.reading))])
 	}
 }
@@ -150,6 +156,7 @@ func (t *task) read(r *reading) {
 			return
 		}
 		r.next++
+		t.unprepared++
 	}
 	t.p.memory[r.split.id] = r.next
 	t.dropRead()
@@ -205,7 +212,7 @@ func (t *task) prepare(c command) {
 		return
 	}
 	report.Committables = committables
-	t.topic.epoch = c.prepare + 1
+	t.topic.epoch, t.unprepared = c.prepare+1, 0
 	t.final = c.final
 	if !c.silent {
 		t.p.later(checkpoint.Prepared{Report: report})

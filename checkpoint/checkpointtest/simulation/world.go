@@ -50,6 +50,7 @@ type Result struct {
 	Steps, Processes, Kills, PowerFailures, Sleeps, Faults int
 	Epochs, Fenced, Unknown, Taken, Late                   int
 	Moves, Outages, LateRequests, Staged, TopicsLost       int
+	Rests                                                  int // turns in which a pause rested
 	Lost                                                   int // epochs, with their transactions
 }
 
