@@ -385,6 +385,10 @@ func TestSwapReturnsByARestartWhenTheFirstEpochGoesWrong(t *testing.T) {
 			require.Contains(t, s.Reason, "trap")
 			require.NotZero(t, s.First)
 			require.Equal(t, old, b.engine.Plugins()[0].Current)
+			captures, err := filepath.Glob(
+				filepath.Join(b.dir, ".wasmflow", "captures", "swapped", "marks-*.wfb"))
+			require.NoError(t, err)
+			require.NotEmpty(t, captures, "what the new version failed on is kept")
 			good := b.swap(SwapRequest{Config: suffix("-v3")}, SwapProbation)
 			require.Empty(t, good.Reason)
 			b.stop()

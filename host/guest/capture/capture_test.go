@@ -97,6 +97,8 @@ func TestFilesThatAreRefused(t *testing.T) {
 		}), "its parts say"},
 		{"a flipped bit", bytes(func(b []byte) []byte { b[len(b)/2] ^= 1; return b }), "digest"},
 		{"no limit", edited(func(b *capture.Batch) { b.Limits.Memory = 0 }), "a limit of 0"},
+		{"a stack beyond the engine's", edited(func(b *capture.Batch) { b.Limits.Stack = 1 << 40 }),
+			"a limit of 1099511627776"},
 		{"a day", edited(func(b *capture.Batch) { b.Limits.TimePerBatch = 24 * time.Hour }),
 			"a limit of 24h"},
 		{"no role", edited(func(b *capture.Batch) { b.Role = "mapper" }), `role "mapper"`},

@@ -121,16 +121,14 @@ func (b *Batch) check() error {
 			return fmt.Errorf("a limit of %v in its header", d)
 		}
 	}
-	for _, n := range []int64{
-		l.Memory, l.Table, l.Stack, int64(l.OutputRecords), l.OutputBytes, int64(l.LogLines), l.Module,
-		l.CompileMemory,
+	for _, limit := range []struct{ n, max int64 }{
+		{l.Memory, memoryMax}, {l.Table, tableMax}, {l.Stack, stackMax},
+		{int64(l.OutputRecords), outputRecordsMax}, {l.OutputBytes, outputBytesMax},
+		{int64(l.LogLines), logLinesMax}, {l.Module, moduleMax}, {l.CompileMemory, compileMemoryMax},
 	} {
-		if n <= 0 || n > limitMax {
-			return fmt.Errorf("a limit of %d in its header", n)
+		if limit.n <= 0 || limit.n > limit.max {
+			return fmt.Errorf("a limit of %d in its header", limit.n)
 		}
-	}
-	if int64(l.OutputRecords) > 1<<32-1 {
-		return fmt.Errorf("a limit of %d output records in its header", l.OutputRecords)
 	}
 	o := &b.Outcome
 	for _, text := range []string{
@@ -155,11 +153,21 @@ func (b *Batch) check() error {
 	return nil
 }
 
+// A capture may come from anybody, so it gets no more for its plugin than a job file could ask for.
 const (
-	limitTimeMax = time.Hour // what job files allow
-	limitMax     = 1 << 42
-	clipBytes    = 64
+	limitTimeMax     = time.Hour
+	memoryMax        = 4 << 30
+	tableMax         = 1 << 24
+	stackMax         = 24 << 20
+	outputRecordsMax = 1 << 24
+	outputBytesMax   = 1 << 32
+	logLinesMax      = 1 << 20
+	moduleMax        = 1 << 30
+	compileMemoryMax = 1 << 40
 )
+
+// clipBytes is what a message repeats of a file.
+const clipBytes = 64
 
 func clip(s string) string { return strings.ToValidUTF8(s[:min(len(s), clipBytes)], "?") }
 
