@@ -189,6 +189,9 @@ func (t *swapTrial) await(ctx context.Context, id uint64, first bool) (found hos
 				if p.Plugin == swappedPlugin && s.ID == id {
 					found = s
 				}
+				if s.State == host.SwapReturned && t.marks.bad[s.To.SHA256] == "" {
+					return false, fmt.Errorf("a good version was given up in epoch %d: %s", s.Wrong, s.Reason)
+				}
 			}
 		}
 		return found.State.Over() || first && found.State == host.SwapProbation, nil
