@@ -178,6 +178,6 @@ func TestResetIsObeyed(t *testing.T) {
 	require.Eventually(t, func() bool { // an answer may be some milliseconds old
 		_, _, err = config.ResetSplits(t.Context(), testEnv("in", 1), end, "earliest")
 		return connectors.Classify(err) != connectors.Retry && err != nil
-	}, 10*time.Second, askMetadataAge)
+	}, patience, askMetadataAge)
 	require.ErrorIs(t, err, ErrNoTopic)
 }

@@ -3,7 +3,6 @@ package kafka
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -62,7 +61,7 @@ func TestCommitsTopicDeleted(t *testing.T) {
 			require.Eventually(t, func() bool { // an answer may be some milliseconds old
 				err = s.ReadBack(t.Context(), func([]byte) bool { return true })
 				return err != nil
-			}, 10*time.Second, askMetadataAge)
+			}, patience, askMetadataAge)
 			return err
 		},
 	} {

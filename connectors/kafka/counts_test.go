@@ -41,7 +41,7 @@ func TestAWriterCountsPartitionsAndSeesNewOnes(t *testing.T) {
 		now = now.Add(sinkMetadataAge)
 		n, err := counter.Partitions(t.Context(), "")
 		return err == nil && n == 5
-	}, 10*time.Second, askMetadataAge)
+	}, patience, askMetadataAge)
 	_, err = counter.Partitions(t.Context(), "none")
 	require.ErrorIs(t, err, ErrNoTopic)
 }

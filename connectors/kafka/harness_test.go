@@ -25,6 +25,9 @@ import (
 // ends as soon as something comes.
 const lingerMillis = 200
 
+// patience is how long tests wait for what is sure to come, on the slowest of machines.
+const patience = 2 * time.Minute
+
 // cluster is a cluster with a client: one in this process, or a real one.
 type cluster struct {
 	t     *testing.T
@@ -88,7 +91,7 @@ func (c *cluster) settle(done func(kadm.TopicDetails) bool) {
 		defer client.Close()
 		topics, err := kadm.NewClient(client).ListTopics(context.Background())
 		return err == nil && done(topics)
-	}, 10*time.Second, time.Millisecond)
+	}, patience, time.Millisecond)
 }
 
 // produce writes records and waits for them.
@@ -150,7 +153,7 @@ func (c *cluster) all(topic string) map[int32][]*kgo.Record {
 	out := map[int32][]*kgo.Record{}
 	left := int64(0)
 	end.Each(func(o kadm.ListedOffset) { left += o.Offset })
-	ctx, cancel := context.WithTimeout(c.t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(c.t.Context(), patience)
 	defer cancel()
 	for left > 0 {
 		fetches := client.PollFetches(ctx)
@@ -264,7 +267,7 @@ func (j *job) discover() []checkpoint.Split {
 // discoverNew asks until n new partitions are found: an answer may be some milliseconds old.
 func (j *job) discoverNew(n int) {
 	j.t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(patience)
 	for found := 0; found < n; found += len(j.discover()) {
 		require.True(j.t, time.Now().Before(deadline), "%d partitions are missing", n-found)
 	}
@@ -284,7 +287,7 @@ func (j *job) poll(task int) (int, error) {
 // read polls all readers in turn until n records are there.
 func (j *job) read(n int) {
 	j.t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(patience)
 	for n > 0 {
 		require.True(j.t, time.Now().Before(deadline), "%d records are missing", n)
 		for i := range j.readers {
@@ -301,7 +304,7 @@ func (j *job) read(n int) {
 // drain polls bounded readers to their ends.
 func (j *job) drain() {
 	j.t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(patience)
 	for i := range j.readers {
 		for {
 			_, err := j.poll(i)

@@ -27,5 +27,5 @@ func TestAReaderThatMayNotWaitReads(t *testing.T) {
 		_, err := j.poll(0)
 		require.NoError(t, err)
 		return len(j.got["in-0"]) == 3
-	}, 10*time.Second, time.Millisecond)
+	}, patience, time.Millisecond)
 }

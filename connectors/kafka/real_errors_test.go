@@ -25,7 +25,7 @@ func tourUntil(t *testing.T, addrs []string, user string, expected func(error) b
 	require.Eventually(t, func() bool {
 		err = tour(t, addrs, user)
 		return expected(err)
-	}, 30*time.Second, 50*time.Millisecond, "it does not end as expected")
+	}, patience, 50*time.Millisecond, "it does not end as expected")
 	return err
 }
 

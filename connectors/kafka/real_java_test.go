@@ -67,7 +67,7 @@ func TestRealJavaReadsWhatIsWritten(t *testing.T) {
 	c.markers()
 	out := c.tool("", servers.ConsoleConsumer, "--include", "java-.*", "--from-beginning",
 		"--isolation-level", "read_committed", "--max-messages", fmt.Sprint(len(want)),
-		"--timeout-ms", "20000", "--formatter-property", "print.timestamp=true",
+		"--timeout-ms", fmt.Sprint(patience.Milliseconds()), "--formatter-property", "print.timestamp=true",
 		"--formatter-property", "print.headers=true", "--formatter-property", "print.key=true",
 		"--formatter-property", "key.separator=|", "--formatter-property", "headers.separator=,")
 	got := strings.Split(strings.TrimSpace(strings.ReplaceAll(out, "\t", "|")), "\n")

@@ -127,7 +127,7 @@ func (c *cluster) committedRecords(topic string) map[int32][]*kgo.Record {
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords())
 	require.NoError(c.t, err)
 	defer client.Close()
-	ctx, cancel := context.WithTimeout(c.t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(c.t.Context(), patience)
 	defer cancel()
 	out, reached := map[int32][]*kgo.Record{}, map[int32]int64{}
 	behind := func() bool {
@@ -186,7 +186,7 @@ func (c *cluster) markers() {
 		listed, err := c.admin.ListTransactions(c.t.Context(), nil,
 			[]string{statePrepareCommit, statePrepareAbort})
 		return err == nil && len(listed) == 0
-	}, 10*time.Second, time.Millisecond)
+	}, patience, time.Millisecond)
 }
 
 // held returns how many offsets a read_committed reader may not read yet.

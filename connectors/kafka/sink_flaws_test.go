@@ -141,15 +141,7 @@ func TestFlawK9_FailedSendsSurface(t *testing.T) {
 			})
 			require.NoError(t, w.Write(t.Context(), batchOf("v")))
 			require.NoError(t, w.(*writer).client.Flush(t.Context()))
-			var err error
-			switch call {
-			case "write":
-				err = w.Write(t.Context(), batchOf("w"))
-			case "flush":
-				err = w.Flush(t.Context())
-			case "close":
-				err = w.Close()
-			}
+			err := surface(t, w, call)
 			require.ErrorIs(t, err, kerr.TopicAuthorizationFailed)
 			require.ErrorContains(t, err, "writing to topic out, partition 0")
 			require.Equal(t, connectors.Fatal, connectors.Classify(err))
@@ -179,7 +171,7 @@ func TestFlawK10_NewPartitionsAreWritten(t *testing.T) {
 			n := 0
 			fill := func(partitions int) {
 				t.Helper()
-				deadline := time.Now().Add(10 * time.Second)
+				deadline := time.Now().Add(patience)
 				for len(c.all("out")) < partitions {
 					require.True(t, time.Now().Before(deadline), "a partition gets nothing")
 					b := batchOf("a", "b", "c", "d")

@@ -197,7 +197,7 @@ func TestOutOfRange(t *testing.T) {
 			_, err := c.admin.DeleteRecords(t.Context(), cut)
 			require.NoError(t, err)
 			j := start(t, config, 1, checkpoint.Position{}, split)
-			for end := time.Now().Add(10 * time.Second); err == nil && time.Now().Before(end); {
+			for end := time.Now().Add(patience); err == nil && time.Now().Before(end); {
 				_, err = j.poll(0)
 				if policy != modeFail && j.readers[0].(*reader).parts["t"][0].at.next != 2 {
 					break

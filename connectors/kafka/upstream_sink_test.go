@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/wasmflow/wasmflow/checkpoint"
@@ -306,7 +305,7 @@ func testCleanUp(t *testing.T, semantic string) {
 		round()
 	}
 	require.Eventually(t, func() bool { return runtime.NumGoroutine() < before+50 },
-		10*time.Second, 10*time.Millisecond)
+		patience, 10*time.Millisecond)
 }
 
 // testCustomPartitioning sends each value to the partition that a function chose, in two topics.
@@ -410,22 +409,22 @@ func asyncError(call string) func(*testing.T) {
 	return func(t *testing.T) {
 		c := newCluster(t)
 		limit := "1000"
-		_, err := c.admin.CreateTopic(t.Context(), 1, 1,
-			map[string]*string{"max.message.bytes": &limit}, "out")
-		require.NoError(t, err)
-		c.settle(func(topics kadm.TopicDetails) bool {
-			return len(topics["out"].Partitions) == 1 && topics.Error() == nil
-		})
+		c.topicWith("out", 1, map[string]*string{"max.message.bytes": &limit})
 		w := openWriter(t, c.sink("out"), connectors.WriterContext{})
 		require.NoError(t, w.Write(t.Context(), batchOf(strings.Repeat("x", 5000))))
 		require.NoError(t, w.(*writer).client.Flush(t.Context()))
-		err = map[string]func() error{
-			"write": func() error { return w.Write(t.Context(), batchOf("w")) },
-			"flush": func() error { return w.Flush(t.Context()) },
-			"close": w.Close,
-		}[call]()
-		require.ErrorContains(t, err, "max.message.bytes")
+		require.ErrorContains(t, surface(t, w, call), "max.message.bytes")
 	}
+}
+
+// surface makes a call that has to return the error of a background send.
+func surface(t *testing.T, w connectors.SinkWriter, call string) error {
+	t.Helper()
+	return map[string]func() error{
+		"write": func() error { return w.Write(t.Context(), batchOf("w")) },
+		"flush": func() error { return w.Flush(t.Context()) },
+		"close": w.Close,
+	}[call]()
 }
 
 // testAtLeastOnceProducer: the end of an epoch waits for every record.

@@ -243,7 +243,7 @@ func testCloses(t *testing.T, how int) {
 		require.Eventually(t, func() bool {
 			_, err := j.poll(0)
 			return errors.Is(err, ErrOutOfRange)
-		}, 10*time.Second, time.Millisecond)
+		}, patience, time.Millisecond)
 		require.NoError(t, j.close())
 	case isCancelled:
 		j := start(t, config, 1, checkpoint.Position{})
@@ -254,7 +254,7 @@ func testCloses(t *testing.T, how int) {
 		require.NoError(t, j.close())
 	}
 	require.Eventually(t, func() bool { return runtime.NumGoroutine() <= before },
-		10*time.Second, time.Millisecond, "nothing goes on")
+		patience, time.Millisecond, "nothing goes on")
 }
 
 // testCommitDoesNotBlock: an epoch ends although the group's coordinator does not answer.

@@ -47,7 +47,7 @@ func TestADeletedTopicIsNotWaitedForForEver(t *testing.T) {
 			require.Eventually(t, func() bool { // an answer may be some milliseconds old
 				require.NoError(t, look())
 				return len(s.absent) > 0
-			}, 10*time.Second, askMetadataAge)
+			}, patience, askMetadataAge)
 			now = now.Add(absenceMax - time.Second)
 			require.NoError(t, look(), "a broker may know too little for a while")
 			now = now.Add(time.Second)
