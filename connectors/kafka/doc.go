@@ -19,6 +19,8 @@
 //	Q6  A record's bytes are lent by the client's fetch buffer; polling allocates nothing per
 //	    record. A fetched record is the batch's carrier and is never changed.
 //	Q7  An error of an asynchronous send is returned by every later Write and Flush; none is lost.
+//	Q8  A topic that is read is looked after: when brokers have not known it for absenceMax, reading
+//	    fails, also when nothing more is to be found.
 //
 // Invariants of transactions:
 //
@@ -38,6 +40,7 @@
 //	X7  Output in a cluster where no epochs are decided is one transaction for each task and epoch.
 //	    Its id is used again when the epoch after it is committed, and by no other owner. Whether it
 //	    was committed is read from the state at the brokers, never from the answer to ending it.
+//	X8  Nothing is created before the first Fence. A commits topic that was there is never made anew.
 //
 // Below: connectors, connectors/transport, checkpoint, checkpoint/txlog. Above: the command's table
 // of connectors, and what opens a job's log.
