@@ -45,6 +45,7 @@ store = "store"
 strategy = "none"
 [plugins.trap]
 path = %q
+crash_budget = { traps = 0 }
 [plugins.route]
 path = %q
 config = { field = "route", default = "main" }
