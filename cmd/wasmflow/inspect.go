@@ -42,23 +42,29 @@ The module is loaded as run would load it, but nothing is opened:
 `,
 		setup: func(flags *flag.FlagSet) action {
 			asJSON := flags.Bool("json", false, "print JSON")
+			var s modules.Source
+			accessFlags(flags, &s.Access)
 			return func(ctx context.Context, p *process, args []string) error {
 				path, err := one("inspect", "a .wasm file", args)
 				if err != nil {
 					return err
 				}
-				return inspect(ctx, p, path, *asJSON)
+				s.Ref = path
+				if err := makeAbsolute(&s.Access.TLS.CA); err != nil {
+					return err
+				}
+				return inspect(ctx, p, s, *asJSON)
 			}
 		},
 	}
 }
 
-func inspect(ctx context.Context, p *process, path string, asJSON bool) (err error) {
+func inspect(ctx context.Context, p *process, s modules.Source, asJSON bool) (err error) {
 	guests, err := newGuests(p, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}
-	found, err := newModules(p, quiet()).Load(ctx, modules.Source{Ref: path})
+	found, err := newModules(p, quiet()).Load(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -68,7 +74,7 @@ func inspect(ctx context.Context, p *process, path string, asJSON bool) (err err
 	}
 	defer func() { err = errors.Join(err, m.Close(ctx)) }()
 	i := inspection{
-		Path: path, SHA256: m.SHA256(), Bytes: m.Size(), ABI: abi.Major, Description: m.Description(),
+		Path: s.Ref, SHA256: m.SHA256(), Bytes: m.Size(), ABI: abi.Major, Description: m.Description(),
 		Artifact: found.Artifact,
 	}
 	if asJSON {
@@ -96,7 +102,7 @@ func (i inspection) print(w io.Writer) error {
 	fmt.Fprintf(&b, "  file    %s, %v, guest ABI v%d\n", i.Path, connectors.Size(i.Bytes), i.ABI)
 	fmt.Fprintf(&b, "  sha256  %s\n", i.SHA256)
 	if i.Artifact != "" {
-		fmt.Fprintf(&b, "  artifact  %s\n", i.Artifact)
+		fmt.Fprintf(&b, "  digest  %s of the artifact\n", i.Artifact)
 	}
 	for _, f := range d.Functions {
 		fmt.Fprintf(&b, "\n%s %s\n", f.Role, f.Name)
@@ -124,7 +130,11 @@ func (i inspection) print(w io.Writer) error {
 
 // jobLines are the lines of a job file that use the first function.
 func (i inspection) jobLines() string {
-	name := strings.TrimSuffix(filepath.Base(i.Path), filepath.Ext(i.Path))
+	name := filepath.Base(i.Path)
+	if end := strings.IndexAny(name, ":@?#"); end >= 0 { // a tag, a digest, the query of a URL
+		name = name[:end]
+	}
+	name = strings.TrimSuffix(name, filepath.Ext(name))
 	lines := fmt.Sprintf("  [plugins.%s]\n  path   = %q\n  sha256 = %q\n", name, i.Path, i.SHA256)
 	f := i.Description.Functions[0]
 	use := fmt.Sprintf("{ plugin = %q, function = %q }", name, f.Name)

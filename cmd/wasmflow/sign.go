@@ -27,6 +27,12 @@ func newModules(p *process, logger *slog.Logger) *modules.Loader {
 	return modules.New(cfg)
 }
 
+// accessFlags declares how the server of a module is reached, for commands without a job file.
+func accessFlags(flags *flag.FlagSet, a *modules.Access) {
+	flags.StringVar(&a.TLS.CA, "ca", "", "PEM `FILE` of the authorities to trust instead of the system's")
+	flags.BoolVar(&a.PlainHTTP, "plain-http", false, "speak to a registry on this machine without TLS")
+}
+
 func signCommand() command {
 	return command{
 		name: "sign", usage: "x.wasm",
@@ -100,12 +106,16 @@ that does not answer.
 			flags.StringVar(&s.Signature, "signature", "", "`PLACE` of the signature; by default beside "+
 				"the module")
 			flags.StringVar(&s.SHA256, "sha256", "", "`DIGEST` the module must have")
+			accessFlags(flags, &s.Access)
 			return func(ctx context.Context, p *process, args []string) error {
 				ref, err := one("verify", "a module", args)
 				if err != nil {
 					return err
 				}
 				s.Ref = ref
+				if err := makeAbsolute(&s.Access.TLS.CA); err != nil {
+					return err
+				}
 				return verify(ctx, p, s)
 			}
 		},
@@ -127,7 +137,7 @@ func verify(ctx context.Context, p *process, s modules.Source) error {
 	}
 	fmt.Fprintf(p.stdout, "%s is what it should be\n  sha256  %s\n", m.Name, m.SHA256)
 	if m.Artifact != "" {
-		fmt.Fprintf(p.stdout, "  artifact  %s\n", m.Artifact)
+		fmt.Fprintf(p.stdout, "  digest  %s of the artifact\n", m.Artifact)
 	}
 	if m.Key != "" {
 		fmt.Fprintf(p.stdout, "  signed by key %s of %s\n", m.Key, s.PublicKey)

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/wasmflow/wasmflow/abi"
 )
 
 func TestSignAndVerify(t *testing.T) {
@@ -61,5 +63,17 @@ func TestSignAndVerify(t *testing.T) {
 		got := do(t, c.args...)
 		require.Equal(t, c.code, got.code, got.stderr)
 		require.Contains(t, got.stderr, c.want, strings.Join(c.args, " "))
+	}
+}
+
+func TestInspectNamesThePlugin(t *testing.T) {
+	for ref, want := range map[string]string{
+		"build/prices.wasm":                       "[plugins.prices]",
+		"https://example.com/prices-1.wasm?key=a": "[plugins.prices-1]",
+		"oci://example.com/team/prices:1.4":       "[plugins.prices]",
+		"oci://example.com/prices@sha256:00":      "[plugins.prices]",
+	} {
+		i := inspection{Path: ref, Description: &abi.Description{Functions: []abi.Function{{}}}}
+		require.Contains(t, i.jobLines(), want)
 	}
 }
