@@ -207,39 +207,37 @@ func TestATrapInALaterCallIsReproduced(t *testing.T) {
 	require.Equal(t, uint64(1), res.Now.Cursor)
 }
 
-// logging spends fuel much faster than time: the price of a call of the host is in fuel.
-func logging() []byte {
-	return Guest{
-		Imports: [][]byte{Import("wasmflow", "log", Func, TypeLog)},
-		Process: Join([]byte{0x03, 0x40}, I32Const(0), I32Const(RegionAt), I32Const(8<<10), Call(0),
-			[]byte{0x0c, 0, 0x0b}, I32Const(0)),
-	}.Module()
+// filling asks for more of a table than a budget pays for: it is charged before it is done, so that
+// it is never the clock that ends it.
+func filling() []byte {
+	table := []byte{0x70, 0, 1} // of functions, one
+	fill := Join(I32Const(0), []byte{0xd0, 0x70}, I32Const(-1), []byte{0xfc, 0x11, 0})
+	return Guest{Tables: [][]byte{table}, Process: Join(fill, I32Const(0))}.Module()
 }
 
 func TestASpentBudgetIsReproduced(t *testing.T) {
-	b := newBench(t, logging())
-	b.limits.TimePerRecord, b.limits.TimePerBatch = 50*time.Millisecond, 50*time.Millisecond
-	b.limits.MemoryBytes = 1 << 20
+	b := newBench(t, filling())
+	b.limits.TimePerRecord, b.limits.TimePerBatch = 400*time.Millisecond, 400*time.Millisecond
 	faults, err := b.run([]string{"v"})
 	require.NoError(t, err)
 	require.Len(t, faults, 1)
-	require.Contains(t, faults[0], "limits.time_per_record = 50ms")
+	require.Contains(t, faults[0], "limits.time_per_record = 400ms")
 	res := b.replay(b.module)
 	require.Equal(t, capture.KindOverspent, res.Batch.Outcome.Kind)
 	require.Empty(t, res.Differences, "not even the fuel")
-	require.Greater(t, res.Now.Fuel, int64(50*10_000_000))
+	require.Positive(t, res.Now.Fuel)
 }
 
 func TestADeadlineIsReproducedButForItsFuel(t *testing.T) {
 	b := newBench(t, Guest{Process: Join(Forever(), I32Const(0))}.Module())
-	b.limits.TimePerRecord, b.limits.TimePerBatch = 5*time.Millisecond, 5*time.Millisecond
+	b.limits.TimePerRecord, b.limits.TimePerBatch = 50*time.Millisecond, 50*time.Millisecond
 	// The interpreter takes a hundred times as long for the same fuel.
 	var err error
 	b.runtime, err = guest.NewRuntime(guest.Config{Engine: guest.EngineInterpreter})
 	require.NoError(t, err)
 	faults, err := b.run([]string{"v"})
 	require.NoError(t, err)
-	require.Contains(t, faults[0], "it still ran after 20ms")
+	require.Contains(t, faults[0], "it still ran after 200ms")
 	res := b.replay(b.module)
 	require.Equal(t, capture.KindDeadline, res.Batch.Outcome.Kind)
 	require.Empty(t, res.Differences)
