@@ -63,7 +63,8 @@ func TestSwapOfAPluginWithAnotherStateVersion(t *testing.T) {
 
 	back := b.swap(SwapRequest{Back: true})
 	require.Equal(t, SwapRefused, back.State)
-	require.Contains(t, back.Reason, "taking over state of version 2 to version 0: the plugin has no migration")
+	require.Contains(t, back.Reason,
+		"taking over state of version 2 to version 0: the plugin has no migration")
 	b.stop()
 }
 

@@ -30,8 +30,8 @@ func (r *Result) compare(m *guest.Module) {
 			"trace are not compared.", r.Batch.Rewriter, m.Rewriter())
 	}
 	if then.Kind == capture.KindDeadline {
-		r.note("The clock ended the call then, which depends on the machine: fuel, trace and record are " +
-			"not compared.")
+		r.note("The clock ended the call then, which depends on the machine: fuel, trace and record " +
+			"are not compared.")
 	}
 	if !r.Reproduced && r.Batch.FramesBefore > 0 {
 		r.note("The instance had worked on %d frames before this one, which a capture does not hold: "+

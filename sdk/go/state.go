@@ -108,6 +108,7 @@ func parseStateEntry(b []byte) (StateEntry, error) {
 		return StateEntry{}, errors.New("the key of an entry of state is longer than the entry")
 	}
 	return StateEntry{
-		Namespace: binary.LittleEndian.Uint32(b), Key: rest[:size:size], Value: rest[size:len(rest):len(rest)],
+		Namespace: binary.LittleEndian.Uint32(b),
+		Key:       rest[:size:size], Value: rest[size:len(rest):len(rest)],
 	}, nil
 }
