@@ -35,11 +35,10 @@ func FuzzLoad(f *testing.F) {
 			f.Add(s.Module)
 		}
 	}
-	// The interpreter has the compiler's front half, and takes as long to start as such modules are.
-	rt, err := guest.NewRuntime(guest.Config{Engine: guest.EngineInterpreter, Now: now})
+	rt, err := guest.NewRuntime(guest.Config{Now: now})
 	require.NoError(f, err)
 	f.Fuzz(func(t *testing.T, module []byte) {
-		told := live(t, rt, module)
+		told := live(t, rt, module, corpusLimits(""))
 		requirePrintable(t, told)
 		require.Less(t, len(told), messageBytesMax)
 	})

@@ -23,7 +23,7 @@ const (
 	TypeExit           // (i32) -> ()
 	TypeAbort          // (i32, i32, i32, i32) -> ()
 	TypeExtra          // the guest's own
-	TypeMigrate        // (i32, i32, i32) -> i64
+	TypeMigrate        // (i32, i32, i32) -> i64, of guests that migrate
 )
 
 // Guest is a plugin of the guest ABI made by hand: everything in it does the least that is right
@@ -99,7 +99,7 @@ func (g Guest) Module() []byte {
 	functions := Vec(types...)
 	data := append([][]byte{DataAt(DescriptionAt, []byte(g.Description))}, g.Data...)
 	sections := [][]byte{
-		Section(Types, guestTypes(g.Type)),
+		Section(Types, g.types()),
 		Section(Imports, Vec(g.Imports...)),
 		Section(Functions, functions),
 		Section(Tables, Vec(g.Tables...)),
@@ -145,9 +145,9 @@ func (g Guest) exports() [][]byte {
 	return append(out, g.Also...)
 }
 
-func guestTypes(extra []byte) []byte {
+func (g Guest) types() []byte {
 	i, none := []byte{I32}, []byte(nil)
-	return Vec(
+	types := [][]byte{
 		Type(none, none),
 		Type(none, i),
 		Type(none, []byte{I64}),
@@ -158,9 +158,12 @@ func guestTypes(extra []byte) []byte {
 		Type([]byte{I32, I32, I32, F64}, none),
 		Type(i, none),
 		Type([]byte{I32, I32, I32, I32}, none),
-		or(extra, Type(none, none)),
-		Type([]byte{I32, I32, I32}, []byte{I64}),
-	)
+		or(g.Type, Type(none, none)),
+	}
+	if g.Migrate != nil {
+		types = append(types, Type([]byte{I32, I32, I32}, []byte{I64}))
+	}
+	return Vec(types...)
 }
 
 // DataAt is an active data segment.
