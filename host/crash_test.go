@@ -23,7 +23,7 @@ import (
 	"github.com/wasmflow/wasmflow/host/operator"
 )
 
-// crashJob has a plugin that traps on every tenth record.
+// crashJob has a plugin that traps on every tenth record, unless the bench says otherwise.
 const crashJob = `
 name = "crashing"
 job = { parallelism = 2, batch = { records = 64 } }
@@ -31,8 +31,8 @@ checkpoint.interval = "10ms"
 restart = { strategy = "fixed-delay", attempts = 3, delay = "1ms" }
 [plugins.marks]
 path = "PATH"
-config = { suffix = "-done", trap = "7" }
-swap = { sample = 0, probation = 0 }
+config = CONFIG
+swap = { sample = 0, probation = PROBATION }
 crash_budget = { traps = 3, within = "1h", policy = "POLICY" }
 [sources.lines]
 connector = "generator"
@@ -60,6 +60,8 @@ func (*letterSink) KeepsHeaders() bool { return true }
 type crashBench struct {
 	out, letters *memorySink
 	log          *moduleLog
+	config       string // of the plugin
+	probation    int
 }
 
 func newCrashBench(t *testing.T) *crashBench {
@@ -69,7 +71,8 @@ func newCrashBench(t *testing.T) *crashBench {
 	letters := newMemorySink()
 	letters.name = config.DeadLetterName
 	return &crashBench{
-		out: newMemorySink(), letters: letters,
+		config: `{ suffix = "-done", trap = "7" }`,
+		out:    newMemorySink(), letters: letters,
 		log: &moduleLog{
 			memoryLog: &memoryLog{owner: checkpoint.Owner{Nonce: "n"}}, modules: map[string][]byte{},
 		},
@@ -81,7 +84,8 @@ func (b *crashBench) engine(t *testing.T, policy, count string) *Engine {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "marks.wasm")
 	require.NoError(t, os.WriteFile(path, testGuest.bytes, 0o600))
-	text := strings.NewReplacer("PATH", path, "POLICY", policy, "COUNT", count).Replace(crashJob)
+	text := strings.NewReplacer("PATH", path, "CONFIG", b.config,
+		"PROBATION", strconv.Itoa(b.probation), "POLICY", policy, "COUNT", count).Replace(crashJob)
 	job, err := config.Parse("job.toml", []byte(text), config.Registry{
 		Connectors: []connectors.Spec{
 			generator.Spec(),
@@ -164,6 +168,42 @@ func TestASpentCrashBudgetEndsTheJobForGood(t *testing.T) {
 		spent.Error())
 	require.Zero(t, e.Status().Restarts, "the same records would end it again")
 	require.True(t, e.Plugins()[0].CrashBudget.Spent)
+}
+
+// TestANewVersionThatSpendsItsCrashBudgetComesToNothing: the policy is to end the job, but what spent
+// the budget is on trial.
+func TestANewVersionThatSpendsItsCrashBudgetComesToNothing(t *testing.T) {
+	b := newCrashBench(t)
+	b.config = `{ suffix = "-done" }`
+	b.probation = 100_000 // its first epochs may have no record that it traps on
+	e := b.engine(t, "fail", "")
+	done := make(chan error, 1)
+	go func() { // ends with the job
+		_, err := e.Run(context.WithoutCancel(t.Context()))
+		done <- err
+	}()
+	var id uint64
+	require.Eventually(t, func() bool {
+		var err error
+		id, err = e.Swap(SwapRequest{
+			Plugin: "marks", Config: json.RawMessage(`{"suffix":"-bad","trap":"7"}`),
+			Trigger: TriggerCommand,
+		})
+		return err == nil
+	}, time.Minute, time.Millisecond)
+	require.Eventually(t, func() bool {
+		swaps := e.Plugins()[0].Swaps
+		return swaps[len(swaps)-1].ID == id && swaps[len(swaps)-1].State == SwapReturned
+	}, time.Minute, time.Millisecond)
+	require.False(t, e.Plugins()[0].CrashBudget.Spent, "it is that of the old version again")
+	e.Stop()
+	require.NoError(t, <-done)
+	numbers := map[string]bool{}
+	for line, times := range b.out.lines() {
+		number, _, _ := strings.Cut(line, "-")
+		require.True(t, times == 1 && !numbers[number], "%s, %d times", line, times)
+		numbers[number] = true
+	}
 }
 
 func TestASwapGivesAPluginACrashBudgetAnew(t *testing.T) {
