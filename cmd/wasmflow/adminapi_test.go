@@ -79,12 +79,35 @@ func (a *api) send(method, path, body string) (code int, media, answer string) {
 	return resp.StatusCode, resp.Header.Get("Content-Type"), string(data)
 }
 
-// call sends a request, wants code, checks the answer against the schema of template and decodes it
-// into out, unless that is nil.
+// call sends a request, wants code, checks the answer and decodes it into out, unless that is nil.
 func (a *api) call(method, path, template, body string, code int, out any) {
 	a.t.Helper()
 	got, media, answer := a.send(method, path, body)
 	require.Equal(a.t, code, got, "%s %s: %s", method, path, answer)
+	a.check(method, template, code, media, answer)
+	if out != nil {
+		require.NoError(a.t, json.Unmarshal([]byte(answer), out))
+	}
+}
+
+// begin begins a swap or a rollback, as soon as the one before is tidied up, and returns its number.
+func (a *api) begin(path, template, body string) uint64 {
+	a.t.Helper()
+	var media, answer string
+	require.Eventually(a.t, func() bool {
+		var code int
+		code, media, answer = a.send("POST", path, body)
+		return code == http.StatusAccepted
+	}, time.Minute, 10*time.Millisecond)
+	a.check("POST", template, http.StatusAccepted, media, answer)
+	var begun SwapBegun
+	require.NoError(a.t, json.Unmarshal([]byte(answer), &begun))
+	return begun.ID
+}
+
+// check holds an answer against the schema of template.
+func (a *api) check(method, template string, code int, media, answer string) {
+	a.t.Helper()
 	escape := strings.NewReplacer("/", "~1", "{", "%7B", "}", "%7D")
 	at := "#/paths/" + escape.Replace(template) + "/" + strings.ToLower(method) + "/responses/" +
 		strconv.Itoa(code)
@@ -99,10 +122,7 @@ func (a *api) call(method, path, template, body string, code int, out any) {
 	require.NoError(a.t, err)
 	value, err := jsonschema.UnmarshalJSON(strings.NewReader(answer))
 	require.NoError(a.t, err)
-	require.NoError(a.t, schema.Validate(value), "%s %s: %s", method, path, answer)
-	if out != nil {
-		require.NoError(a.t, json.Unmarshal([]byte(answer), out))
-	}
+	require.NoError(a.t, schema.Validate(value), "%s %s: %s", method, template, answer)
 }
 
 // awaitSwap waits until a swap of plugin upper is in the state.
@@ -143,19 +163,16 @@ func TestAPIOfARunningJob(t *testing.T) {
 	a.call("POST", "/plugins/upper/rollback", "/plugins/{name}/rollback", `{"x": 1}`, 400, nil)
 
 	swap := func(name string) uint64 {
-		var begun SwapBegun
-		body := `{"path": "` + filepath.Join(dir, name) + `"}`
-		a.call("POST", "/plugins/upper/swap", "/plugins/{name}/swap", body, 202, &begun)
-		return begun.ID
+		return a.begin("/plugins/upper/swap", "/plugins/{name}/swap",
+			`{"path": "`+filepath.Join(dir, name)+`"}`)
 	}
 	refused := a.awaitSwap(swap("garbage.wasm"), host.SwapRefused)
 	require.NotEmpty(t, refused.Reason)
 	done := a.awaitSwap(swap("scalar.wasm"), host.SwapDone)
 	require.NotEqual(t, before, done.To.SHA256)
 
-	var begun SwapBegun
-	a.call("POST", "/plugins/upper/rollback", "/plugins/{name}/rollback", "{}", 202, &begun)
-	back := a.awaitSwap(begun.ID, host.SwapDone)
+	back := a.awaitSwap(a.begin("/plugins/upper/rollback", "/plugins/{name}/rollback", "{}"),
+		host.SwapDone)
 	require.Equal(t, before, back.To.SHA256)
 
 	var epoch CheckpointBegun

@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"reflect"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -80,6 +82,19 @@ func TestPauseFromTheCommandLine(t *testing.T) {
 	require.ElementsMatch(t, numbered(len(lines)), lines)
 }
 
+// awaitMarkers waits until readers of the topic are not held up: a broker answers the end of a
+// transaction before that.
+func (s *shop) awaitMarkers() {
+	s.t.Helper()
+	require.Eventually(s.t, func() bool {
+		ends, err := s.admin().ListEndOffsets(s.t.Context(), "enriched")
+		require.NoError(s.t, err)
+		stable, err := s.admin().ListCommittedOffsets(s.t.Context(), "enriched")
+		require.NoError(s.t, err)
+		return reflect.DeepEqual(ends.Offsets(), stable.Offsets())
+	}, time.Minute, 10*time.Millisecond)
+}
+
 // TestPausedKafkaJobHasNoOpenTransaction pauses a job with an exactly-once Kafka sink while orders
 // come in: what was read is committed, and the broker knows of no transaction however long it takes.
 func TestPausedKafkaJobHasNoOpenTransaction(t *testing.T) {
@@ -92,7 +107,7 @@ func TestPausedKafkaJobHasNoOpenTransaction(t *testing.T) {
 	for range 2 {
 		r := do(t, "pause", file)
 		require.Zero(t, r.code, r.stderr)
-		s.requireNoOpenTransaction()
+		s.awaitMarkers()
 		listed, err := s.admin().ListTransactions(t.Context(), nil, []string{"Ongoing"})
 		require.NoError(t, err)
 		require.Empty(t, listed)
@@ -104,7 +119,6 @@ func TestPausedKafkaJobHasNoOpenTransaction(t *testing.T) {
 		require.Equal(t, before.Sources[0].RecordsIn, after.Sources[0].RecordsIn)
 		require.Equal(t, admin.StatePaused, after.State)
 		require.Equal(t, written, s.written("enriched"))
-		s.requireNoOpenTransaction()
 		require.Zero(t, do(t, "resume", file).code)
 	}
 	s.stop(job)

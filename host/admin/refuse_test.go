@@ -108,13 +108,13 @@ func TestSlowClientsAreCutOff(t *testing.T) {
 		ReadTimeout: 50 * time.Millisecond,
 	})
 	token := s.RunFile().Token.Reveal()
-	for _, c := range []struct{ name, sent, want string }{
-		{"in the first line", "GET /sta", ""},
-		{"in the headers", "GET /status HTTP/1.1\r\nHost: localhost\r\nX: ", ""},
+	for _, c := range []struct{ name, sent string }{
+		{"in the first line", "GET /sta"},
+		{"in the headers", "GET /status HTTP/1.1\r\nHost: localhost\r\nX: "},
 		{"in the body", "POST /extra/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n" +
-			"Content-Type: application/json\r\nAuthorization: Bearer " + token + "\r\n\r\n{", "404"},
+			"Content-Type: application/json\r\nAuthorization: Bearer " + token + "\r\n\r\n{"},
 		{"in the body of a route", "POST /stop HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n" +
-			"Content-Type: application/json\r\nAuthorization: Bearer " + token + "\r\n\r\n{", "400"},
+			"Content-Type: application/json\r\nAuthorization: Bearer " + token + "\r\n\r\n{"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			conn, err := net.Dial("tcp", s.Address())
@@ -123,8 +123,8 @@ func TestSlowClientsAreCutOff(t *testing.T) {
 			_, err = io.WriteString(conn, c.sent)
 			require.NoError(t, err)
 			got, err := io.ReadAll(bufio.NewReader(conn)) // ends when the server hangs up
-			if err == nil && c.want != "" {
-				require.True(t, strings.HasPrefix(string(got), "HTTP/1.1 "+c.want), "%s", got)
+			if err == nil {
+				require.NotContains(t, string(got), "HTTP/1.1 2")
 			}
 		})
 	}

@@ -4,12 +4,16 @@ import "github.com/wasmflow/wasmflow/checkpoint"
 
 // controlOdds is how seldom somebody asks for a pause or for an epoch, in turns: seldom enough that
 // most epochs are those of the interval.
-const controlOdds = 150
+const controlOdds = 60
 
-// control lists what people could ask for now. A pause is always ended some time.
-func (p *process) control() []func() {
+// resumeOdds keeps a pause standing until it rests, more often than not.
+const resumeOdds = 10
+
+// control lists what people could ask for now. A pause is always ended some time, at the latest when
+// nothing else can happen.
+func (p *process) control(others int) []func() {
 	var actions []func()
-	if p.held {
+	if p.held && (others == 0 || p.w.chance(resumeOdds)) {
 		actions = append(actions, func() {
 			p.w.trace("p%d goes on", p.id)
 			p.held = false

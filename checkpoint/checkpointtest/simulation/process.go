@@ -221,7 +221,8 @@ func (p *process) turn() {
 		}
 	}
 	if p.working() {
-		actions = append(append(actions, p.coordinate()...), p.control()...)
+		actions = append(actions, p.coordinate()...)
+		actions = append(actions, p.control(len(actions))...)
 	}
 	if len(actions) == 0 {
 		p.w.fail("p%d stands still in state %s", p.id, p.m.State())
