@@ -22,8 +22,8 @@ import (
 const (
 	// leaderWait is when a partition without a leader is looked at again: an election takes moments.
 	leaderWait = time.Second
-	// watchInterval is how often is looked whether the topics that are read are still there: the
-	// client would wait for ever for one that was deleted, and cost nothing but a line in its log.
+	// watchInterval is how often is looked whether the topics that are read are still there: where no
+	// leader says that one was deleted, the client waits for it for ever.
 	watchInterval = 5 * time.Second
 	// absenceMax is for how long brokers may say that there is no such topic before they are believed
 	// (Q3). One that has just started may not know all of them.
