@@ -54,6 +54,7 @@ func limits(honest bool) guest.Limits {
 	}
 	return guest.Limits{
 		TimePerBatch: deadline, TimePerRecord: recordTime, TimeToStart: deadline,
+		TableElements: specimens.TableElements,
 	}
 }
 

@@ -22,7 +22,7 @@ const corpusMin = 400
 // told something else than that have time for it.
 func corpusLimits(text string) guest.Limits {
 	l := guest.Limits{
-		MemoryBytes: 4 << 20, TableElements: 1 << 16, StackBytes: 64 << 10, LogLines: 10,
+		MemoryBytes: 4 << 20, TableElements: specimens.TableElements, StackBytes: 64 << 10, LogLines: 10,
 	}
 	if text != "" && !short(text) {
 		return patient(l)

@@ -20,6 +20,10 @@ type Specimen struct {
 // Function is the function of each specimen, a transform.
 const Function = "f0"
 
+// TableElements is the limit on tables that specimens are to be run with: some are made to be just
+// above it.
+const TableElements = 1 << 16
+
 // All returns the corpus.
 func All() []Specimen {
 	return slices.Concat(loops(), trees(), recursions(), features(), memories(), bombs(), tables(),
