@@ -97,7 +97,8 @@ func tables() []Specimen {
 	}
 	grow := Join(null, I32Const(1), []byte{0xfc, 15, 0}, dropped)
 	add([]byte{0, 1}, grow, "grows tables", "without a maximum")
-	add(Join([]byte{1}, U32(8), U32(TableElements+1)), grow, "the limit is 65536", "too large a maximum")
+	add(Join([]byte{1}, U32(8), U32(TableElements+1)), grow, "the limit is 65536",
+		"too large a maximum")
 	add(Join([]byte{0}, U32(1<<30)), nil, "the limit is 65536", "too large")
 	add(bounded, Join(I32Const(8), []byte{0x25, 0}, dropped), "table access", "read beyond")
 	add(bounded, Join(I32Const(-1), null, []byte{0x26, 0}), "table access", "write beyond")
