@@ -491,6 +491,7 @@ func TestEngineNamesTheStageThatHangs(t *testing.T) {
 	require.ErrorAs(t, err, &stage)
 	require.Equal(t, "out", stage.Stage)
 	require.ErrorIs(t, err, checkpoint.ErrTimeout)
+	// A task that was not given anything to write yet does answer.
 	require.Regexp(t, `^waiting for out in task [012]: preparing epoch \d+: checkpoint timed out: `+
-		`nothing from task 0, 1, 2 after `, err.Error())
+		`nothing from task [012](, [012])* after `, err.Error())
 }
