@@ -23,9 +23,10 @@ func workerCommand() command {
 		name: workerName, usage: "job.toml",
 		summary: "run a job under a supervisor",
 		help: `
-  wasmflow run --supervise job.toml
+  wasmflow run-worker job.toml
 
-wasmflow runs this command by itself. It is run, and ends when the process ends that started it.
+wasmflow run --supervise starts this command by itself. It is run, and ends when the process ends
+that started it.
 `,
 		hidden: true,
 		setup: func(flags *flag.FlagSet) action {
