@@ -30,7 +30,8 @@ func (Cause) Values() []string {
 	return []string{string(CauseInterval), string(CauseRequest), string(CausePause), string(CauseEnd)}
 }
 
-// PublishedEpoch is the story of one published epoch. Records and bytes are those of this epoch alone.
+// PublishedEpoch is the story of one published epoch. Records and bytes are those of this epoch
+// alone.
 type PublishedEpoch struct {
 	Epoch           checkpoint.Epoch `json:"epoch"`
 	Cause           Cause            `json:"cause" doc:"Why it began."`

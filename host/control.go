@@ -21,7 +21,8 @@ const (
 	Paused PauseState = "paused"
 )
 
-// control is what people ask of a running job beside its end. It outlives attempts, not the process.
+// control is what people ask of a running job beside its end. It outlives attempts, not the
+// process.
 type control struct {
 	gate    task.Gate                    // of the tasks
 	changed chan struct{}                // of one: something below did
@@ -63,7 +64,8 @@ func (c *control) rest(number uint64) {
 }
 
 // state tells how far a pause is. A pause that the coordinator has not heard of is not quiet:
-// (1) the job rests, (2) Resume lets a task read, (3) Pause comes again before the coordinator looks.
+// (1) the job rests, (2) Resume lets a task read, (3) Pause comes again before the coordinator
+// looks.
 func (c *control) state() PauseState {
 	c.mu.Lock()
 	defer c.mu.Unlock()

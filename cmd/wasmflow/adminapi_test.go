@@ -90,7 +90,8 @@ func (a *api) call(method, path, template, body string, code int, out any) {
 	}
 }
 
-// begin begins a swap or a rollback, as soon as the one before is tidied up, and returns its number.
+// begin begins a swap or a rollback, as soon as the one before is tidied up, and returns its
+// number.
 func (a *api) begin(path, template, body string) uint64 {
 	a.t.Helper()
 	var media, answer string
@@ -118,7 +119,8 @@ func (a *api) check(method, template string, code int, media, answer string) {
 	c := jsonschema.NewCompiler()
 	c.AssertFormat()
 	require.NoError(a.t, c.AddResource("mem://openapi.json", a.document))
-	schema, err := c.Compile("mem://openapi.json" + at + "/content/" + escape.Replace(media) + "/schema")
+	schema, err := c.Compile("mem://openapi.json" + at + "/content/" + escape.Replace(media) +
+		"/schema")
 	require.NoError(a.t, err)
 	value, err := jsonschema.UnmarshalJSON(strings.NewReader(answer))
 	require.NoError(a.t, err)

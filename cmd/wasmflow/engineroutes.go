@@ -56,8 +56,8 @@ func engineRoutes(e *host.Engine) []admin.Route {
 	}, {
 		Method: http.MethodPost, Path: "/plugins/{name}/swap", Params: name,
 		Summary: "Replaces a plugin by another module or configuration",
-		Text: "The new version is loaded and tried on live records beside the old one; if it is fit, all " +
-			"tasks take it up at the end of the same epoch. One swap goes on at a time.",
+		Text: "The new version is loaded and tried on live records beside the old one; if it is fit, " +
+			"all tasks take it up at the end of the same epoch. One swap goes on at a time.",
 		Body: host.SwapRequest{}, Answers: begun,
 		Serve: func(w http.ResponseWriter, r *http.Request) {
 			var req host.SwapRequest

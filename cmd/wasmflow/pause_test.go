@@ -96,7 +96,8 @@ func (s *shop) awaitMarkers() {
 }
 
 // TestPausedKafkaJobHasNoOpenTransaction pauses a job with an exactly-once Kafka sink while orders
-// come in: what was read is committed, and the broker knows of no transaction however long it takes.
+// come in: what was read is committed, and the broker knows of no transaction however long it
+// takes.
 func TestPausedKafkaJobHasNoOpenTransaction(t *testing.T) {
 	s := newShop(t)
 	s.sell(2000)

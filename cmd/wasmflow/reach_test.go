@@ -20,7 +20,9 @@ import (
 // reachableJob serves on every address of the machine, so that nothing but certificates and the
 // token of the run file lets somebody in.
 const reachableJob = endlessJob + `
-admin = { address = "0.0.0.0:0", tls = { cert = "server.pem", key = "server.key", client_ca = "ca.pem" } }
+[admin]
+address = "0.0.0.0:0"
+tls = { cert = "server.pem", key = "server.key", client_ca = "ca.pem" }
 `
 
 // certificates writes an authority, and what it signed for a server and for a client, into dir.

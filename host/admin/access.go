@@ -67,7 +67,8 @@ func (a access) guard(next http.Handler) http.Handler {
 }
 
 // isNamed applies A3. A page whose name was bound anew to the address of this server still sends
-// that name. Where a token is all that lets somebody in, a name matters less: no page has the token.
+// that name. Where a token is all that lets somebody in, a name matters less: no page has the
+// token.
 func (a access) isNamed(host string) bool {
 	if isLoopback(host) || slices.ContainsFunc(a.hosts, func(h string) bool {
 		return strings.EqualFold(h, host)

@@ -40,7 +40,8 @@ func fetchDocument(t *testing.T, s *admin.Server) document {
 	require.NoError(t, json.Unmarshal([]byte(got.body), &d))
 	whole, err := jsonschema.UnmarshalJSON(strings.NewReader(got.body))
 	require.NoError(t, err)
-	for _, x := range whole.(map[string]any)["components"].(map[string]any)["schemas"].(map[string]any) {
+	components := whole.(map[string]any)["components"].(map[string]any)
+	for _, x := range components["schemas"].(map[string]any) {
 		x.(map[string]any)["additionalProperties"] = false
 	}
 	d.whole = whole

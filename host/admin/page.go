@@ -9,30 +9,30 @@ import (
 	"strings"
 )
 
-// pageHead is what stands above the routes.
+// pageHead is what stands above the routes, with ~ for the quotes of code.
 const pageHead = `# The admin API
 
 <!-- Made by "wasmflow docs --api"; a test compares. -->
 
 A running job serves HTTP: by default on a free port of 127.0.0.1, which the commands find through
-the checkpoint store, or where ` + "`[admin]`" + ` says (` + "`address`, `token`, `tls`, `hosts`" + `, see
-[reference.md](reference.md)). The same as an OpenAPI 3.1 document is at ` + "`/openapi.json`" + `, and
-` + "`wasmflow docs --openapi`" + ` prints it.
+the checkpoint store, or where ~[admin]~ says (~address~, ~token~, ~tls~, ~hosts~, see
+[reference.md](reference.md)). The same as an OpenAPI 3.1 document is at ~/openapi.json~, and
+~wasmflow docs --openapi~ prints it.
 
 Who may call:
 
-- On a loopback address this machine may read without credentials, unless ` + "`token`" + ` is set. What
+- On a loopback address this machine may read without credentials, unless ~token~ is set. What
   changes the job needs the token: that of the job file, or the one that the server drew, which only
   the private file of the run in the checkpoint store names.
-- On another address everything but ` + "`/healthz` and `/readyz`" + ` needs the token
-  (` + "`Authorization: Bearer ...`" + `) or a client certificate of an authority in ` + "`tls.client_ca`" + `. A
-  server there does not start without one of them. Without ` + "`tls.cert`" + ` the token travels in clear.
+- On another address everything but ~/healthz~ and ~/readyz~ needs the token
+  (~Authorization: Bearer ...~) or a client certificate of an authority in ~tls.client_ca~. A
+  server there does not start without one of them. Without ~tls.cert~ the token travels in clear.
 - A request must name the server by a host that is its own: a loopback one on a loopback address, an
-  address or a name of the certificate with TLS, or one of ` + "`hosts`" + `. A request that a web page of
+  address or a name of the certificate with TLS, or one of ~hosts~. A request that a web page of
   another origin sends is refused.
-- A body is JSON of at most 64 KiB, with ` + "`Content-Type: application/json`" + `. Slow requests are cut off.
+- A body is JSON of at most 64 KiB, with ~Content-Type: application/json~. Slow requests are cut off.
 
-A refusal is ` + "`application/problem+json`" + ` (RFC 9457) with ` + "`detail` and `remedy`" + `. Fields may be
+A refusal is ~application/problem+json~ (RFC 9457) with ~detail~ and ~remedy~. Fields may be
 added to answers; none changes its meaning.
 
 `
@@ -40,7 +40,7 @@ added to answers; none changes its meaning.
 // Page returns the page about routes for people, as Markdown.
 func Page(routes []Route) string {
 	var b strings.Builder
-	b.WriteString(pageHead)
+	b.WriteString(strings.ReplaceAll(pageHead, "~", "`"))
 	b.WriteString("| route | |\n|---|---|\n")
 	for _, r := range routes {
 		fmt.Fprintf(&b, "| `%s %s` | %s |\n", r.Method, r.template(), r.Summary)

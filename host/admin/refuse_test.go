@@ -66,7 +66,9 @@ func TestPagesOfOtherOriginsAreRefused(t *testing.T) {
 func TestBodiesMustSayThatTheyAreJSON(t *testing.T) {
 	s := serve(t, newJob(), "auto", connectors.Secret{})
 	token := "Bearer " + s.RunFile().Token.Reveal()
-	for _, media := range []string{"", "text/plain", "application/x-www-form-urlencoded", "json", ";"} {
+	for _, media := range []string{
+		"", "text/plain", "application/x-www-form-urlencoded", "json", ";",
+	} {
 		got := send(t, s, "POST", "/stop", `{"now": true}`, map[string]string{
 			"Authorization": token, "Content-Type": media,
 		})

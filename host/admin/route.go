@@ -47,8 +47,8 @@ func (r Route) pattern() string { return r.Method + " " + r.Path }
 // template returns the path as OpenAPI writes it.
 func (r Route) template() string { return strings.TrimSuffix(r.Path, "{$}") }
 
-// ReadJSON decodes the body of a request into v, which an empty one leaves as it is. Where it cannot
-// it answers why and reports false.
+// ReadJSON decodes the body of a request into v, which an empty one leaves as it is. Where it
+// cannot it answers why and reports false.
 func ReadJSON(w http.ResponseWriter, r *http.Request, v any) bool {
 	if r.ContentLength == 0 {
 		return true

@@ -16,8 +16,8 @@ type StateAnswer struct {
 	State State `json:"state"`
 }
 
-// table returns the routes of the server, those of every job and c.Routes. The document about all of
-// them is the last one. Nothing of c but Version and Routes is looked at before a request.
+// table returns the routes of the server, those of every job and c.Routes. The document about all
+// of them is the last one. Nothing of c but Version and Routes is looked at before a request.
 func (c Config) table() []Route {
 	routes := append(c.own(), c.Routes...)
 	routes = append(routes, profileRoutes()...)

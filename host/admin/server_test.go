@@ -154,7 +154,8 @@ func TestRoutes(t *testing.T) {
 		{"stop without token", "POST", "/stop", "", "", 401, "send the token"},
 		{"stop with a wrong token", "POST", "/stop", token + "x", "", 401, "send the token"},
 		{"stop with no JSON", "POST", "/stop", token, "now", 400, "decoding the body"},
-		{"stop with an unknown field", "POST", "/stop", token, `{"later": 1}`, 400, `unknown field \"later\"`},
+		{"stop with an unknown field", "POST", "/stop", token, `{"later": 1}`, 400,
+			`unknown field \"later\"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := call(t, s, c.method, c.path, c.token, "", c.body)

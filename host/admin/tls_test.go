@@ -48,7 +48,8 @@ func newAuthority(t *testing.T, name string) *authority {
 }
 
 // issue returns a certificate and its key as PEM.
-func (a *authority) issue(usage x509.ExtKeyUsage, until time.Time, names ...string) (cert, key []byte) {
+func (a *authority) issue(usage x509.ExtKeyUsage, until time.Time, names ...string,
+) (cert, key []byte) {
 	a.t.Helper()
 	pair, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(a.t, err)

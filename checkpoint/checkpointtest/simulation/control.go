@@ -9,8 +9,8 @@ const controlOdds = 60
 // resumeOdds keeps a pause standing until it rests, more often than not.
 const resumeOdds = 10
 
-// control lists what people could ask for now. A pause is always ended some time, at the latest when
-// nothing else can happen.
+// control lists what people could ask for now. A pause is always ended some time, at the latest
+// when nothing else can happen.
 func (p *process) control(others int) []func() {
 	var actions []func()
 	if p.held && (others == 0 || p.w.chance(resumeOdds)) {
