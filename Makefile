@@ -6,8 +6,10 @@ GUESTS   := uppercase access-log orders-enrich json-route csv-parse partition-by
 PACKAGES := ./...
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
-# Pauses of tasks are to be the program's, not those of a disk that others write, too.
-SHM      := $(if $(wildcard /dev/shm/.),-tmp /dev/shm)
+# Pauses of tasks are to be the program's, not those of a disk that others write, too: a folder in
+# memory, where one has a GiB to spare.
+SHM       = $(shell df -k --output=avail /dev/shm 2>/dev/null | \
+              awk 'NR == 2 && $$1 > 1048576 { print "-tmp /dev/shm" }')
 
 export CGO_ENABLED = 0
 
