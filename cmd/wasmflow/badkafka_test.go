@@ -197,6 +197,7 @@ func (b *badKafka) run(t *testing.T) {
 		cmd := child(t, dir, newWatcher(), stderr, "run", "job.toml")
 		cmd.Env = append(cmd.Env, "PASSWORD="+secret)
 		require.NoError(t, cmd.Start())
+		t.Cleanup(func() { _ = cmd.Process.Kill() }) // it ended, unless the test failed
 		return cmd, stderr
 	}
 	if b.before != nil {
