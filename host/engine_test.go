@@ -342,7 +342,7 @@ func TestEngineRestartsAndLosesNothing(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			b := newBench(strings.Replace(countingJob, "count = 20000", "count = 20000\nrate = 100000", 1))
+			b := newBench(strings.Replace(countingJob, "count = 20000", "count = 20000\nrate = 25000", 1))
 			tt.sabotage(b)
 			e := b.engine(t)
 			res, err := e.Run(t.Context())
