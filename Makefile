@@ -68,7 +68,7 @@ chaos: build guests ## kill test: 2,000,000 lines, 100 kills, every failpoint, z
 	$(GO) build -tags failpoints -o $(BUILD)/wasmflow-failpoints ./cmd/wasmflow
 	$(GO) run ./cmd/chaos -binary $(BUILD)/wasmflow-failpoints -guests $(BUILD)/guests
 
-chaos-kafka: build guests ## the same on three real brokers, which are killed, cut off and slowed down
+chaos-kafka: simulation build guests ## the same on three real brokers, which are killed, cut off and slowed down; seeded bugs first
 	$(GO) build -tags failpoints -o $(BUILD)/wasmflow-failpoints ./cmd/wasmflow
 	$(GO) run ./cmd/chaos -kafka -binary $(BUILD)/wasmflow-failpoints -guests $(BUILD)/guests
 
