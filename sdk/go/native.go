@@ -47,6 +47,11 @@ func (n *Native) Process(function, first uint32, cursor uint64) uint32 {
 	return n.g.memory.place(unsafe.Pointer(h), int(unsafe.Sizeof(*h)))
 }
 
+// Migrate rewrites an entry of an older state version and returns the answer, both as they travel
+// between host and guest; an empty entry asks whether there is a way. The answer is valid until the
+// next Migrate.
+func (n *Native) Migrate(from uint32, entry []byte) []byte { return n.g.migrate(from, entry) }
+
 // Memory returns a copy of the memory that the addresses of the last output refer to.
 func (n *Native) Memory() []byte { return n.g.memory.image() }
 
