@@ -56,7 +56,7 @@ cross: build ## the platforms a release is made for
 	GOOS=darwin GOARCH=arm64 $(GO) build -o /dev/null ./cmd/wasmflow
 
 race: ## every test, with the race detector
-	CGO_ENABLED=1 $(GO) test -race -timeout 8m $(PACKAGES)
+	CGO_ENABLED=1 $(GO) test -race -timeout 15m $(PACKAGES)
 
 simulation: ## the commit protocol under more seeds than the race detector has time for
 	$(GO) test ./checkpoint/checkpointtest/simulation

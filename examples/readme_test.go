@@ -128,7 +128,15 @@ func TestReadmeCommands(t *testing.T) {
 			command, args, _ := strings.Cut(strings.TrimPrefix(line, "wasmflow "), " ")
 			help, _ := r.run("wasmflow", "help", command)
 			usage, _, _ := strings.Cut(help, "\n")
-			require.Contains(t, usage, strings.Fields(args)[0], "README: %s", line)
+			args, _, _ = strings.Cut(args, "#")
+			found := false
+			for _, word := range strings.Fields(args) {
+				if strings.HasPrefix(word, "--") {
+					require.Contains(t, help, "\n  "+word, "README: %s", line)
+				}
+				found = found || strings.Contains(usage, word)
+			}
+			require.True(t, found, "README: %s wants something of %q", line, usage)
 		}
 	}
 }
