@@ -1,8 +1,10 @@
 package main
 
 import (
+	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -43,9 +45,16 @@ func TestFirstSignalEndsADryRunWhileItsGuestSpins(t *testing.T) {
 	require.Equal(t, "wasmflow: interrupted by the signal: terminated\n", stderr.String())
 }
 
-// TestFirstSignalEndsWhatHasNothingToLose has a plugin that cannot be read to its end: a pipe.
+// TestFirstSignalEndsWhatHasNothingToLose has plugins that cannot be read to their end: one on a
+// server that does not answer, and a pipe.
 func TestFirstSignalEndsWhatHasNothingToLose(t *testing.T) {
-	dir := folder(t, map[string]string{"job.toml": spinJob})
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer silent.Close()
+	address := "https://" + silent.Addr().String() + "/spin.wasm"
+	dir := folder(t, map[string]string{
+		"job.toml": strings.Replace(spinJob, "spin.wasm", address, 1),
+	})
 	pipe := filepath.Join(dir, "spin.wasm")
 	require.NoError(t, syscall.Mkfifo(pipe, 0o600))
 	w, err := os.OpenFile(pipe, os.O_RDWR, 0)
@@ -59,7 +68,7 @@ func TestFirstSignalEndsWhatHasNothingToLose(t *testing.T) {
 	}{
 		{[]string{"validate", file}, 130, "wasmflow: interrupted by the signal: terminated\n"},
 		{[]string{"dry-run", file}, 130, "wasmflow: interrupted by the signal: terminated\n"},
-		{[]string{"inspect", pipe}, 130, "wasmflow: interrupted by the signal: terminated\n"},
+		{[]string{"inspect", address}, 130, "wasmflow: interrupted by the signal: terminated\n"},
 		{[]string{"conformance", pipe}, 130, "wasmflow: interrupted by the signal: terminated\n"},
 		{[]string{"run", file}, 0, "interrupted by the signal: terminated; the job had not begun\n"},
 	} {

@@ -236,7 +236,13 @@ func (r *runner) serve(ctx context.Context, card *announcedLog) (err error) {
 	}()
 	defer func() {
 		stopWatching()
-		<-watched
+		if errors.Is(err, errInterrupted) {
+			return // nothing is to be waited for any more
+		}
+		select {
+		case <-watched:
+		case <-r.p.signals: // somebody has no patience, and nothing of the job is left to lose
+		}
 	}()
 	done := make(chan ended, 1)
 	go func() { // ends with the job; after a second signal the process ends before it

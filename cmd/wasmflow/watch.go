@@ -16,31 +16,32 @@ import (
 // on every file system, also when a rename puts another file in the place.
 const watchEvery = 500 * time.Millisecond
 
-// pluginWatcher swaps plugins whose files change.
+// pluginWatcher swaps plugins whose files change. Its methods return by the end of their contexts,
+// also when a file is on a mount that hangs.
 type pluginWatcher struct {
 	engine *host.Engine
 	// hangups ask for a look at all files.
 	hangups <-chan os.Signal
+	stat    func(path string) (os.FileInfo, error)
 	job     *config.Job
 	seen    map[string]os.FileInfo // as of the last look; nil is no file
 	pending map[string]bool        // changed, to be taken at the next look that finds it as it is
 }
 
 func watchPlugins(e *host.Engine, job *config.Job, hangups <-chan os.Signal) *pluginWatcher {
-	w := &pluginWatcher{
-		engine: e, job: job, hangups: hangups,
+	return &pluginWatcher{
+		engine: e, job: job, hangups: hangups, stat: os.Stat,
 		seen: map[string]os.FileInfo{}, pending: map[string]bool{},
 	}
-	for _, p := range job.Plugins {
-		if p.Watch {
-			w.seen[p.Name] = look(p.Path)
-		}
-	}
-	return w
 }
 
 // run looks until ctx ends.
 func (w *pluginWatcher) run(ctx context.Context) {
+	for _, p := range w.job.Plugins {
+		if p.Watch {
+			w.seen[p.Name] = w.look(ctx, p.Path)
+		}
+	}
 	ticker := time.NewTicker(watchEvery)
 	defer ticker.Stop()
 	all := false // asked by a signal and not carried out yet
@@ -70,7 +71,10 @@ func (w *pluginWatcher) tick(ctx context.Context) {
 		if !p.Watch {
 			continue
 		}
-		now := look(p.Path)
+		now := w.look(ctx, p.Path)
+		if ctx.Err() != nil {
+			return // it was not looked at
+		}
 		if !same(w.seen[p.Name], now) {
 			w.seen[p.Name], w.pending[p.Name] = now, now != nil
 			continue
@@ -83,12 +87,22 @@ func (w *pluginWatcher) tick(ctx context.Context) {
 	}
 }
 
-func look(path string) fs.FileInfo {
-	info, err := os.Stat(path)
-	if err != nil {
+// look returns what stands at path; nil is nothing, or that ctx has ended.
+func (w *pluginWatcher) look(ctx context.Context, path string) fs.FileInfo {
+	found := make(chan fs.FileInfo, 1)
+	go func() { // ends with the call, of which there is one at a time, or with the process
+		info, err := w.stat(path)
+		if err != nil {
+			info = nil
+		}
+		found <- info
+	}()
+	select {
+	case info := <-found:
+		return info
+	case <-ctx.Done():
 		return nil
 	}
-	return info
 }
 
 func same(a, b fs.FileInfo) bool {

@@ -18,6 +18,9 @@
 //	    or damaged, but cannot lie. Which signatures there are is asked anew each time: taking one
 //	    away takes effect.
 //	M6. No message holds a credential, the query of a URL, or the place a redirect leads to.
+//	M7. Load returns by the end of its context, also when a path waits in the operating system: what
+//	    is no regular file is not opened, and a mount that hangs is waited for by a goroutine that
+//	    nobody waits for.
 //
 // Below: connectors and connectors/transport. Beside: host/guest, which reads the module. Above:
 // host/config, which checks references, host and the commands.

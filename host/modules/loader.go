@@ -11,7 +11,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
@@ -21,8 +20,8 @@ import (
 )
 
 const (
-	// fetchTimeout bounds everything that one Load does over a network: 32 MiB arrive within it at
-	// a quarter of a megabyte a second.
+	// fetchTimeout bounds everything that one Load does, over a network or on a disk: 32 MiB arrive
+	// within it at a quarter of a megabyte a second.
 	fetchTimeout = 2 * time.Minute
 	// moduleBytesDefault is the limit of a module where the caller names none.
 	moduleBytesDefault = 32 << 20
@@ -159,6 +158,8 @@ func (l *Loader) load(ctx context.Context, s Source, ref Reference, m *Module) e
 		return refuse(SettingSHA256, "the SHA-256 that it must have is none", "write the 64 hex digits "+
 			"that `sha256sum` prints for the module", nil)
 	}
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	defer cancel()
 	var keys []publicKey
 	if s.PublicKey != "" { // first, for a mistake there is told without a network
 		var err error
@@ -166,8 +167,6 @@ func (l *Loader) load(ctx context.Context, s Source, ref Reference, m *Module) e
 			return err
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
-	defer cancel()
 	f := &fetch{Loader: l, source: s, ref: ref}
 	var artifact *artifact
 	var err error
@@ -216,14 +215,18 @@ func (l *Loader) readModule(ctx context.Context, location string, sizeMax int64)
 	case errors.Is(err, fs.ErrPermission):
 		return nil, refuse(SettingPath, fmt.Sprintf("cannot be read: %v", cause(err)),
 			"give the user that runs wasmflow the right to it", err)
+	case errors.Is(err, context.DeadlineExceeded):
+		return nil, passing(fmt.Sprintf("cannot be read: there is no answer after %v", fetchTimeout),
+			"look at the disk or the mount that it is on", err)
 	}
 	return nil, refuse(SettingPath, fmt.Sprintf("cannot be read: %v", cause(err)), "name a .wasm file",
 		err)
 }
 
-// readFile returns at most sizeMax bytes of a file.
+// readFile returns at most sizeMax bytes of a file. It returns by the end of ctx, whatever the file
+// system does (M7).
 func (l *Loader) readFile(ctx context.Context, location string, sizeMax int64) ([]byte, error) {
-	open := func() (io.ReadCloser, error) { return os.Open(location) }
+	open := func() (io.ReadCloser, error) { return openFile(location) }
 	if strings.Contains(location, "://") {
 		open = func() (io.ReadCloser, error) {
 			if l.cfg.FileSystems == nil {
@@ -236,12 +239,14 @@ func (l *Loader) readFile(ctx context.Context, location string, sizeMax int64) (
 			return fs.Open(ctx, path, 0)
 		}
 	}
-	r, err := open()
-	if err != nil {
-		return nil, err
-	}
-	data, err := io.ReadAll(io.LimitReader(r, sizeMax))
-	return data, errors.Join(err, r.Close())
+	return within(ctx, func() ([]byte, error) {
+		r, err := open()
+		if err != nil {
+			return nil, err
+		}
+		data, err := io.ReadAll(io.LimitReader(r, sizeMax))
+		return data, errors.Join(err, r.Close())
+	})
 }
 
 // keep puts data into the cache. A module that cannot be kept is fetched again.

@@ -1,0 +1,8 @@
+//go:build unix
+
+package modules
+
+import "syscall"
+
+// openNow has open return at once where it would wait for somebody at the other end.
+const openNow = syscall.O_NONBLOCK
