@@ -74,9 +74,9 @@ func (s State) String() string {
 //	Stopping    !        .          .      .        .         .          .         Ended   !
 //	Aborting    !        .          !      !        !         !          !         !       Ended
 //
-// Stop is noted in every state and acted on in Running, and so is InputEnded once tasks run. Trigger,
-// Pause and Resume are noted in every state too and change when Running ends; all the other states
-// are as they are without them.
+// Stop is noted in every state and acted on in Running, and so is InputEnded once tasks run.
+// Trigger, Pause and Resume are noted in every state too and change when Running ends; all other
+// states are as they are without them.
 // Failed leads to Stopping from every state before it. A ...Done with an error leads to Stopping,
 // except where a retry is drawn. Stopping waits for the tasks and for the one call that may be
 // under way, then goes to Ended, by way of Aborting when there is prepared output of an epoch for

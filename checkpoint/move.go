@@ -92,7 +92,7 @@ func Imported(last Manifest, found bool, seal Manifest) (Manifest, error) {
 		}
 		return last, nil
 	}
-	return Manifest{}, &LogError{fmt.Sprintf("record %d (%s, %s) of the log and record %d, with which "+
-		"the job left the log before it, do not follow each other; set checkpoint.log to the log that "+
-		"ran last", last.Epoch, last.Kind, last.Owner, seal.Epoch)}
+	return Manifest{}, &LogError{fmt.Sprintf("record %d (%s, %s) of the log and record %d, with "+
+		"which the job left the log before it, do not follow each other; set checkpoint.log to the log "+
+		"that ran last", last.Epoch, last.Kind, last.Owner, seal.Epoch)}
 }

@@ -20,8 +20,9 @@ const (
 // enumeratePauseMin keeps a source that asks to be asked again at once from taking a CPU.
 const enumeratePauseMin = 10 * time.Millisecond
 
-// enumerate asks source i for splits until it is done and has nothing to look after. The coordinator adopts each answer before
-// the next question, so an answer's state and splits enter the same epoch.
+// enumerate asks source i for splits until it is done and has nothing to look after. The
+// coordinator adopts each answer before the next question, so an answer's state and splits enter
+// the same epoch.
 func (a *attempt) enumerate(i int, s *sourceRun, state checkpoint.Position) error {
 	ctx := a.group.enumerators
 	for {

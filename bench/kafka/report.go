@@ -104,10 +104,10 @@ func (b *bench) latencyTable(line func(string, ...any), r results) {
 	line("")
 	line("%d records a second, a commit every %v, from making to a read_committed reader; %d",
 		latencyRate, latencyCommit, latencyRounds)
-	line("interleaved rounds of %d s, of which the first quarter does not count. The start is the time",
-		b.latencySeconds)
-	line("from the start of the process to the first committed record, a commit a second, medians of %d.",
-		startRounds)
+	line("interleaved rounds of %d s, of which the first quarter does not count. The start is the "+
+		"time", b.latencySeconds)
+	line("from the start of the process to the first committed record, a commit a second, medians "+
+		"of %d.", startRounds)
 	line("")
 	line("| | p50 ms | p99 ms | start s |")
 	line("|---|---|---|---|")

@@ -72,7 +72,8 @@ func (c *checker) hasLogElsewhere(ctx context.Context) (bool, error) {
 	if log == "" {
 		return false, nil
 	}
-	c.note(c.dir, fmt.Sprintf("the job has its log in %q: records here are of an earlier time", log), "")
+	c.note(c.dir,
+		fmt.Sprintf("the job has its log in %q: records here are of an earlier time", log), "")
 	return true, nil
 }
 

@@ -50,8 +50,8 @@ type trial struct {
 	make   func(dir, binary, guests string, s scale) (*fileEnds, error)
 }
 
-// trials covers the failpoints: those of the plain file sink by a job that has one, those of a log in
-// a topic by a job that writes one, all others by the job with buckets.
+// trials covers the failpoints: those of the plain file sink by a job that has one, those of a log
+// in a topic by a job that writes one, all others by the job with buckets.
 func trials(s scale) []trial {
 	var live, topics, swaps, others []string
 	for _, name := range failpoint.Names() {
@@ -80,8 +80,8 @@ func ofTopic(name string) bool {
 	return strings.HasPrefix(name, "txlog/") || name == "storelog/sealed"
 }
 
-// once lists the places that a run passes only at its start, or once for every task: when it claims,
-// recovers, opens its writers, and takes up another version of a plugin.
+// once lists the places that a run passes only at its start, or once for every task: when it
+// claims, recovers, opens its writers, and takes up another version of a plugin.
 func once() []string {
 	return []string{
 		"bucketing/after-stray", "bucketing/before-strays", "file/after-live", "file/after-rewind",
@@ -105,7 +105,8 @@ func companions() map[string]func(int, *rand.Rand) string {
 
 func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	flags := flag.NewFlagSet("chaos", flag.ContinueOnError)
-	binary := flags.String("binary", "build/wasmflow-failpoints", "wasmflow, built with -tags failpoints")
+	binary := flags.String("binary", "build/wasmflow-failpoints",
+		"wasmflow, built with -tags failpoints")
 	guests := flags.String("guests", "build/guests", "folder of the built guests")
 	asShort := flags.Bool("short", false, "fewer lines and kills")
 	onSwaps := flags.Bool("swaps", false, "two jobs whose plugins are swapped all the time")
