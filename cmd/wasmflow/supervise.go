@@ -140,8 +140,6 @@ func (o *runOptions) arguments(again bool) []string {
 			args = append(args, "--"+name)
 		}
 	}
-	on("takeover", o.start.takeover)
-	on("adopt", o.start.adopt)
 	on("production", o.production)
 	on("json", o.asJSON)
 	for _, name := range o.drop {
@@ -150,6 +148,9 @@ func (o *runOptions) arguments(again bool) []string {
 	if again {
 		return args
 	}
+	// The first one has claimed the job. If somebody else holds it by now, that is a newer owner.
+	on("takeover", o.start.takeover)
+	on("adopt", o.start.adopt)
 	on("fresh", o.start.fresh)
 	if o.start.epoch != 0 {
 		args = append(args, "--epoch="+strconv.FormatUint(uint64(o.start.epoch), 10))
