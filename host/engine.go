@@ -135,7 +135,7 @@ func (e *Engine) Run(ctx context.Context) (Result, error) {
 				outcome, err = checkpoint.Fenced, errors.Join(fenced, err)
 			}
 		}
-		if e.swaps.retry() && outcome == checkpoint.Restart && ctx.Err() == nil {
+		if e.swaps.retry() && outcome == checkpoint.Restart && ctx.Err() == nil && !e.asked() {
 			e.cfg.Logger.Warn("restarting with the version of a plugin before", "error", err)
 			e.restarting(err)
 			continue

@@ -301,9 +301,10 @@ func (s *switchboard) prove(t *trial) {
 	s.notify()
 }
 
-// over tells that the tasks of the running attempt have ended.
+// over tells that an attempt has ended, whether its tasks ever ran or not.
 func (s *switchboard) over(err error) {
 	defer s.lock()()
+	ran := s.mu.attempt != nil
 	s.mu.attempt = nil
 	t := s.mu.trial
 	if t == nil {
@@ -318,9 +319,11 @@ func (s *switchboard) over(err error) {
 			t.reason = "was on trial when the attempt ended: " + err.Error()
 		}
 	}
+	// A trial stays blamed until a claim: (1) its attempt ends, (2) the log is away for the next one,
+	// (3) that one ends too, of which the trial is innocent.
 	switch t.state {
 	case trialUndecided, trialProving, trialCondemned:
-		s.mu.again = t.blamed
+		s.mu.again = t.blamed && ran
 	}
 	s.notify()
 }

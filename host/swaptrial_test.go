@@ -80,6 +80,7 @@ func (r *boardRig) blame() {
 func TestTrialStates(t *testing.T) {
 	take, decide, later := (*boardRig).take, (*boardRig).decide, (*boardRig).later
 	fail, claim, blame := (*boardRig).fail, (*boardRig).claim, (*boardRig).blame
+	told := func(r *boardRig) { r.retry() }
 	type steps []func(*boardRig)
 	tests := []struct {
 		name    string
@@ -100,6 +101,11 @@ func TestTrialStates(t *testing.T) {
 		{"and claimed", false, steps{take, fail, claim}, trialLost, "old", false},
 		{"blamed in trial", false, steps{take, blame}, trialUndecided, "next", true},
 		{"blamed in trial and claimed", false, steps{take, blame, claim}, trialLost, "old", true},
+		{"blamed, then an attempt without a claim", false, steps{take, blame, told, fail},
+			trialUndecided, "next", false},
+		{"blamed while proving, then an attempt without a claim", false,
+			steps{take, decide, blame, told, fail}, trialProving, "next", false},
+		{"and with one", false, steps{take, blame, told, fail, claim}, trialLost, "old", false},
 		{"attempt over while proving", false, steps{take, decide, fail, claim}, trialProving, "next",
 			false},
 		{"blamed while proving", false, steps{take, decide, blame, claim}, trialLost, "old", true},
