@@ -12,7 +12,9 @@
 //	M2. Nothing travels without TLS, but to this machine where a job file says plain_http; a redirect
 //	    is bound by the same rule.
 //	M3. Credentials go to the server that the job file's own reference names, and to the place where
-//	    that one sends for a token. Docker's credentials go to the registry they were stored for.
+//	    that one sends for a token; neither they nor anything else of fetch.tls is used where a
+//	    redirect leads to another server. Docker's credentials go to the registry they were stored
+//	    for.
 //	M4. Nothing is read beyond the limit of its kind, whatever a server says of its length.
 //	M5. The cache is keyed by digest and every byte that leaves it is hashed again, so it can be lost
 //	    or damaged, but cannot lie. Which signatures there are is asked anew each time: taking one

@@ -56,34 +56,66 @@ func (f *fetch) client(ctx context.Context, ref Reference) (*http.Client, func()
 	if err != nil {
 		return nil, nil, refuse(SettingTLS, err.Error(), "name PEM files that are there", err)
 	}
-	base := &http.Transport{
+	home, away := newTransport(config), newTransport(f.cfg.elsewhere.Clone())
+	guarded := &guard{home: home, away: away, plain: access.PlainHTTP && ref.Loopback()}
+	done := func() {
+		home.CloseIdleConnections()
+		away.CloseIdleConnections()
+	}
+	return &http.Client{Transport: guarded, CheckRedirect: follow}, done, nil
+}
+
+func newTransport(config *tls.Config) *http.Transport {
+	return &http.Transport{
 		Proxy: http.ProxyFromEnvironment, TLSClientConfig: config, ForceAttemptHTTP2: true,
 		DialContext:         (&net.Dialer{Timeout: dialTimeout}).DialContext,
 		TLSHandshakeTimeout: dialTimeout, ResponseHeaderTimeout: headerTimeout,
 		// What is read is what was hashed and signed, and a small answer stays small (M4).
 		DisableCompression: true,
 	}
-	guarded := &guard{base: base, plain: access.PlainHTTP && ref.Loopback()}
-	return &http.Client{Transport: guarded, CheckRedirect: follow}, base.CloseIdleConnections, nil
 }
 
 // guard keeps requests from going without TLS, wherever they come from: a redirect, or the address
-// of a server of tokens (M2).
+// of a server of tokens (M2). It keeps the client certificate from other servers, and what the job
+// file says of the server's own certificate from being held against theirs (M3).
 type guard struct {
-	base  http.RoundTripper
-	plain bool // allowed to this machine
+	home  http.RoundTripper // with what the job file says of TLS
+	away  http.RoundTripper // where a redirect leads to another server
+	plain bool              // http:// is allowed to this machine
 }
 
 // RoundTrip implements http.RoundTripper.
 func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.URL.Scheme == "https" || g.plain && isLoopback(r.URL.Hostname()) {
-		return g.base.RoundTrip(r)
+	if r.URL.Scheme != "https" && !(g.plain && isLoopback(r.URL.Hostname())) {
+		if r.Body != nil {
+			_ = r.Body.Close() // the contract of RoundTrip; there is nothing to learn from it
+		}
+		return nil, errPlain
 	}
-	if r.Body != nil {
-		_ = r.Body.Close() // the contract of RoundTrip; there is nothing to learn from it
+	if atHome(r) {
+		return g.home.RoundTrip(r)
 	}
-	return nil, errPlain
+	resp, err := g.away.RoundTrip(r)
+	if err != nil {
+		return nil, &awayError{err}
+	}
+	return resp, nil
 }
+
+// atHome reports whether r goes to the server that was asked before any redirect.
+func atHome(r *http.Request) bool {
+	first := r
+	for first.Response != nil { // that of a redirect, which has led to this request
+		first = first.Response.Request
+	}
+	return r.URL.Host == first.URL.Host
+}
+
+// awayError is why another server, to which a redirect leads, did not answer.
+type awayError struct{ err error }
+
+func (e *awayError) Error() string { return e.err.Error() }
+func (e *awayError) Unwrap() error { return e.err }
 
 // follow bounds redirects and keeps credentials from other servers, sub-domains included (M3).
 func follow(next *http.Request, via []*http.Request) error {
@@ -191,6 +223,11 @@ func explain(err error) error {
 		err = outer.Err
 	}
 	if e := explainTLS(err); e != nil {
+		if away := new(awayError); errors.As(err, &away) {
+			return refuse(SettingPath, "it is redirected to another server, whose certificate is not "+
+				"trusted here", "name the place where the module really is, with the fetch.tls of that "+
+				"server", err)
+		}
 		return e
 	}
 	var dns *net.DNSError

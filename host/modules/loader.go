@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -94,6 +95,8 @@ type Config struct {
 	FileSystems filesystem.Resolver
 	// Logger hears of a cache that cannot be used; nil for nobody.
 	Logger *slog.Logger
+
+	elsewhere *tls.Config // for servers that a redirect leads to; nil trusts those of the system
 }
 
 // Loader loads modules. Any goroutine may use it.

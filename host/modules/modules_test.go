@@ -13,6 +13,7 @@ import (
 	"encoding/hex"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"math/big"
 	"net"
 	"net/http"
@@ -263,26 +264,75 @@ func TestCancelledFetch(t *testing.T) {
 	require.False(t, errors.As(err, &e), "it is nobody's fault")
 }
 
+// clientPair adds a client certificate to a.
+func clientPair(t *testing.T, a *Access) {
+	t.Helper()
+	key := ecdsaKey(t)
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "robot"}}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	require.NoError(t, err)
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	require.NoError(t, err)
+	a.TLS.Cert = write(t, "me.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+	a.TLS.Key = write(t, "me.key", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}))
+}
+
+// serveAsking is serve with a server that asks for a client certificate, and takes any.
+func serveAsking(t *testing.T, h http.HandlerFunc) (*httptest.Server, Access) {
+	s := httptest.NewUnstartedServer(h)
+	s.TLS = &tls.Config{ClientAuth: tls.RequestClientCert}
+	s.StartTLS()
+	t.Cleanup(func() { s.CloseClientConnections(); s.Close() })
+	return s, trusting(t, s)
+}
+
 func TestRedirectsKeepCredentialsAtHome(t *testing.T) {
-	var elsewhere string
-	other, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		elsewhere = "asked with " + r.Header.Get("Authorization")
+	seen := func(r *http.Request) string {
+		return fmt.Sprintf("%s %q for %q, %d certificates", r.URL.Path, r.Header.Get("Authorization"),
+			r.TLS.ServerName, len(r.TLS.PeerCertificates))
+	}
+	var elsewhere, home []string
+	other, _ := serveAsking(t, func(w http.ResponseWriter, r *http.Request) {
+		elsewhere = append(elsewhere, seen(r))
+		if r.URL.Path == "/x.wasm" {
+			http.Redirect(w, r, "/y.wasm", http.StatusFound)
+			return
+		}
 		_, _ = w.Write(binary)
 	})
-	var home []string
-	s, access := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		home = append(home, r.Header.Get("Authorization"))
+	s, access := serveAsking(t, func(w http.ResponseWriter, r *http.Request) {
+		home = append(home, seen(r))
 		if r.URL.Path == "/old" {
 			http.Redirect(w, r, "/new", http.StatusFound)
 			return
 		}
-		http.Redirect(w, r, other.URL+"/x.wasm", http.StatusFound)
+		http.Redirect(w, r, other.URL+"/x.wasm?token=hidden", http.StatusFound)
 	})
-	access.Token = connectors.NewSecret("letmein") // both servers have the same certificate
-	_, err := newLoader(t).Load(t.Context(), Source{Ref: s.URL + "/old", Access: access})
+	access.Token = connectors.NewSecret("letmein")
+	access.TLS.ServerName = "example.com" // which the certificate of both servers bears
+	clientPair(t, &access)
+	source := Source{Ref: s.URL + "/old", Access: access}
+
+	// Both servers have the same certificate, but the other one is not vouched for by the job file.
+	e := refusal(t, newLoader(t), source)
+	require.Equal(t, SettingPath, e.Setting)
+	require.Contains(t, e.Error(), "redirected to another server, whose certificate is not trusted")
+	require.NotContains(t, e.Error(), other.Listener.Addr().String())
+	require.Empty(t, elsewhere)
+
+	home = nil
+	l := newLoader(t)
+	l.cfg.elsewhere = &tls.Config{RootCAs: x509.NewCertPool()}
+	l.cfg.elsewhere.RootCAs.AddCert(other.Certificate())
+	_, err := l.Load(t.Context(), source)
 	require.NoError(t, err)
-	require.Equal(t, []string{"Bearer letmein", "Bearer letmein"}, home)
-	require.Equal(t, "asked with ", elsewhere)
+	require.Equal(t, []string{
+		`/old "Bearer letmein" for "example.com", 1 certificates`,
+		`/new "Bearer letmein" for "example.com", 1 certificates`,
+	}, home)
+	require.Equal(t, []string{
+		`/x.wasm "" for "", 0 certificates`, `/y.wasm "" for "", 0 certificates`,
+	}, elsewhere)
 }
 
 func TestExpiredCertificate(t *testing.T) {
