@@ -6,10 +6,13 @@ import (
 	"errors"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/wasmflow/wasmflow/abi"
 	"github.com/wasmflow/wasmflow/checkpoint"
+	"github.com/wasmflow/wasmflow/connectors"
 )
 
 // errAway is what an awayLog says while it is away.
@@ -84,4 +87,55 @@ func TestABadVersionOfAJobThatIsToStopEndsIt(t *testing.T) {
 	require.ErrorContains(t, err, "trap")
 	require.Equal(t, int64(1), l.claims.Load(), "nobody wants another attempt")
 	require.Zero(t, b.engine.Status().Restarts)
+}
+
+// TestAVersionThatCannotBeOpenedComesBackByARestart has an attempt with a function that the old
+// version lacks, so that no instance of it can be opened there.
+func TestAVersionThatCannotBeOpenedComesBackByARestart(t *testing.T) {
+	b := newSwapBench(t, 0)
+	require.NoError(t, b.open())
+	defer func() { require.NoError(t, b.engine.Close(context.Background())) }()
+	board, x := b.engine.swaps, b.engine.plugins.named("marks")
+	a := &attempt{tasks: []*taskRun{{sites: []site{{
+		step: "mark", ref: connectors.FunctionRef{Plugin: "marks", Function: "none"},
+		role: abi.RoleTransform,
+	}}}}}
+	bad := &trial{
+		id: board.history.begin("marks", TriggerCommand, Version{}), plugin: x,
+		old: x.current(), attempt: a,
+	}
+	next, err := b.engine.plugins.loadVersion(t.Context(), x.Plugin, source{
+		path: b.path, config: suffix("-v2"),
+	})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, next.Close(context.Background())) }()
+	bad.next = next
+	board.started(a)
+	require.True(t, board.propose(bad))
+	require.Same(t, bad, board.take(a, 7))
+	board.decided(8)
+	bad.state, bad.reason, bad.wrong = trialCondemned, "trapped", 9
+
+	done := make(chan error, 1)
+	go func() { // ends when the version is back, or when the test cannot go on
+		done <- (&swapper{b.engine, board}).bringBack(t.Context(), bad, board.view(bad))
+	}()
+	require.Eventually(t, func() bool { err = board.verdict(9); return err != nil }, time.Minute,
+		time.Millisecond)
+	var rollback *RollbackError
+	require.ErrorAs(t, err, &rollback)
+	require.ErrorContains(t, err, `"none"`, "it says why it takes a restart")
+	require.NoError(t, board.verdict(9), "it is told once")
+	require.True(t, board.blames(err, 9))
+	board.over(err)
+	require.True(t, board.retry(), "no restart strategy is asked")
+	board.claimed(9, nil)
+	require.Same(t, bad.old, x.current())
+	board.started(&attempt{})
+	require.NoError(t, <-done)
+	require.Nil(t, x.previous(), "nobody goes back to it")
+	s := board.history.of("marks")[0]
+	require.Equal(t, SwapReturned, s.State)
+	require.Equal(t, checkpoint.Epoch(9), s.Wrong)
+	require.Equal(t, checkpoint.Epoch(10), s.Back)
 }

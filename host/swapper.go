@@ -95,6 +95,7 @@ func (s *swapper) run(ctx context.Context, offers []SwapRequest) {
 // swap carries out one swap to its end.
 func (s *swapper) swap(ctx context.Context, o swapOrder) {
 	x := s.e.plugins.named(o.Plugin)
+	var closing error
 	t, err := s.prepare(ctx, x, o)
 	if err == nil {
 		err = s.enter(ctx, t)
@@ -110,10 +111,10 @@ func (s *swapper) swap(ctx context.Context, o swapOrder) {
 		s.e.cfg.Logger.Warn("a plugin is not swapped", "plugin", o.Plugin, "trigger", o.Trigger,
 			"reason", err)
 	default:
-		s.follow(ctx, t)
+		closing = s.follow(ctx, t)
 	}
 	if t != nil {
-		s.release(ctx, t)
+		s.release(ctx, t, closing)
 	}
 }
 
@@ -336,8 +337,9 @@ func (s *swapper) await(ctx context.Context, t *trial, was trialState) trialStat
 	}
 }
 
-// follow watches a version that took over until it stays or the old one is back.
-func (s *swapper) follow(ctx context.Context, t *trial) {
+// follow watches a version that took over until it stays or the old one is back. The error is of
+// instances that were closed.
+func (s *swapper) follow(ctx context.Context, t *trial) (closing error) {
 	for ctx.Err() == nil {
 		v := s.board.view(t)
 		switch v.state {
@@ -350,16 +352,16 @@ func (s *swapper) follow(ctx context.Context, t *trial) {
 			s.tell(t.id, func(e *Swap) { e.State, e.First = SwapDone, v.first })
 			s.e.cfg.Logger.Info("a plugin was swapped", "plugin", t.plugin.Name,
 				"module", t.next.module.SHA256(), "first_epoch", v.first)
-			return
+			return nil
 		case trialLost:
 			s.returned(t.id, t, v)
-			return
+			return nil
 		case trialCondemned:
-			s.bringBack(ctx, t, v)
-			return
+			return s.bringBack(ctx, t, v)
 		}
 		s.awaitOrNext(ctx, t, v.state)
 	}
+	return nil
 }
 
 // awaitOrNext is await; while the version proves itself, the next order ends that.
@@ -381,13 +383,13 @@ func (s *swapper) awaitOrNext(ctx context.Context, t *trial, was trialState) {
 }
 
 // reopen gives back the instances that it needs: those of its version that t took the places of,
-// unless they were of an attempt that is over.
-func (s *swapper) reopen(ctx context.Context, t, back *trial) error {
+// unless they were of an attempt that is over, which it closes.
+func (s *swapper) reopen(ctx context.Context, t, back *trial) (closing, err error) {
 	if back.attempt == t.attempt && t.spares != nil {
 		back.spares, t.spares = t.spares, nil
-		return nil
+		return nil, nil
 	}
-	return errors.Join(closeSpares(t), s.open(ctx, back))
+	return closeSpares(t), s.open(ctx, back)
 }
 
 func (s *swapper) returned(id uint64, t *trial, v trial) {
@@ -400,40 +402,46 @@ func (s *swapper) returned(id uint64, t *trial, v trial) {
 }
 
 // bringBack has the version before t take over again at the end of an epoch. Its instances that t
-// took the places of are at hand, so that this need not wait for new ones and is the next end.
-func (s *swapper) bringBack(ctx context.Context, t *trial, why trial) {
+// took the places of are at hand, so that this need not wait for new ones and is the next end. Where
+// new ones are needed and cannot be opened, the attempt ends for it: the next one begins with the
+// version before. The error is of instances that were closed.
+func (s *swapper) bringBack(ctx context.Context, t *trial, why trial) (closing error) {
 	for ctx.Err() == nil {
 		back := &trial{id: t.id, plugin: t.plugin, old: t.next, next: t.old, trusted: true}
 		if back.attempt = s.live(ctx); back.attempt == nil {
-			return
+			return closing
 		}
 		if v := s.board.view(t); v.state == trialLost {
 			s.returned(t.id, t, v) // a restart was faster
-			return
+			return closing
 		}
-		state, err := trialStale, s.reopen(ctx, t, back)
-		if err == nil && s.board.replace(t, back) {
+		closed, err := s.reopen(ctx, t, back)
+		state := trialStale
+		switch {
+		case err != nil:
+			if s.board.giveUp(t, back.attempt, err) {
+				s.await(ctx, t, trialCondemned)
+			}
+		case s.board.replace(t, back):
 			state = s.await(ctx, back, trialOffered)
 			for ctx.Err() == nil && (state == trialOn || state == trialUndecided) {
 				state = s.await(ctx, back, state)
 			}
 		}
-		if err = errors.Join(err, closeSpares(back)); err != nil {
-			s.e.cfg.Logger.Error("bringing a plugin back", "plugin", t.plugin.Name, "error", err)
-			return
-		}
+		closing = errors.Join(closing, closed, closeSpares(back))
 		if state == trialSettled {
 			why.backAt = s.board.view(back).first
 			s.returned(t.id, t, why)
-			return
+			return closing
 		}
 	}
+	return closing
 }
 
-// release frees what is left of a swap.
-func (s *swapper) release(ctx context.Context, t *trial) {
+// release frees what is left of a swap. closing is what went wrong with that before.
+func (s *swapper) release(ctx context.Context, t *trial, closing error) {
 	ctx = context.WithoutCancel(ctx)
-	err := closeSpares(t)
+	err := errors.Join(closing, closeSpares(t))
 	s.board.drop()
 	for _, v := range []*version{t.old, t.next} {
 		if v != t.plugin.current() {

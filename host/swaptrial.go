@@ -55,6 +55,7 @@ type trial struct {
 	first   checkpoint.Epoch // that next works on
 	left    int              // epochs to prove itself in
 	blamed  bool             // the attempt ended, or is to end, because of next
+	stuck   error            // why old does not come back without a restart; nil for none
 	reason  string
 	wrong   checkpoint.Epoch // that it did badly in
 	backAt  checkpoint.Epoch
@@ -62,7 +63,8 @@ type trial struct {
 }
 
 // RollbackError ends an attempt whose new version of a plugin did badly before its first epoch was
-// decided. The next attempt goes on with the old one.
+// decided, or later when the old version could not be brought back while tasks run. The next attempt
+// goes on with the old one.
 type RollbackError struct {
 	Plugin, Reason string
 }
@@ -141,6 +143,17 @@ func (s *switchboard) replace(t, back *trial) bool {
 	return true
 }
 
+// giveUp has attempt a end for t, which is condemned, because of cause: that the version before it
+// does not come back while tasks run. It reports false when something else came first.
+func (s *switchboard) giveUp(t *trial, a *attempt, cause error) bool {
+	defer s.lock()()
+	if s.mu.attempt != a || s.mu.trial != t || t.state != trialCondemned {
+		return false
+	}
+	t.stuck = cause
+	return true
+}
+
 // idle lets the next swap begin.
 func (s *switchboard) idle() {
 	defer s.lock()()
@@ -197,7 +210,15 @@ func (s *switchboard) take(a *attempt, e checkpoint.Epoch) *trial {
 func (s *switchboard) verdict(e checkpoint.Epoch) error {
 	defer s.lock()()
 	t := s.mu.trial
-	if t == nil || t.trusted || t.blamed || e < t.first || t.state != trialOn && t.state != trialProving {
+	if t == nil || t.trusted || t.blamed || e < t.first {
+		return nil
+	}
+	if t.state == trialCondemned && t.stuck != nil {
+		t.blamed = true
+		return &RollbackError{t.plugin.Name, fmt.Sprintf(
+			"%s, and the version before needs a restart to come back: %v", t.reason, t.stuck)}
+	}
+	if t.state != trialOn && t.state != trialProving {
 		return nil
 	}
 	reason := judge(t.baseline, t.next.health.Load(), t.plugin.Swap.ErrorBudget)
