@@ -82,7 +82,8 @@ on, and both processes end with either of them.
 Exit codes: 0 done or stopped, 1 the job failed, 2 the job file or a plugin is
 refused, 3 an outside system refused at the start, 4 a newer run took over,
 130 a second signal, 128+N a supervised process that signal N ended.
-A signal before the job has begun ends it at once with 0.
+A signal before the job has begun ends it at once with 0, and so does one between
+the end of a worker that was killed and the start of the next one.
 `,
 		setup: setupRun,
 	}

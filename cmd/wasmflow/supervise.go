@@ -81,9 +81,16 @@ func supervised(ctx context.Context, p *process, file string, o *runOptions) err
 		Stdin: inputOf(p.stdin), Stdout: p.stdout, Stderr: p.stderr,
 		Signals: signals, Stops: stops, StuckAfter: o.stuckAfter, Logger: logger,
 	})
+	return outcomeOf(p, code, err)
+}
+
+// outcomeOf turns what supervise.Run returned into what the command returns.
+func outcomeOf(p *process, code int, err error) error {
 	switch {
 	case errors.Is(err, supervise.ErrStopped):
-		return fmt.Errorf("%w: %w", errInterrupted, err)
+		// Nothing ran that could be cut off: what was published stands, as before a job has begun.
+		fmt.Fprintf(p.stderr, "wasmflow: %v; run the job again and it goes on from its last epoch\n", err)
+		return nil
 	case err != nil:
 		return fmt.Errorf("supervising the job: %w", err)
 	case code != exitDone:

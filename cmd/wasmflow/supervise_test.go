@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/wasmflow/wasmflow/host/admin"
+	"github.com/wasmflow/wasmflow/host/supervise"
 )
 
 // quietJob writes numbers to parts for as long as it runs.
@@ -139,6 +141,30 @@ func TestSupervisedExitCodes(t *testing.T) {
 	require.Error(t, cmd.Run())
 	require.Equal(t, exitFailed, cmd.ProcessState.ExitCode())
 	require.Contains(t, stderr.String(), "only a supervisor starts this command")
+}
+
+func TestOutcomesOfASupervisor(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		code int
+		err  error
+		want int
+		told string
+	}{
+		{"done", 0, nil, exitDone, ""},
+		{"the worker's code", 137, nil, 137, ""},
+		{"a signal between two workers", 0,
+			fmt.Errorf("%w by the signal: %v", supervise.ErrStopped, syscall.SIGTERM), exitDone,
+			"wasmflow: stopped between two workers by the signal: terminated; run the job again and it " +
+				"goes on from its last epoch\n"},
+		{"given up", 0, supervise.ErrGivenUp, exitFailed, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p, _, stderr := testProcess(t)
+			require.Equal(t, tt.want, exitCode(outcomeOf(p, tt.code, tt.err)))
+			require.Equal(t, tt.told, stderr.String())
+		})
+	}
 }
 
 // TestWorkersGetTheFlags has every flag of run set, so that one that is added is not forgotten.
