@@ -28,6 +28,9 @@ const (
 	// absenceMax is for how long brokers may say that there is no such topic before they are believed
 	// (Q3). One that has just started may not know all of them.
 	absenceMax = 15 * time.Second
+	// absenceGapMax is how far apart two such answers may be and still count as one absence: in a
+	// longer time without any, all brokers may have been away, and the first to be back knows least.
+	absenceGapMax = 5 * time.Second
 )
 
 // Source is the opened source. Its own client finds partitions; every reader has another.
@@ -43,6 +46,7 @@ type Source struct {
 	discoverAt time.Time            // when to look for new partitions; zero is at once
 	discovered bool                 // they were looked for
 	absent     map[string]time.Time // since when brokers do not know a topic that is read
+	answeredAt time.Time            // when brokers last told of topics
 }
 
 // candidate is a partition that was found and has no position yet.
@@ -73,9 +77,6 @@ func (s *Source) Enumerate(
 		return connectors.Enumeration{State: state, Done: s.settled(), Again: s.watchAgain()}, nil
 	}
 	found, err := s.topics(ctx, known)
-	if err == nil {
-		err = s.watch(found, known)
-	}
 	if err != nil {
 		return connectors.Enumeration{}, asked(s.config.Brokers, err)
 	}
@@ -125,38 +126,47 @@ func (s *Source) lookAfter(ctx context.Context, known *seen) error {
 	if len(names) == 0 {
 		return nil
 	}
-	listed, err := s.admin.ListTopics(ctx, names...)
+	listed, err := s.look(ctx, names)
 	if err != nil {
 		s.env.Logger.Debug("looking after topics", "source", s.env.Name, "error", err)
 		return ctx.Err()
 	}
-	var found []kadm.TopicDetail
-	for _, t := range listed.Sorted() {
-		if !errors.Is(t.Err, kerr.UnknownTopicOrPartition) {
-			found = append(found, t)
-		}
-	}
-	return s.watch(found, known)
+	return s.watch(listed, known)
 }
 
-// watch looks for topics that are read and that brokers do not know any more. Those that are back are
-// told from those that were made anew by their ids.
-func (s *Source) watch(found []kadm.TopicDetail, known *seen) error {
+// look asks for topics, all when none is named. Where nobody answers, nobody says that a topic is
+// still absent.
+func (s *Source) look(ctx context.Context, names []string) (kadm.TopicDetails, error) {
+	listed, err := s.admin.ListTopics(ctx, names...)
+	if err != nil {
+		clear(s.absent)
+	}
+	return listed, err
+}
+
+// watch looks for topics that are read and that brokers do not know any more. Those that are back
+// are told from those that were made anew by their ids.
+func (s *Source) watch(listed kadm.TopicDetails, known *seen) error {
 	now := s.env.Now()
-	for _, t := range found {
-		delete(s.absent, t.Topic)
-		if k := known.topics[t.Topic]; k != nil {
-			if err := sameTopic(t.Topic, k.id, t.ID); err != nil {
+	// A question may outlast an outage: (1) a broker does not know a topic, (2) all go down while they
+	// are asked again, (3) the first that is back answers, and does not know it yet.
+	if now.Sub(s.answeredAt) > absenceGapMax {
+		clear(s.absent)
+	}
+	s.answeredAt = now
+	for _, topic := range slices.Sorted(maps.Keys(known.topics)) {
+		if !s.matches(topic) {
+			continue
+		}
+		if t, ok := listed[topic]; ok && !unknown(t.Err) {
+			delete(s.absent, topic)
+			if err := sameTopic(topic, known.topics[topic].id, t.ID); err != nil {
 				return err
 			}
+			continue
 		}
-	}
-	for topic := range known.topics {
 		since, noted := s.absent[topic]
 		switch {
-		case !s.matches(topic) || slices.ContainsFunc(found, func(t kadm.TopicDetail) bool {
-			return t.Topic == topic
-		}):
 		case !noted:
 			if s.absent == nil {
 				s.absent = map[string]time.Time{}
@@ -169,6 +179,12 @@ func (s *Source) watch(found []kadm.TopicDetail, known *seen) error {
 		}
 	}
 	return nil
+}
+
+// unknown reports whether err says that there is no such topic. All other errors are of one that is
+// there: it may have no leader at the moment.
+func unknown(err error) bool {
+	return errors.Is(err, kerr.UnknownTopicOrPartition) || errors.Is(err, kerr.UnknownTopicID)
 }
 
 // matches reports whether the job file names topic.
@@ -189,10 +205,11 @@ func (s *Source) forgetUnmatched(known *seen) {
 	}
 }
 
-// topics asks for the topics that the job file names. One that is known and missing is left to
-// its readers: a broker's answer may be incomplete (Q3).
+// topics asks for the topics that the job file names, and returns those that can be looked at. One
+// that is known and missing is left to its readers and to watch: a broker's answer may be
+// incomplete (Q3).
 func (s *Source) topics(ctx context.Context, known *seen) ([]kadm.TopicDetail, error) {
-	listed, err := s.admin.ListTopics(ctx, s.config.Topics...)
+	listed, err := s.look(ctx, s.config.Topics)
 	if err != nil {
 		return nil, classify(fmt.Errorf("looking at %s: %w", s.wanted(), err))
 	}
@@ -202,7 +219,7 @@ func (s *Source) topics(ctx context.Context, known *seen) ([]kadm.TopicDetail, e
 		case !s.matches(t.Topic):
 		case t.Err == nil:
 			found = append(found, t)
-		case errors.Is(t.Err, kerr.UnknownTopicOrPartition) && known.topics[t.Topic] == nil:
+		case unknown(t.Err) && known.topics[t.Topic] == nil:
 			return nil, connectors.AtKey("topics", fmt.Errorf(
 				"topic %s: %w; create it, or correct topics", t.Topic, ErrNoTopic))
 		case kerr.IsRetriable(t.Err):
@@ -219,7 +236,7 @@ func (s *Source) topics(ctx context.Context, known *seen) ([]kadm.TopicDetail, e
 		return nil, connectors.AtKey("topic_pattern", fmt.Errorf("no topic matches %q as a whole: %w; "+
 			"create one, or correct topic_pattern", s.config.TopicPattern, ErrNoTopic))
 	}
-	return found, nil
+	return found, s.watch(listed, known)
 }
 
 // wanted names the topics of the job file.
