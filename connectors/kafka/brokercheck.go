@@ -21,8 +21,9 @@ const (
 	transactionVersionSafe = 2
 	transactionFeature     = "transaction.version"
 
-	maxTimeoutSetting = "transaction.max.timeout.ms"
-	minISRSetting     = "min.insync.replicas"
+	maxTimeoutSetting    = "transaction.max.timeout.ms"
+	minISRSetting        = "min.insync.replicas"
+	stateReplicasSetting = "transaction.state.log.replication.factor"
 )
 
 // checkBrokers reads what the brokers allow and how safe they keep what they have. It returns what
@@ -84,6 +85,23 @@ func (s *Session) checkTimeout(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	configs, err := s.brokerConfigs(ctx, brokers)
+	if err != nil {
+		return nil, err
+	}
+	limit, ok := numberIn(configs, maxTimeoutSetting)
+	if most := time.Duration(limit) * time.Millisecond; ok && s.config.Timeout.D() > most {
+		return nil, connectors.Permanent(connectors.AtKey("transaction_timeout", fmt.Errorf(
+			"transaction_timeout is %v and the brokers allow %s = %d (%v); lower the one or raise the "+
+				"other", s.config.Timeout, maxTimeoutSetting, limit, most)))
+	}
+	return nil, nil
+}
+
+// brokerConfigs returns the settings of the first of brokers.
+func (s *Session) brokerConfigs(
+	ctx context.Context, brokers kadm.BrokerDetails,
+) (kadm.ResourceConfigs, error) {
 	if len(brokers) == 0 {
 		return nil, connectors.Retryable(errors.New("no broker is there"))
 	}
@@ -94,13 +112,7 @@ func (s *Session) checkTimeout(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the settings of broker %d: %w", brokers[0].NodeID, err)
 	}
-	limit, ok := numberIn(configs, maxTimeoutSetting)
-	if most := time.Duration(limit) * time.Millisecond; ok && s.config.Timeout.D() > most {
-		return nil, connectors.Permanent(connectors.AtKey("transaction_timeout", fmt.Errorf(
-			"transaction_timeout is %v and the brokers allow %s = %d (%v); lower the one or raise the "+
-				"other", s.config.Timeout, maxTimeoutSetting, limit, most)))
-	}
-	return nil, nil
+	return configs, nil
 }
 
 // checkReplicas tells where the loss of one broker would lose output that was committed. Where there

@@ -80,11 +80,10 @@ func (s *Session) createTopic(ctx context.Context) error {
 	c := &s.config.Commits
 	replication := c.Replication
 	if replication == 0 {
-		brokers, err := s.admin.ListBrokers(ctx)
-		if err != nil {
+		var err error
+		if replication, err = s.commitsReplication(ctx); err != nil {
 			return err
 		}
-		replication = int16(min(commitsReplicas, len(brokers)))
 	}
 	minISR := 1
 	if replication > commitsMinISR {
@@ -108,6 +107,32 @@ func (s *Session) createTopic(ctx context.Context) error {
 		return nil // by another process of this job, or an answer that was lost
 	}
 	return err
+}
+
+// commitsReplication returns with how many replicas the commits topic is created when the job file
+// does not say: commitsReplicas, or as many as there are brokers. Those that are up may be fewer,
+// and the topic would keep too few replicas for ever. What tells is in how many the cluster keeps
+// its own transactions: where there never were that many brokers, there are no transactions.
+func (s *Session) commitsReplication(ctx context.Context) (int16, error) {
+	brokers, err := s.admin.ListBrokers(ctx)
+	if err != nil || len(brokers) >= commitsReplicas {
+		return commitsReplicas, err
+	}
+	configs, err := s.brokerConfigs(ctx, brokers)
+	if errors.Is(err, kerr.ClusterAuthorizationFailed) {
+		return int16(len(brokers)), nil // as checkBrokers, which has warned
+	}
+	if err != nil {
+		return 0, err
+	}
+	// Not default.replication.factor: it is 1 unless set, in clusters of any size.
+	own, _ := numberIn(configs, stateReplicasSetting)
+	if want := min(commitsReplicas, own); int64(len(brokers)) < want {
+		return 0, connectors.Retryable(fmt.Errorf("it is to have %d replicas, as the brokers' %s says, "+
+			"and %d of the brokers are up; start the others, or set commits.replication to %[3]d", want,
+			stateReplicasSetting, len(brokers)))
+	}
+	return int16(len(brokers)), nil
 }
 
 // topicGone says that the records of the job are lost.

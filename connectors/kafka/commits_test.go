@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 
@@ -9,6 +10,7 @@ import (
 
 	"github.com/wasmflow/wasmflow/checkpoint"
 	"github.com/wasmflow/wasmflow/checkpoint/txlog"
+	"github.com/wasmflow/wasmflow/connectors"
 )
 
 // TestCommitsTopicIsMadeForItsUse looks at what the topic is created with.
@@ -41,6 +43,48 @@ func TestCommitsTopicIsMadeForItsUse(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, int32(1), other.topic.partition)
 	require.NoError(t, other.Close())
+}
+
+// TestCommitsTopicWaitsForBrokers: it keeps the replicas that it is created with.
+func TestCommitsTopicWaitsForBrokers(t *testing.T) {
+	for _, tt := range []struct {
+		name        string
+		brokers     int
+		state       string // in how many replicas brokers keep transactions; "" is not told
+		replication int16  // of the job file
+		want        int    // 0 is refused
+	}{
+		{name: "one of three is up", brokers: 1, state: "3"},
+		{name: "two of three are up", brokers: 2, state: "3"},
+		{name: "one of three is up and will do", brokers: 1, state: "3", replication: 1, want: 1},
+		{name: "a single broker", brokers: 1, state: "1", want: 1},
+		{name: "a single broker that does not tell", brokers: 1, want: 1},
+		{name: "two brokers with few replicas", brokers: 2, state: "1", want: 2},
+		{name: "more replicas than are of use", brokers: 3, state: "5", want: 3},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			opts := []kfake.Opt{kfake.NumBrokers(tt.brokers)}
+			if tt.state != "" {
+				opts = append(opts, kfake.BrokerConfigs(map[string]string{stateReplicasSetting: tt.state}))
+			}
+			c := newCluster(t, opts...)
+			config := c.exactlyOnce("")
+			config.Commits.Replication = tt.replication
+			s := openSession(t, config)
+			err := s.Fence(t.Context())
+			topics, listed := c.admin.ListTopics(t.Context(), s.Topic())
+			require.NoError(t, listed)
+			if tt.want == 0 {
+				require.ErrorContains(t, err, "it is to have 3 replicas")
+				require.ErrorContains(t, err, "set commits.replication to "+strconv.Itoa(tt.brokers))
+				require.Equal(t, connectors.Retry, connectors.Classify(err))
+				require.Error(t, topics[s.Topic()].Err, "it is not created")
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, tt.want, topics[s.Topic()].Partitions.NumReplicas())
+		})
+	}
 }
 
 // TestCommitsTopicDeleted: the job stops with the reason, whatever notices first.
