@@ -169,6 +169,12 @@ func TestResetIsObeyed(t *testing.T) {
 		require.ErrorIs(t, err, ErrEnded)
 		require.ErrorContains(t, err, text)
 	}
+	all := checkpoint.SourceState{Enumerator: j.state} // both have ended
+	for _, target := range []string{"earliest", "latest", "2026-01-31T12:00:00Z", "in-1=0"} {
+		_, _, err := config.ResetSplits(t.Context(), testEnv("in", 1), all, target)
+		require.ErrorIs(t, err, ErrEnded, target)
+		require.ErrorContains(t, err, "run --fresh reads all of it again", target)
+	}
 	splits, moves, err := config.ResetSplits(t.Context(), testEnv("in", 1), partly, "in-1=0")
 	require.NoError(t, err)
 	require.Len(t, splits, 1)

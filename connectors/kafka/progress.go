@@ -141,7 +141,12 @@ func movable(to Place, state checkpoint.SourceState, places []place) error {
 		return fmt.Errorf("reading the list of partitions: %w", err)
 	}
 	ended := known.without(places)
-	if to.Mode != modeOffsets && len(ended) > 0 {
+	switch {
+	case to.Mode == modeOffsets || len(ended) == 0:
+	case len(places) == 0: // there is none to name
+		return fmt.Errorf("%s: %w; run --fresh reads all of it again", strings.Join(ended, ", "),
+			ErrEnded)
+	default:
 		return fmt.Errorf("%s: %w; name the partitions to move, as in %s=0, or read all of it again "+
 			"with run --fresh", strings.Join(ended, ", "), ErrEnded,
 			splitID(places[0].topic, places[0].partition))
