@@ -13,6 +13,7 @@ import (
 	"github.com/wasmflow/wasmflow/abi"
 	"github.com/wasmflow/wasmflow/checkpoint"
 	"github.com/wasmflow/wasmflow/connectors"
+	"github.com/wasmflow/wasmflow/host/guest/wasm/wasmtest"
 )
 
 // errAway is what an awayLog says while it is away.
@@ -138,4 +139,32 @@ func TestAVersionThatCannotBeOpenedComesBackByARestart(t *testing.T) {
 	require.Equal(t, SwapReturned, s.State)
 	require.Equal(t, checkpoint.Epoch(9), s.Wrong)
 	require.Equal(t, checkpoint.Epoch(10), s.Back)
+}
+
+func TestARefusedVersionLeavesNoSamplerAtWork(t *testing.T) {
+	b := newSwapBench(t, 0)
+	b.more = `
+[transforms.again]
+from = ["lines"]
+plugin = "marks"
+function = "mark"
+on_error = "skip"
+[sinks.more]
+connector = "memory"
+from = ["again"]`
+	b.start()
+	liar := wasmtest.Guest{
+		Description: `{"name":"liar","version":"1","functions":[{"name":"mark","role":"transform"}]}`,
+		Process:     wasmtest.I32Const(-4), // its output would begin there
+	}
+	s := b.swap(SwapRequest{Path: b.write("liar.wasm", liar.Module())})
+	require.Equal(t, SwapRefused, s.State)
+	require.Contains(t, s.Reason, "trying it on records of ")
+	b.flow()
+	x := b.engine.plugins.named("marks")
+	require.Len(t, x.uses, 2)
+	for _, u := range x.uses {
+		require.Empty(t, x.sampler(u.step, u.ref.Function).Take(), "of %s", u.step)
+	}
+	b.stop()
 }

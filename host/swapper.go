@@ -215,6 +215,11 @@ func (s *swapper) compare(ctx context.Context, x *plugin, old, next *version, o 
 	share := max(1, x.Swap.Sample/len(x.uses))
 	patience := time.NewTimer(x.Swap.SampleWait.D())
 	defer patience.Stop()
+	defer func() { // tasks would go on copying for those that an error leaves out
+		for _, u := range x.uses {
+			x.sampler(u.step, u.ref.Function).Take()
+		}
+	}()
 	var full []<-chan struct{}
 	for _, u := range x.uses {
 		full = append(full, x.sampler(u.step, u.ref.Function).Want(share))
