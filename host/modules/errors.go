@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// errIrregular is in the error about a path that leads to no regular file. Load words it; name a file.
+// errIrregular is in the error about a path that leads to no regular file. Load
+// words it; name a file.
 var errIrregular = errors.New("not a regular file")
 
 // The settings of a [plugins.x] table that an Error can blame.

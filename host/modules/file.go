@@ -9,9 +9,9 @@ import (
 	"syscall"
 )
 
-// openFile opens a file of this machine for reading. What is no file is refused before it is opened,
-// which waits on a pipe and does something of its own on a device, and again afterwards, for another
-// may have taken its place in between: openNow keeps a pipe from being waited for then.
+// openFile opens a file of this machine for reading. What is no file is refused before it is
+// opened, which waits on a pipe and does something of its own on a device, and again afterwards, for
+// another may have taken its place in between: openNow keeps a pipe from being waited for then.
 func openFile(path string) (io.ReadCloser, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -52,8 +52,8 @@ func checkRegular(path string, info fs.FileInfo) error {
 	return refusal(fmt.Errorf("it is %w", errIrregular))
 }
 
-// within returns what f returns, or at the end of ctx its error. f is left to itself then: nobody can
-// call back a read of a mount that hangs.
+// within returns what f returns, or at the end of ctx its error. f is left to itself then: nobody
+// can call back a read of a mount that hangs.
 func within(ctx context.Context, f func() ([]byte, error)) ([]byte, error) {
 	type outcome struct {
 		data []byte
