@@ -256,6 +256,8 @@ func TestASickNeighbourDoesNotHoldReadersBack(t *testing.T) {
 	require.ErrorContains(t, err, "half of transaction_timeout (1s)")
 	require.ErrorContains(t, err, "task 1 of out had not ended the epoch")
 	require.Error(t, sick.Write(t.Context(), batchOf("b")), "the attempt is over")
+	// The attempt is told of its end before the broker is.
+	require.Eventually(t, func() bool { return c.held("out") == 0 }, patience, time.Millisecond)
 	c.produce(&kgo.Record{Topic: "out", Value: []byte("of another writer")})
 	require.Equal(t, []string{"of another writer"}, c.values("out"))
 	require.NoError(t, s.Fence(t.Context()))
