@@ -65,7 +65,12 @@ func (c *cluster) renew(ctx context.Context, topic string, count int32) error {
 			return err
 		}
 	}
-	return c.settle(ctx, topic, count)
+	if err := c.settle(ctx, topic, count); err != nil {
+		return err
+	}
+	// The client remembers the topic that had the name before.
+	c.client.PurgeTopicsFromClient(topic)
+	return nil
 }
 
 // settle waits until every partition of topic has a leader.
