@@ -2,13 +2,21 @@ package host
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/wasmflow/wasmflow/host/operator"
 )
 
-// refusalsSeenMin is how many records a new version has seen before its share of refused ones is
-// judged: one bad record among the first ten says nothing.
-const refusalsSeenMin = 100
+const (
+	// refusalsSeenMin is how many records a new version has seen before its share of refused ones is
+	// judged: one bad record among the first ten says nothing.
+	refusalsSeenMin = 100
+
+	// chanceErrors is how many standard errors of the allowed share a new version may be above it: bad
+	// records come in clusters, so that a hundred records may hold those of eight hundred. The more
+	// records it has seen, the less chance excuses.
+	chanceErrors = 5
+)
 
 // judge returns why a new version is to be given up, or "". old is what the version before it did
 // in its life, budget the share of records that the new one may refuse beyond the old one's share.
@@ -25,7 +33,8 @@ func judge(old, now operator.Vitals, budget float64) string {
 		return ""
 	}
 	was, is := shareOf(old), shareOf(now)
-	if is <= was+budget {
+	allowed := min(1, was+budget)
+	if is <= allowed+chanceErrors*math.Sqrt(allowed*(1-allowed)/float64(now.Records)) {
 		return ""
 	}
 	return fmt.Sprintf("refuses %.4f of its records, the version before it %.4f; swap.error_budget "+

@@ -53,7 +53,8 @@ type trial struct {
 
 	state   trialState
 	first   checkpoint.Epoch // that next works on
-	left    int              // epochs to prove itself in
+	left    int              // epochs with records to prove itself in
+	seen    uint64           // records that next had worked on when an epoch was last counted
 	blamed  bool             // the attempt ended, or is to end, because of next
 	stuck   error            // why old does not come back without a restart; nil for none
 	reason  string
@@ -306,6 +307,11 @@ func (s *switchboard) decided(e checkpoint.Epoch) {
 	case trialOn:
 		s.prove(t)
 	case trialProving:
+		seen := t.next.health.Load().Records
+		if seen == t.seen {
+			return // an epoch without records proves nothing
+		}
+		t.seen = seen
 		if t.left--; t.left <= 0 {
 			t.state = trialSettled
 		}
@@ -313,10 +319,11 @@ func (s *switchboard) decided(e checkpoint.Epoch) {
 	}
 }
 
-// prove begins the probation of a version whose first epoch stands.
+// prove begins the probation of a version whose first epoch stands. A version without a place to work
+// in has nothing to prove itself with.
 func (s *switchboard) prove(t *trial) {
-	t.state, t.left = trialProving, t.plugin.Swap.Probation
-	if t.trusted || t.migrates || t.left == 0 {
+	t.state, t.left, t.seen = trialProving, t.plugin.Swap.Probation, t.next.health.Load().Records
+	if t.trusted || t.migrates || t.left == 0 || len(t.plugin.uses) == 0 {
 		t.state = trialSettled
 	}
 	s.notify()

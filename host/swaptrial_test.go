@@ -30,8 +30,14 @@ func TestJudge(t *testing.T) {
 			operator.Vitals{Records: 99, Refused: 99}, ""},
 		{"within the budget", operator.Vitals{Records: 1000, Refused: 100},
 			operator.Vitals{Records: 1000, Refused: 150}, ""},
-		{"beyond it", operator.Vitals{Records: 1000, Refused: 100},
-			operator.Vitals{Records: 1000, Refused: 151}, "refuses 0.1510 of its records"},
+		{"beyond it, which may be chance", operator.Vitals{Records: 1000, Refused: 100},
+			operator.Vitals{Records: 1000, Refused: 200}, ""},
+		{"beyond it and chance", operator.Vitals{Records: 1000, Refused: 100},
+			operator.Vitals{Records: 1000, Refused: 210}, "refuses 0.2100 of its records"},
+		{"beyond it by little and for long", operator.Vitals{Records: 1000, Refused: 100},
+			operator.Vitals{Records: 1000000, Refused: 152000}, "refuses 0.1520 of its records"},
+		{"one bad one in a hundred, which came together", operator.Vitals{Records: 800, Refused: 8},
+			operator.Vitals{Records: 126, Refused: 8}, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -69,7 +75,8 @@ func newBoardRig(trusted bool) *boardRig {
 // What can happen to a trial. Epoch 8 is the first of the new version.
 func (r *boardRig) take()   { r.switchboard.take(r.trial.attempt, 7) }
 func (r *boardRig) decide() { r.decided(8) }
-func (r *boardRig) later()  { r.decided(r.trial.counted + 1) }
+func (r *boardRig) idle()   { r.decided(r.trial.counted + 1) }
+func (r *boardRig) later()  { r.trial.next.health.Saw(1, 0); r.idle() }
 func (r *boardRig) fail()   { r.over(errors.New("disk on fire")) }
 func (r *boardRig) claim()  { r.claimed(20, nil) }
 func (r *boardRig) blame() {
@@ -80,6 +87,7 @@ func (r *boardRig) blame() {
 func TestTrialStates(t *testing.T) {
 	take, decide, later := (*boardRig).take, (*boardRig).decide, (*boardRig).later
 	fail, claim, blame := (*boardRig).fail, (*boardRig).claim, (*boardRig).blame
+	idle := (*boardRig).idle
 	told := func(r *boardRig) { r.retry() }
 	type steps []func(*boardRig)
 	tests := []struct {
@@ -97,6 +105,8 @@ func TestTrialStates(t *testing.T) {
 		{"decided twice is once", false, steps{take, decide, decide, decide}, trialProving, "next",
 			false},
 		{"proved", false, steps{take, decide, later, later}, trialSettled, "next", false},
+		{"epochs without records prove nothing", false, steps{take, decide, idle, later, idle, idle},
+			trialProving, "next", false},
 		{"attempt over in trial", false, steps{take, fail}, trialUndecided, "next", false},
 		{"and claimed", false, steps{take, fail, claim}, trialLost, "old", false},
 		{"blamed in trial", false, steps{take, blame}, trialUndecided, "next", true},

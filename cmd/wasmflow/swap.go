@@ -53,7 +53,8 @@ The new version is loaded, opened and tried on live records beside the old one
 while the job works on. If it is fit, all tasks take it up at the end of the
 same epoch: every epoch is made by one version. If its first epoch goes wrong,
 the job redoes that with the old version; if it traps or refuses too much in
-the epochs after it (plugins.NAME.swap.probation), the old version comes back.
+the epochs with records after it (plugins.NAME.swap.probation), the old version
+comes back.
 
 The job goes on with the new version after a restart too, whatever the file
 holds that the job file names. Exit code 1 says that the old version stays.

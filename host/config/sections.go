@@ -209,8 +209,8 @@ type Plugin struct {
 type PluginSwap struct {
 	Sample      int                 `toml:"sample" doc:"Live records that the new plugin is tried on beside the old one before it is let in; 0 tries none."`
 	SampleWait  connectors.Duration `toml:"sample_wait" doc:"Longest wait for so many records; the trial goes on with those that came."`
-	Probation   int                 `toml:"probation" doc:"Epochs after its first one in which the old plugin comes back when the new one traps or refuses too much."`
-	ErrorBudget float64             `toml:"error_budget" doc:"Share of records, 0 to 1, that the new plugin may refuse above the share that the old one refused."`
+	Probation   int                 `toml:"probation" doc:"Epochs with records after its first one in which the old plugin comes back when the new one traps or refuses too much."`
+	ErrorBudget float64             `toml:"error_budget" doc:"Share of records, 0 to 1, that the new plugin may refuse above the share that the old one refused. Of few records it may refuse more: as many as chance explains."`
 }
 
 // PluginLimits bound what a guest may use. They hold for each of its instances, one a task.

@@ -17,7 +17,8 @@ func (h *Health) Load() Vitals {
 	return Vitals{Records: h.records.Load(), Refused: h.refused.Load(), Traps: h.traps.Load()}
 }
 
-func (h *Health) saw(records, refused int) {
+// Saw counts records that a function was given, and how many of them it refused. A nil h counts nothing.
+func (h *Health) Saw(records, refused int) {
 	if h != nil {
 		h.records.Add(uint64(records))
 		h.refused.Add(uint64(refused))

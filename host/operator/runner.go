@@ -142,7 +142,7 @@ func (r *runner) run(
 				refused++
 			}
 		}
-		r.cfg.Health.saw(in.Len()-r.bypassed, refused)
+		r.cfg.Health.Saw(in.Len()-r.bypassed, refused)
 	}()
 	r.cfg.Sampler.offer(in, r.framer.partitions)
 	for next := 0; next < in.Len(); {
