@@ -77,6 +77,17 @@ func crashOdd(_ context, r record, out emitter) error {
 	return nil
 }
 
+// kept keeps the compiler from doing without memory that nobody reads.
+var kept []byte
+
+func hoard(_ context, r record, out emitter) error {
+	if odd(r) {
+		kept = make([]byte, 3<<30)
+	}
+	out.Forward()
+	return nil
+}
+
 func repeat(ctx context, r record, out emitter) error {
 	n, err := strconv.ParseUint(string(r.Value()), 10, 64)
 	if err != nil {
@@ -97,8 +108,39 @@ func swap(_ context, r record, out emitter) error {
 	return nil
 }
 
+func nulls(_ context, r record, out emitter) error {
+	out.KeyValue(otherNothing(r.Key()), otherNothing(r.Value()))
+	return nil
+}
+
+// otherNothing makes of null empty and of empty null.
+func otherNothing(b []byte) []byte {
+	switch {
+	case b == nil:
+		return []byte{}
+	case len(b) == 0:
+		return nil
+	default:
+		return b
+	}
+}
+
 func headers(_ context, r record, out emitter) error {
 	out.Forward().Header("count", strconv.AppendInt(out.Buffer(20), int64(r.HeaderCount()), 10))
+	return nil
+}
+
+func editHeaders(_ context, r record, out emitter) error {
+	e := out.Forward().NoHeaders()
+	for i := range r.HeaderCount() {
+		switch key, value := r.HeaderAt(i); string(key) {
+		case "a":
+		case "empty":
+			e.Header("empty", r.Value())
+		default:
+			e.Header(string(key), value)
+		}
+	}
 	return nil
 }
 
@@ -165,6 +207,24 @@ func logValue(ctx context, r record, out emitter) error {
 	ctx.Log(wasmflow.LevelInfo, string(r.Value()))
 	ctx.Count("logged", 1)
 	return failOdd(ctx, r, out)
+}
+
+func metrics(ctx context, r record, out emitter) error {
+	n, err := strconv.ParseFloat(string(r.Value()), 64)
+	if err != nil {
+		return err
+	}
+	ctx.Count("sum", n)
+	ctx.Gauge("last", n)
+	ctx.Observe("seen", n)
+	return failOdd(ctx, r, out)
+}
+
+func tellSettings(_ context, _ record, out emitter) error {
+	b := append(out.Buffer(64), "times="...)
+	b = append(strconv.AppendInt(b, config.Times, 10), " loud="...)
+	out.Value(strconv.AppendBool(b, config.Loud))
+	return nil
 }
 
 func greet(_ context, r record, out emitter) error {

@@ -31,6 +31,9 @@ func TestFunctions(t *testing.T) {
 		{"lines", "", nil},
 		{"pair", "v", []string{"key=v"}},
 		{"sleep", "0", []string{"0"}},
+		{"hoard", "4", []string{"4"}},
+		{"metrics", "3", []string{"error: odd"}},
+		{"settings", "", []string{"times=1 loud=false"}},
 	}
 	g := sdktest.Open(t, "")
 	for _, tt := range tests {
@@ -55,6 +58,18 @@ func TestParts(t *testing.T) {
 	out = g.Run("headers", sdktest.Record{Headers: []sdktest.Header{{Key: "a"}}})
 	require.Equal(t, []sdktest.Header{{Key: "a"}, {Key: "count", Value: []byte("1")}},
 		out[0].Headers)
+
+	out = g.Run("edit-headers", sdktest.Record{
+		Value:   []byte("v"),
+		Headers: []sdktest.Header{{Key: "a"}, {Key: "b"}, {Key: "empty"}},
+	})
+	require.Equal(t, []sdktest.Header{{Key: "b"}, {Key: "empty", Value: []byte("v")}},
+		out[0].Headers)
+
+	out = g.Run("nulls", sdktest.Value(""))
+	require.Nil(t, out[0].Value)
+	require.NotNil(t, out[0].Key)
+	require.Empty(t, out[0].Key)
 
 	out = g.Run("restamp", sdktest.Record{Timestamp: time.UnixMilli(5)}, sdktest.Record{})
 	require.True(t, out[0].Timestamp.Equal(time.UnixMilli(6)))

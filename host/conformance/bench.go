@@ -177,14 +177,16 @@ func (b *bench) transform(
 }
 
 // newBatch makes a batch of values; record i is at position i of split "split". Every third key,
-// timestamp and list of headers is absent.
+// timestamp and list of headers is absent, and some keys are empty.
 func newBatch(values ...[]byte) *connectors.Batch {
 	in := &connectors.Batch{Splits: []string{"split"}}
 	for i, v := range values {
 		r := in.Append()
 		r.Value, r.Position.Lo, r.Ordinal = v, uint64(i), uint64(3*i)
 		if i%3 != 0 {
-			r.Key = fmt.Appendf(nil, "key-%d", i)
+			if r.Key = fmt.Appendf(nil, "key-%d", i); i%5 == 2 {
+				r.Key = []byte{}
+			}
 			r.Timestamp = 1_700_000_000_000 + int64(i)
 		}
 		if i%3 != 1 {
@@ -244,8 +246,10 @@ func (b *bench) mixed(n int) [][]byte {
 
 // recorder is a logger and a sink of metrics.
 type recorder struct {
-	lines   []string
-	counted map[string]float64
+	lines    []string
+	counted  map[string]float64
+	set      map[string]float64
+	observed map[string][]float64
 }
 
 func (r *recorder) Enabled(context.Context, slog.Level) bool { return true }
@@ -257,11 +261,19 @@ func (r *recorder) Handle(_ context.Context, x slog.Record) error {
 	return nil
 }
 
-func (r *recorder) Metric(_ abi.MetricKind, name string, value float64) {
+func (r *recorder) Metric(kind abi.MetricKind, name string, value float64) {
 	if r.counted == nil {
-		r.counted = map[string]float64{}
+		r.counted, r.set = map[string]float64{}, map[string]float64{}
+		r.observed = map[string][]float64{}
 	}
-	r.counted[name] += value
+	switch kind {
+	case abi.MetricCounter:
+		r.counted[name] += value
+	case abi.MetricGauge:
+		r.set[name] = value
+	case abi.MetricHistogram:
+		r.observed[name] = append(r.observed[name], value)
+	}
 }
 
 // show writes a value for a message: short, printable, null told from empty.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/wasmflow/wasmflow/abi"
 	"github.com/wasmflow/wasmflow/connectors"
@@ -100,6 +101,72 @@ func checkLog(b *bench) error {
 	return nil
 }
 
+// checkMetrics: numbers of all kinds arrive, but for those of records that fail.
+func checkMetrics(b *bench) error {
+	in := newBatch(numbers(8)...)
+	for _, m := range modes() {
+		b.log = &recorder{}
+		if _, err := b.run(m, in); err != nil {
+			return err
+		}
+		seen := b.log.observed["seen"]
+		switch {
+		case b.log.counted["sum"] != 12:
+			return fmt.Errorf("%s: counter sum is %g; it must be 12", m.name, b.log.counted["sum"])
+		case b.log.set["last"] != 6:
+			return fmt.Errorf("%s: gauge last is %g; it must be 6", m.name, b.log.set["last"])
+		case !slices.Equal(seen, []float64{0, 2, 4, 6}):
+			return fmt.Errorf("%s: histogram seen observed %g; it must observe 0, 2, 4, 6",
+				m.name, seen)
+		}
+	}
+	return nil
+}
+
+// checkHoard: who has no memory left says so, and costs nobody else anything.
+func checkHoard(b *bench) error {
+	in := newBatch(texts("0", "1", "2")...)
+	for _, m := range modes() {
+		got, err := b.run(m, in)
+		if err != nil {
+			return err
+		}
+		for _, i := range []int{0, 2} {
+			if d := diff(wantSame(&in.Records[i]), got[i]); d != "" {
+				return fmt.Errorf("%s: record %d: %s", m.name, i, d)
+			}
+		}
+		fault := got[1].fault
+		if fault == nil {
+			return fmt.Errorf("%s: record 1 did not fail; it must fail for want of memory", m.name)
+		}
+		text := strings.ToLower(fault.Text)
+		if !strings.Contains(text, "memory") && !strings.Contains(text, "alloc") {
+			return fmt.Errorf("%s: record 1: %s; the text must be about memory or allocation",
+				m.name, failed(fault))
+		}
+	}
+	return nil
+}
+
+func checkSettings(b *bench) error {
+	for _, c := range []struct{ config, value string }{
+		{`{}`, "times=1 loud=false"},
+		{`{"loud":true,"greeting":"x","times":-12}`, "times=-12 loud=true"},
+	} {
+		b.config = json.RawMessage(c.config)
+		err := expect(someWords, func(r *connectors.Record) answer {
+			return makes(with(r, []byte(c.value)))
+		})(b)
+		if err != nil {
+			return fmt.Errorf("with configuration %s: %w", c.config, err)
+		}
+	}
+	return errors.Join(
+		refuses(b, `{"times":"3"}`, "times"), refuses(b, `{"times":1.5}`, "times"),
+		refuses(b, `{"loud":1}`, "loud"), refuses(b, `{"laud":true}`, "laud"))
+}
+
 func checkGreet(b *bench) error {
 	for _, c := range []struct{ config, greeting string }{
 		{`{}`, "hello "}, {`{"greeting":"h\u00ed, \n"}`, "h\u00ed, \n"},
@@ -130,6 +197,9 @@ func refuses(b *bench, config, field string) error {
 	if refusal.Field != field {
 		return fmt.Errorf("configuration %s was refused naming field %q; it must be %q",
 			config, refusal.Field, field)
+	}
+	if refusal.Message == "" {
+		return fmt.Errorf("configuration %s was refused without a message", config)
 	}
 	return nil
 }

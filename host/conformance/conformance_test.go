@@ -127,7 +127,7 @@ func TestSDKThatIsWrong(t *testing.T) {
 	require.Contains(t, row(t, res, "initial").Detail, "0 answers of a bucketer for 6 records")
 	require.Equal(t, conformance.Passed, row(t, res, "describe").Status)
 	require.Contains(t, text.String(), "wrong.wasm: wrong 2, sha256 ")
-	require.Contains(t, text.String(), "\nFAILED: 1 passed, 4 failed, 16 not offered (seed 1)\n")
+	require.Contains(t, text.String(), "\nFAILED: 1 passed, 4 failed, 22 not offered (seed 1)\n")
 }
 
 func TestPluginThatIsFineAndNoSDK(t *testing.T) {
@@ -138,7 +138,7 @@ func TestPluginThatIsFineAndNoSDK(t *testing.T) {
 	require.True(t, res.OK())
 	require.False(t, res.Core())
 	require.Contains(t, text.String(), "OK as a plugin; for an SDK 3 of 4 core checks are missing: "+
-		"2 passed, 0 failed, 20 not offered")
+		"2 passed, 0 failed, 26 not offered")
 }
 
 func TestGuestThatIsRefused(t *testing.T) {
@@ -178,5 +178,19 @@ func TestKitIsWellFormed(t *testing.T) {
 		seen[c.Name] = true
 		require.NotEmpty(t, c.Doc, c.Name)
 		require.Equal(t, c.Function == "", c.Role == "", c.Name)
+	}
+}
+
+// TestAuthorsArePrepared: the page for authors and the README of the guest to copy from have a row
+// for every function, with its role.
+func TestAuthorsArePrepared(t *testing.T) {
+	for _, page := range []string{"docs/conformance.md", "guests/conformance-go/README.md"} {
+		text, err := os.ReadFile(filepath.Join("..", "..", filepath.FromSlash(page)))
+		require.NoError(t, err)
+		for _, c := range conformance.Kit() {
+			if c.Function != "" {
+				require.Contains(t, string(text), "\n| `"+c.Function+"` | "+string(c.Role)+" | ", page)
+			}
+		}
 	}
 }

@@ -1,6 +1,10 @@
 package conformance
 
-import "github.com/wasmflow/wasmflow/abi"
+import (
+	"bytes"
+
+	"github.com/wasmflow/wasmflow/abi"
+)
 
 // Group says how much a check matters.
 type Group string
@@ -64,8 +68,12 @@ func wideStatuses() []Check {
 	return []Check{
 		wide("fail-odd", abi.RoleTransform, "fails records whose value ends in an odd digit "+
 			`with code 7 and text "odd", forwards the others`, expect(someNumbers, wantFailOdd)),
-		wide("crash-odd", abi.RoleTransform, "panics, or raises, or traps for records whose "+
-			"value ends in an odd digit, forwards the others", expect(someNumbers, wantCrashOdd)),
+		wide("crash-odd", abi.RoleTransform, "panics, or raises, or traps, saying "+
+			`"an odd record", for records whose value ends in an odd digit, forwards the others`,
+			expect(someNumbers, wantCrashOdd)),
+		wide("hoard", abi.RoleTransform, "for records whose value ends in an odd digit, asks the "+
+			"language for more memory than there is (3 GiB, or what comes nearest) and fails, or "+
+			"panics, with a text about memory or allocation; forwards the others", checkHoard),
 		wide("repeat", abi.RoleTransform, "makes of value N the records with values 0 to N-1, "+
 			"and returns in between where a soft limit is passed", expect(manyNumbers, wantRepeat)),
 	}
@@ -73,9 +81,16 @@ func wideStatuses() []Check {
 
 func wideParts() []Check {
 	return []Check{
+		{Name: "large", Group: GroupWide, Function: "upper", Role: abi.RoleTransform,
+			Doc: "upper of values above a MiB", run: expect(someLarge, wantUpper)},
 		wide("swap", abi.RoleTransform, "swaps key and value", expect(someMixed, wantSwap)),
+		wide("nulls", abi.RoleTransform, "makes of a null key or value an empty one, and of an "+
+			"empty one null", expect(someMixed, wantNulls)),
 		wide("headers", abi.RoleTransform, `adds the header "count" with the number of `+
 			"headers; reads the column headers", expect(someMixed, wantHeaders)),
+		wide("edit-headers", abi.RoleTransform, `removes the headers "a", gives the headers `+
+			`"empty" the record's value, keeps the others, in order; reads the column headers`,
+			expect(someMixed, wantEditHeaders)),
 		wide("origin", abi.RoleTransform, "makes of the value SPLIT/HIGH/LOW/ORDINAL; reads "+
 			"the column source", expect(someMixed, wantOrigin)),
 		wide("restamp", abi.RoleTransform, "adds 1 to the timestamp; none becomes 0",
@@ -97,8 +112,14 @@ func wideWorld() []Check {
 			"by the language's own means", checkRandom),
 		wide("log", abi.RoleTransform, `logs the value at level info and adds 1 to the counter `+
 			`"logged"; then fails records whose value ends in an odd digit, forwards the others`, checkLog),
+		wide("metrics", abi.RoleTransform, `adds the value to the counter "sum", sets the gauge `+
+			`"last" to it and observes it in the histogram "seen"; then fails records whose value `+
+			"ends in an odd digit, forwards the others", checkMetrics),
 		wide("greet", abi.RoleTransform, `puts the text of the configuration's "greeting", by `+
 			`default "hello ", before the value; an empty one is refused with field "greeting"`, checkGreet),
+		wide("settings", abi.RoleTransform, `makes of the value "times=TIMES loud=LOUD", by the `+
+			`configuration's integer "times", by default 1, and boolean "loud", by default false; `+
+			"other types, and fields of other names, are refused with the field", checkSettings),
 	}
 }
 
@@ -117,9 +138,16 @@ func wideRoles() []Check {
 	}
 }
 
-func someMixed(b *bench) [][]byte  { return b.mixed(60) }
-func someNumbers(*bench) [][]byte  { return numbers(40) }
-func manyNumbers(*bench) [][]byte  { return texts("0", "1", "50000", "2", "0", "20000", "3") }
-func someWords(*bench) [][]byte    { return texts("a", "word", "", "\u00c5ngstr\u00f6m", "a b") }
-func someSeconds(*bench) [][]byte  { return texts("0", "1", "3600") }
+func someMixed(b *bench) [][]byte { return b.mixed(60) }
+func someNumbers(*bench) [][]byte { return numbers(40) }
+func manyNumbers(*bench) [][]byte { return texts("0", "1", "50000", "2", "0", "20000", "3") }
+func someWords(*bench) [][]byte   { return texts("a", "word", "", "\u00c5ngstr\u00f6m", "a b") }
+func someSeconds(*bench) [][]byte { return texts("0", "1", "3600") }
+
+// someLarge holds values that no frame of the usual size has room for.
+func someLarge(*bench) [][]byte {
+	const aboveMiB = 1<<20 + 3
+	return [][]byte{[]byte("a"), bytes.Repeat([]byte("lorem ipsum "), aboveMiB/12+1), []byte("z")}
+}
+
 func nullAndWords(*bench) [][]byte { return append(texts("a", "bee", "", "sea"), nil, []byte("d")) }

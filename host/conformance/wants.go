@@ -42,7 +42,7 @@ func wantFailOdd(r *connectors.Record) answer {
 
 func wantCrashOdd(r *connectors.Record) answer {
 	if odd(r.Value) {
-		return fails(0, anyText)
+		return fails(0, textOfPanic)
 	}
 	return makes(same(r))
 }
@@ -59,6 +59,38 @@ func wantRepeat(r *connectors.Record) answer {
 func wantSwap(r *connectors.Record) answer {
 	x := same(r)
 	x.Key, x.Value = r.Value, r.Key
+	return makes(x)
+}
+
+func wantNulls(r *connectors.Record) answer {
+	x := same(r)
+	x.Key, x.Value = otherNothing(r.Key), otherNothing(r.Value)
+	return makes(x)
+}
+
+// otherNothing makes of null empty and of empty null.
+func otherNothing(b []byte) []byte {
+	switch {
+	case b == nil:
+		return []byte{}
+	case len(b) == 0:
+		return nil
+	}
+	return b
+}
+
+func wantEditHeaders(r *connectors.Record) answer {
+	x := same(r)
+	x.Headers = nil
+	for _, h := range r.Headers {
+		switch h.Key {
+		case "a":
+			continue
+		case "empty":
+			h.Value = r.Value
+		}
+		x.Headers = append(x.Headers, h)
+	}
 	return makes(x)
 }
 
