@@ -11,8 +11,8 @@ import (
 // ready and waiting for one, number of turns.
 const schedstat = "/proc/thread-self/schedstat"
 
-// readRunQueue reads the account of the thread that the goroutine is on. It takes some microseconds,
-// and goes past the runtime's files: these are made for more than one read.
+// readRunQueue reads the account of the thread that the goroutine is on. It takes some
+// microseconds, and goes past the runtime's files: these are made for more than one read.
 func readRunQueue() runQueue {
 	thread := syscall.Gettid()
 	fd, err := syscall.Open(schedstat, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)

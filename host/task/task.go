@@ -120,7 +120,8 @@ func (t *Task) Run(ctx context.Context) (err error) {
 	}
 }
 
-// step polls every source once that may be polled, unless the gate is shut. wait is how long nothing will come.
+// step polls every source once that may be polled, unless the gate is shut. wait is how long
+// nothing will come.
 func (t *Task) step(ctx context.Context) (worked bool, wait time.Duration, err error) {
 	wait = connectors.TimeListenerMax
 	if t.opening = t.cfg.Gate.opening(); t.final || t.opening != nil {
@@ -284,10 +285,24 @@ func (t *Task) execute(ctx context.Context, c Command) (stop bool, err error) {
 	panic(fmt.Sprintf("unknown command %d", c.Kind))
 }
 
-// endEpoch does all that keeps the task from reading at the end of an epoch, and tells how long that
-// took.
+// endEpoch does all that keeps the task from reading at the end of an epoch, and tells how long
+// that took. Nothing is measured for nobody: the account of the thread takes system calls.
 func (t *Task) endEpoch(ctx context.Context, c Command) error {
+	if t.cfg.Paused == nil {
+		return t.turn(ctx, c)
+	}
 	began, queue := t.cfg.Now(), readRunQueue()
+	if err := t.turn(ctx, c); err != nil {
+		return err
+	}
+	t.cfg.Paused(c.Epoch, Pause{
+		Clock: t.cfg.Now().Sub(began), Queued: readRunQueue().since(queue),
+	})
+	return nil
+}
+
+// turn prepares an epoch, then does what the engine wants done before the next one.
+func (t *Task) turn(ctx context.Context, c Command) error {
 	if t.final = c.Final; t.final {
 		if err := t.checkShares(); err != nil {
 			return err
@@ -298,11 +313,6 @@ func (t *Task) endEpoch(ctx context.Context, c Command) error {
 	}
 	if c.Then != nil {
 		c.Then()
-	}
-	if t.cfg.Paused != nil {
-		t.cfg.Paused(c.Epoch, Pause{
-			Clock: t.cfg.Now().Sub(began), Queued: readRunQueue().since(queue),
-		})
 	}
 	return nil
 }
