@@ -61,7 +61,10 @@ type Engine struct {
 	stop        chan struct{} // closed by Stop
 	stopOnce    sync.Once
 	checkpoints checkpoints
-	adopted     bool // the first claim has said which versions run; Run's goroutines only
+	// adopted says that the first claim has told which versions run; endSwaps ends the swapper, which
+	// works from then on. Both are Run's goroutines' only.
+	adopted  bool
+	endSwaps func()
 
 	mu struct { // guards what Status reads; held for copying only
 		sync.Mutex
@@ -83,7 +86,7 @@ func New(ctx context.Context, cfg Config) (*Engine, error) {
 	}
 	e := &Engine{
 		cfg: cfg, plan: newPlan(cfg.Job, cfg.Job.Settings.Tasks(runtime.NumCPU())),
-		stop: make(chan struct{}), control: newControl(),
+		stop: make(chan struct{}), control: newControl(), endSwaps: func() {},
 	}
 	e.swaps = newSwitchboard(cfg.Now)
 	plugins, err := loadPlugins(ctx, cfg, e.plan)
@@ -124,7 +127,7 @@ type Result struct {
 // when the job never worked.
 func (e *Engine) Run(ctx context.Context) (Result, error) {
 	restart := newRestarter(e.cfg.Job.Restart)
-	defer e.runSwaps(ctx)()
+	defer func() { e.endSwaps() }()
 	for {
 		began := e.cfg.Now()
 		outcome, err := e.attempt(ctx, began)

@@ -26,10 +26,9 @@ func (a *attempt) claim(ctx context.Context) checkpoint.Event {
 func (a *attempt) recover(ctx context.Context, m checkpoint.Manifest) error {
 	a.e.swaps.claimed(m.Epoch, m.Modules)
 	if !a.e.adopted {
-		if err := a.e.plugins.adopt(ctx, m.Modules); err != nil {
+		if err := a.e.adopt(ctx, m.Modules); err != nil {
 			return err
 		}
-		a.e.adopted = true
 	}
 	if err := a.e.plugins.keep(ctx, a.log); err != nil {
 		return err

@@ -20,8 +20,16 @@ type plugins struct {
 	cfg  Config
 	plan *plan
 	list []*plugin
-	// offers are what the job file names in place of the versions that the last run ended with.
+	// found is what the job file names for plugins that began with the versions of the last run.
+	found []found
+	// offers are those of found that nobody has looked at, since the first claim.
 	offers []SwapRequest
+}
+
+// found is a module that the job file names, and the offer that this makes.
+type found struct {
+	request SwapRequest
+	offer   string
 }
 
 // loadPlugins makes every plugin ready to run: the version that the last decided epoch was produced
@@ -98,7 +106,8 @@ func (p *plugins) loadKept(ctx context.Context, x *plugin, kept checkpoint.Modul
 // offerTimeout bounds how long a restart waits for a server: it needs nothing of it.
 const offerTimeout = 10 * time.Second
 
-// offer notes what the job file names in place of kept, unless it named the same before.
+// offer notes what the job file names in place of kept. Whether that is new is known at the first
+// claim.
 func (p *plugins) offer(ctx context.Context, x *plugin, kept string) {
 	ctx, cancel := context.WithTimeout(ctx, offerTimeout)
 	defer cancel()
@@ -109,13 +118,10 @@ func (p *plugins) offer(ctx context.Context, x *plugin, kept string) {
 			"plugin", x.Name, "module", kept, "error", err)
 		return
 	}
-	if now := offerOf(module, x.Config.JSON()); now == x.mu.offer || now == x.mu.current.offer {
-		return
-	}
-	p.offers = append(p.offers, SwapRequest{
+	p.found = append(p.found, found{offer: offerOf(module, x.Config.JSON()), request: SwapRequest{
 		Plugin: x.Name, Path: x.Path, SHA256: x.SHA256, Signature: x.Signature,
 		Config: x.Config.JSON(), Trigger: TriggerStart,
-	})
+	}})
 }
 
 // refuse words why a plugin cannot be used as a problem of the job file.

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -61,27 +62,62 @@ func (a *attempt) decide(ctx context.Context, m checkpoint.Manifest, next *versi
 	return err
 }
 
-// adopt makes the versions that a claim found those of the job: another process may have swapped
-// one between the look of this one at the log and its first claim.
-func (p *plugins) adopt(ctx context.Context, named []checkpoint.Module) error {
-	if p.cfg.ReadModule == nil {
-		return nil
+// adopt has the job go on with the versions that its first claim found, and lets swaps begin. Before
+// that nobody knows which versions they would take the place of: (1) this process looks at the log,
+// (2) the owner before swaps a plugin, (3) this one claims the job. A swap that had begun at (1)
+// would be one of a version that does not run, and come back to it.
+func (e *Engine) adopt(ctx context.Context, named []checkpoint.Module) error {
+	if err := e.plugins.adopt(ctx, named); err != nil {
+		return err
 	}
+	for _, x := range e.plugins.list { // orders that wait were given in ignorance
+		for _, order := range e.swaps.history.of(x.Name) {
+			e.swaps.history.update(order.ID, func(s *Swap) { s.From = x.current().name() })
+		}
+	}
+	e.adopted = true
+	e.endSwaps = e.runSwaps(ctx)
+	return nil
+}
+
+// adopt makes the versions that a claim found those of the job: another process may have swapped
+// one between the look of this one at the log and its first claim. What the job file offers is new
+// if that process has not looked at it either.
+func (p *plugins) adopt(ctx context.Context, named []checkpoint.Module) error {
 	for _, m := range named {
 		x := p.find(m.Plugin)
-		if x == nil || !x.begun || x.current().is(m) {
+		if x == nil || !x.begun {
 			continue
 		}
-		v, err := p.loadKept(ctx, x, m)
-		if err != nil {
-			return fmt.Errorf("loading the version of plugin %s that the last epoch was produced by: %w",
-				m.Plugin, err)
+		if err := p.adoptVersion(ctx, x, m); err != nil {
+			return err
 		}
-		was := x.current()
-		x.become(v)
-		if err := was.Close(ctx); err != nil {
-			return fmt.Errorf("closing a version of plugin %s: %w", m.Plugin, err)
+		x.looked(cmp.Or(m.Offer, x.current().offer))
+	}
+	p.offers = nil
+	for _, f := range p.found {
+		x := p.named(f.request.Plugin)
+		if f.offer != x.offer() && f.offer != x.current().offer {
+			p.offers = append(p.offers, f.request)
 		}
+	}
+	return nil
+}
+
+// adoptVersion makes the version that m names the one of x.
+func (p *plugins) adoptVersion(ctx context.Context, x *plugin, m checkpoint.Module) error {
+	if x.current().is(m) {
+		return nil
+	}
+	v, err := p.loadKept(ctx, x, m)
+	if err != nil {
+		return fmt.Errorf("loading the version of plugin %s that the last epoch was produced by: %w",
+			m.Plugin, err)
+	}
+	was := x.current()
+	x.become(v)
+	if err := was.Close(ctx); err != nil {
+		return fmt.Errorf("closing a version of plugin %s: %w", m.Plugin, err)
 	}
 	return nil
 }
