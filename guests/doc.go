@@ -8,6 +8,7 @@
 //	bucket-by-field     chooses buckets by JSON fields and the record's time
 //	conformance-go      what `wasmflow conformance` asks of an SDK, in Go
 //	uppercase-c         uppercase in C, without a libc
+//	prebuilt            modules of many languages, committed, with what they were made of
 //	hostile             modules that break the contract in one way each
 //
 // The package itself owns the tests that run the built modules in the real sandbox. The name of a
