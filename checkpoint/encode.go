@@ -11,15 +11,19 @@ import (
 // manifestKind is the word for manifests in the header of a record.
 const manifestKind = "manifest"
 
-// ManifestVersion is the version of the manifest format that EncodeManifest writes. A change that
-// an older reader must not overlook raises it; DecodeManifest reads all versions up to it.
-const ManifestVersion = 1
+// ManifestVersion is the version of the manifest format that EncodeManifest writes. Every new key
+// raises it: DecodeManifest refuses keys that it does not know, and an older one is to say that the
+// record is newer, not that it is damaged. DecodeManifest reads all versions up to it.
+//
+//	1  the first one
+//	2  modules have an offer
+const ManifestVersion = 2
 
 // ManifestBytesMax bounds an encoded manifest: 10,000 splits with long names need about 2 MiB, and
 // what is far beyond comes from a broken writer or is no manifest.
 const ManifestBytesMax = 64 << 20
 
-// The durable form, version 1. It is apart from the types of the package so that these may change
+// The durable form since version 1, in which later keys are missing. It is apart from the types of the package so that these may change
 // while the format does not.
 type (
 	manifestV1 struct {
