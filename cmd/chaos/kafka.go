@@ -58,21 +58,19 @@ func shortKafka() kafkaScale {
 }
 
 // runKafka lets one job bear everything.
-func runKafka(
-	ctx context.Context, dir string, paths [2]string, short bool, seed uint64, out io.Writer,
-) (err error) {
+func runKafka(ctx context.Context, dir string, o options, out io.Writer) (err error) {
 	s := fullKafka()
-	if short {
+	if o.short {
 		s = shortKafka()
 	}
 	fmt.Fprintf(out, "chaos: kafka: %d records, 3 brokers\n", s.lines)
-	e, err := newKafka(ctx, dir, paths[0], paths[1], s.scale)
+	e, err := newKafka(ctx, dir, o.binary, o.guests, s.scale)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, e.close()) }()
 	return chaos.New(chaos.Config{
-		Ends: e, Seed: seed, Kills: s.kills, Failpoints: placesOfTopics(), Each: s.each,
+		Ends: e, Seed: o.seed, Kills: s.kills, Failpoints: placesOfTopics(), Each: s.each,
 		Zombies: s.zombies, LifeMin: 300 * time.Millisecond, LifeMax: s.lifeMax,
 		Parallelism: 4, ParallelismMax: 6, Once: onceOfTopics(), Log: out,
 		Near: []string{

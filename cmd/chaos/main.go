@@ -2,19 +2,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"os"
 	"os/signal"
 	"path/filepath"
-	"strings"
 	"time"
-
-	"github.com/wasmflow/wasmflow/checkpoint/checkpointtest/chaos"
-	"github.com/wasmflow/wasmflow/checkpoint/failpoint"
 )
 
 func main() {
@@ -27,155 +21,66 @@ func main() {
 	}
 }
 
-// scale is how much is done.
-type scale struct {
-	lines, rate, kills, each, zombies int
-	lifeMax                           time.Duration
+// options are the flags of the command.
+type options struct {
+	binary, guests string // absolute paths
+	short          bool
+	swaps, kafka   bool // what to do instead of the trials with files
+	seed           uint64
+	only           string // the one trial; "" is all
+	tmp            string // "" is the system's
+	keep           bool
 }
 
-// full is what a release has to bear; short is its form for every commit.
-func full() scale  { return scale{2_000_000, 15_000, 100, 5, 10, 400 * time.Millisecond} }
-func short() scale { return scale{200_000, 4_000, 10, 1, 2, 300 * time.Millisecond} }
-
-// part is the scale of a trial beside the main one: fewer lines, a fifth of the kills.
-func (s scale) part(of int) scale {
-	return scale{s.lines / of, s.rate, s.kills / 5, s.each, s.zombies / 2, s.lifeMax}
-}
-
-// trial is one job and what is done to it.
-type trial struct {
-	name   string
-	scale  scale
-	places []string // failpoints its runs pass
-	make   func(dir, binary, guests string, s scale) (*fileEnds, error)
-}
-
-// trials covers the failpoints: those of the plain file sink by a job that has one, those of a log
-// in a topic by a job that writes one, all others by the job with buckets.
-func trials(s scale) []trial {
-	var live, topics, swaps, others []string
-	for _, name := range failpoint.Names() {
-		switch {
-		case strings.HasPrefix(name, "file/"):
-			live = append(live, name)
-		case ofSwap(name):
-			swaps = append(swaps, name)
-		case !ofTopic(name):
-			others = append(others, name)
-		case !strings.HasSuffix(name, "/sealed"): // that is passed when a job changes its log
-			topics = append(topics, name)
+// parse reads the command line.
+func parse(args []string) (o options, err error) {
+	flags := flag.NewFlagSet("chaos", flag.ContinueOnError)
+	flags.StringVar(&o.binary, "binary", "build/wasmflow-failpoints",
+		"wasmflow, built with -tags failpoints")
+	flags.StringVar(&o.guests, "guests", "build/guests", "folder of the built guests")
+	flags.BoolVar(&o.short, "short", false, "fewer lines and kills")
+	flags.BoolVar(&o.swaps, "swaps", false, "two jobs whose plugins are swapped all the time")
+	flags.BoolVar(&o.kafka, "kafka", false, "a job on three Kafka brokers, which suffer, too")
+	flags.Uint64Var(&o.seed, "seed", uint64(time.Now().UnixNano()), "seed of every choice")
+	flags.StringVar(&o.only, "trial", "", "this one only: buckets, live, poison, topics or swaps; "+
+		"with -swaps files or kafka")
+	flags.StringVar(&o.tmp, "tmp", "", "folder for the files of the run; by default the system's")
+	flags.BoolVar(&o.keep, "keep", false, "keep the folder of a run that passed")
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	for _, path := range []*string{&o.binary, &o.guests} {
+		if *path, err = filepath.Abs(*path); err != nil {
+			return o, err
 		}
 	}
-	return []trial{
-		{"buckets", s, others, newBuckets},
-		{"live", s.part(4), live, newLive},
-		{"poison", s.part(2), nil, newPoison},
-		{"topics", s.part(4), topics, newTopics},
-		{"swaps", s.part(4), swaps, newSwaps},
-	}
+	return o, nil
 }
 
-// ofTopic tells the places that only a job passes whose log is in a topic, or moves there.
-func ofTopic(name string) bool {
-	return strings.HasPrefix(name, "txlog/") || name == "storelog/sealed"
-}
-
-// once lists the places that a run passes only at its start, or once for every task: when it
-// claims, recovers, opens its writers, and takes up another version of a plugin.
-func once() []string {
-	return []string{
-		"bucketing/after-stray", "bucketing/before-strays", "file/after-live", "file/after-rewind",
-		"file/after-show", "storelog/claim-after-publish", "storelog/claim-before-publish",
-		"storelog/claimed", "storelog/store-module", "swap/before-store", "swap/compared", "swap/decided",
-		"swap/exchanged", "swap/loaded", "swap/opened", "swap/stored", "swap/taken",
-	}
-}
-
-// companions leads to the places that a run without errors never passes.
-func companions() map[string]func(int, *rand.Rand) string {
-	return map[string]func(int, *rand.Rand) string{
-		// Output is discarded when an epoch is given up after some of it was prepared: a writer
-		// fails that is not the first to prepare. Each task has two writers; the first epoch
-		// comes before they have anything.
-		"bucketing/before-discard": func(parallelism int, rng *rand.Rand) string {
-			return fmt.Sprintf("bucketing/after-prepare=error@%d", 2*parallelism+2+rng.IntN(2*parallelism))
-		},
-	}
-}
-
-func run(ctx context.Context, args []string, out io.Writer) (err error) {
-	flags := flag.NewFlagSet("chaos", flag.ContinueOnError)
-	binary := flags.String("binary", "build/wasmflow-failpoints",
-		"wasmflow, built with -tags failpoints")
-	guests := flags.String("guests", "build/guests", "folder of the built guests")
-	asShort := flags.Bool("short", false, "fewer lines and kills")
-	onSwaps := flags.Bool("swaps", false, "two jobs whose plugins are swapped all the time")
-	onKafka := flags.Bool("kafka", false, "a job on three Kafka brokers, which suffer, too")
-	seed := flags.Uint64("seed", uint64(time.Now().UnixNano()), "seed of every choice")
-	only := flags.String("trial", "", "this one only: buckets, live, poison, topics or swaps; "+
-		"with -swaps files or kafka")
-	tmp := flags.String("tmp", "", "folder for the files of the run; by default the system's")
-	keep := flags.Bool("keep", false, "keep the folder of a run that passed")
-	if err := flags.Parse(args); err != nil {
-		return err
-	}
-	s := full()
-	if *asShort {
-		s = short()
-	}
-	dir, err := os.MkdirTemp(*tmp, "wasmflow-chaos-")
+// run does what the command line asks for, in a folder of its own that outlives a failure.
+func run(ctx context.Context, args []string, out io.Writer) error {
+	o, err := parse(args)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if err == nil && !*keep {
-			err = os.RemoveAll(dir)
-		} else if err != nil {
-			fmt.Fprintln(out, "chaos: the folder of the failed run is", dir)
-		}
-	}()
-	paths := [2]string{*binary, *guests}
-	for i := range paths {
-		if paths[i], err = filepath.Abs(paths[i]); err != nil {
-			return err
-		}
+	dir, err := os.MkdirTemp(o.tmp, "wasmflow-chaos-")
+	if err != nil {
+		return err
 	}
-	if *onSwaps {
-		swaps := fullSwaps()
-		if *asShort {
-			swaps = shortSwaps()
-		}
-		return runSwaps(ctx, dir, paths[0], swaps, *only, *seed, out)
+	switch {
+	case o.swaps:
+		err = runSwaps(ctx, dir, o, out)
+	case o.kafka:
+		err = runKafka(ctx, dir, o, out)
+	default:
+		err = runTrials(ctx, dir, o, out)
 	}
-	if *onKafka {
-		return runKafka(ctx, dir, paths, *asShort, *seed, out)
+	if err != nil {
+		fmt.Fprintln(out, "chaos: the folder of the failed run is", dir)
+		return err
 	}
-	for _, t := range trials(s) {
-		if *only != "" && t.name != *only {
-			continue
-		}
-		sub := filepath.Join(dir, t.name)
-		if err := os.Mkdir(sub, 0o755); err != nil {
-			return err
-		}
-		ends, err := t.make(sub, paths[0], paths[1], t.scale)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(out, "chaos: %s: %d lines\n", t.name, t.scale.lines)
-		err = chaos.New(chaos.Config{
-			Ends: ends, Seed: *seed, Kills: t.scale.kills, Failpoints: t.places,
-			Each: t.scale.each, Zombies: t.scale.zombies, LifeMin: 50 * time.Millisecond,
-			LifeMax: t.scale.lifeMax, Parallelism: 4, ParallelismMax: 6, Once: onceOfTopics(),
-			Near: []string{
-				"storelog/decide-before-publish", "storelog/decide-after-publish", "storelog/decided",
-			},
-			Companions: companions(), Log: out,
-		}).Run(ctx)
-		err = errors.Join(err, ends.close())
-		if err != nil {
-			return err
-		}
+	if o.keep {
+		return nil
 	}
-	return nil
+	return os.RemoveAll(dir)
 }

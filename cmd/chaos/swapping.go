@@ -30,17 +30,19 @@ const (
 
 // runSwaps swaps the plugin of two jobs, one after the other: into folders, and from a topic to
 // another.
-func runSwaps(
-	ctx context.Context, dir, binary string, s swapScale, only string, seed uint64, out io.Writer,
-) error {
-	fmt.Fprintf(out, "chaos: swaps: seed %d\n", seed)
+func runSwaps(ctx context.Context, dir string, o options, out io.Writer) error {
+	s := fullSwaps()
+	if o.short {
+		s = shortSwaps()
+	}
+	fmt.Fprintf(out, "chaos: swaps: seed %d\n", o.seed)
 	for _, name := range []string{trialFiles, trialKafka} {
-		if only != "" && only != name {
+		if o.only != "" && o.only != name {
 			continue
 		}
 		t := &swapTrial{
-			name: name, dir: filepath.Join(dir, name), binary: binary, out: out,
-			rng: rand.New(rand.NewPCG(seed, uint64(len(name)))),
+			name: name, dir: filepath.Join(dir, name), binary: o.binary, out: out,
+			rng: rand.New(rand.NewPCG(o.seed, uint64(len(name)))),
 		}
 		t.steps = planSwaps(s.good, s.broken, s.kills, t.rng)
 		summary, err := t.prepareAndDo(ctx, s.rate)
@@ -48,7 +50,7 @@ func runSwaps(
 			fmt.Fprintf(out, "chaos: swaps: %s: %s\n", name, summary)
 		}
 		if err != nil {
-			return fmt.Errorf("swaps: %s: seed %d: %w", name, seed, err)
+			return fmt.Errorf("swaps: %s: seed %d: %w", name, o.seed, err)
 		}
 	}
 	return nil
