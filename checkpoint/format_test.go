@@ -33,8 +33,8 @@ func full() Manifest {
 		Committables: []Committable{
 			{Sink: "out", Task: 3, Epoch: 42, Claim: 7, Version: 1, Data: []byte(`{"to":"/out/x"}`)},
 		},
-		Held:    []Committable{{Sink: "out", Task: 1, Epoch: 40, Claim: 6, Version: 1}},
-		State:   []StateHandle{{Task: 1, Version: 9, Data: []byte("x")}},
+		Held:  []Committable{{Sink: "out", Task: 1, Epoch: 40, Claim: 6, Version: 1}},
+		State: []StateHandle{{Task: 1, Version: 9, Data: []byte("x")}},
 		Modules: []Module{{
 			Plugin: "p", SHA256: strings.Repeat("ab", 32), Config: []byte(`{"r":1}`),
 			Offer: strings.Repeat("cd", 32),
