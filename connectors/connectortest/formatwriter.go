@@ -24,9 +24,11 @@ type FormatWriterHarness struct {
 	Read func(t *testing.T, stream []byte) [][]byte
 	// Blocks says that a flush ends a block, so that the bytes depend on flushes (W1).
 	Blocks bool
+	// Footer says that a stream ends with what readers need, so that one which is cut is none (W5).
+	Footer bool
 }
 
-// RunFormatWriter checks the writer of a file format against W1 to W4.
+// RunFormatWriter checks the writer of a file format against W1 to W5.
 func RunFormatWriter(t *testing.T, h FormatWriterHarness) {
 	s := &formatSuite{h}
 	for _, tt := range []struct {
@@ -36,6 +38,7 @@ func RunFormatWriter(t *testing.T, h FormatWriterHarness) {
 		{"records are read back", s.readBack},
 		{"a stream without records is whole", s.empty},
 		{"flushing changes nothing", s.flush},
+		{"what was flushed is whole", s.cut},
 		{"Size counts what is written", s.size},
 		{"a refused record leaves no byte", s.refused},
 		{"nothing of a record is kept", s.keepsNothing},
@@ -84,6 +87,20 @@ func (s *formatSuite) flush(t *testing.T) {
 	if !s.h.Blocks {
 		require.Equal(t, s.write(t, s.h.Values, nil), flushed)
 	}
+}
+
+// cut holds W5: where there is no footer, a file may be cut where it was flushed.
+func (s *formatSuite) cut(t *testing.T) {
+	values := s.h.Values[:min(len(s.h.Values), 10)]
+	flushed := 0 // bytes
+	whole := s.write(t, values, func(i int, w format.Writer, out *bytes.Buffer) {
+		require.NoError(t, w.Flush())
+		flushed = out.Len()
+		if !s.h.Footer {
+			require.Equal(t, values[:i+1], s.h.Read(t, bytes.Clone(out.Bytes())))
+		}
+	})
+	require.Equal(t, s.h.Footer, flushed < len(whole), "Close adds a footer, or nothing")
 }
 
 func (s *formatSuite) size(t *testing.T) {

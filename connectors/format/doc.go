@@ -1,5 +1,9 @@
 // Package format is the contract between a sink that writes files and the format of their records.
 //
+// A file is a header, records or blocks of them with marks between, and in some formats a footer.
+// All but the footer goes through Append: the header comes with the first bytes, and a flush ends a
+// block. The footer comes with Close.
+//
 // It owns the contract and the buffer that writers share. It knows no format by name: each is a
 // sub-folder. Functions that job files name (deserializers, serializers) live in the same
 // sub-folders; connectors/format/builtin holds the table of them, connectors/format/registry asks
@@ -12,6 +16,8 @@
 //	W2  A refused record leaves no byte behind, and the stream goes on.
 //	W3  The first error of the stream stays: nothing is written after it.
 //	W4  Nothing of a record is kept after Append returned (C2).
+//	W5  A stream that is cut where it was flushed is whole, so that a file can be taken back to it
+//	    and gone on with. Formats whose index stands at the end are the exception: Close writes it.
 //
 // Below: connectors. Above: the formats of files, and sinks that write them.
 package format
