@@ -28,55 +28,60 @@ func checkpointCommand() command {
 			timeout := flags.Duration("timeout", settleTimeoutDefault, "wait at most `TIME` until the "+
 				"epoch is published; 0s does not wait")
 			return func(ctx context.Context, p *process, args []string) error {
-				return steer(ctx, p, to, "checkpoint", args, func(ctx context.Context, t target,
-					c *admin.Client,
-				) error {
-					if *list {
-						return listCheckpoints(ctx, p.stdout, c, *asJSON)
-					}
-					return checkpointNow(ctx, p.stdout, t, c, *timeout, *asJSON)
-				})
+				if *list {
+					return steer(ctx, p, to, "checkpoint", args, listCheckpoints(*asJSON))
+				}
+				return steer(ctx, p, to, "checkpoint", args, checkpointNow(*timeout, *asJSON))
 			}
 		},
 	}
 }
 
-func checkpointNow(ctx context.Context, w io.Writer, t target, c *admin.Client,
-	timeout time.Duration, asJSON bool,
-) error {
+// checkpointNow has the job begin an epoch and waits until it, or a later one, is published.
+func checkpointNow(timeout time.Duration, asJSON bool) order {
 	var begun CheckpointBegun
-	if err := c.Call(ctx, http.MethodPost, "/checkpoints", nil, &begun); err != nil {
-		return err
-	}
-	if timeout != 0 {
-		err := await(ctx, timeout, func(ctx context.Context) (bool, string, error) {
+	return order{
+		doing: "beginning an epoch of", timeout: timeout,
+		ask: func(ctx context.Context, c *admin.Client) error {
+			return c.Call(ctx, http.MethodPost, "/checkpoints", nil, &begun)
+		},
+		settled: func(ctx context.Context, _ target, c *admin.Client) (bool, string, error) {
 			s, err := c.Status(ctx)
 			return s.Checkpoint.Epoch >= uint64(begun.Epoch),
 				fmt.Sprintf("epoch %d is the last one", s.Checkpoint.Epoch), err
-		})
-		if err != nil {
+		},
+		tell: func(w io.Writer, job string, waited bool) error {
+			if asJSON {
+				return printJSON(w, begun)
+			}
+			text := "begins"
+			if waited {
+				text = "is published"
+			}
+			_, err := fmt.Fprintf(w, "epoch %d of %s %s\n", begun.Epoch, job, text)
 			return err
-		}
+		},
 	}
-	if asJSON {
-		return printJSON(w, begun)
-	}
-	text := "is published"
-	if timeout == 0 {
-		text = "begins"
-	}
-	_, err := fmt.Fprintf(w, "epoch %d of %s %s\n", begun.Epoch, t.job, text)
-	return err
 }
 
-func listCheckpoints(ctx context.Context, w io.Writer, c *admin.Client, asJSON bool) error {
+// listCheckpoints asks for the newest epochs.
+func listCheckpoints(asJSON bool) order {
 	var list CheckpointList
-	if err := c.Call(ctx, http.MethodGet, "/checkpoints", nil, &list); err != nil {
-		return err
+	return order{
+		doing: "asking for the epochs of",
+		ask: func(ctx context.Context, c *admin.Client) error {
+			return c.Call(ctx, http.MethodGet, "/checkpoints", nil, &list)
+		},
+		tell: func(w io.Writer, _ string, _ bool) error {
+			if asJSON {
+				return printJSON(w, list)
+			}
+			return printCheckpoints(w, list)
+		},
 	}
-	if asJSON {
-		return printJSON(w, list)
-	}
+}
+
+func printCheckpoints(w io.Writer, list CheckpointList) error {
 	const head = "EPOCH\tCAUSE\tDECIDED\tTOOK\tREAD\tWRITTEN\tPARTS\tSPLITS\tMANIFEST BYTES\t"
 	return table(w, head, func(w io.Writer) {
 		for _, x := range list.Checkpoints {

@@ -4,16 +4,9 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"time"
+	"io"
 
 	"github.com/wasmflow/wasmflow/host/admin"
-)
-
-const (
-	// settleTimeoutDefault is longer than an epoch takes on a system that is well.
-	settleTimeoutDefault = time.Minute
-	// settlePoll is how often a command looks whether the job is where it is asked to be.
-	settlePoll = 50 * time.Millisecond
 )
 
 func pauseCommand() command {
@@ -33,28 +26,30 @@ with resume, or with the process: a job that is started again runs.
 			timeout := flags.Duration("timeout", settleTimeoutDefault, "wait at most `TIME` until "+
 				"everything is published; 0s does not wait")
 			return func(ctx context.Context, p *process, args []string) error {
-				return steer(ctx, p, to, "pause", args, func(ctx context.Context, t target,
-					c *admin.Client,
-				) error {
-					if _, err := c.Pause(ctx); err != nil {
+				return steer(ctx, p, to, "pause", args, order{
+					doing: "pausing", settled: paused, timeout: *timeout,
+					ask: func(ctx context.Context, c *admin.Client) error {
+						_, err := c.Pause(ctx)
 						return err
-					}
-					if *timeout == 0 {
-						fmt.Fprintf(p.stdout, "%s was asked to pause\n", t.job)
-						return nil
-					}
-					err := await(ctx, *timeout, func(ctx context.Context) (bool, string, error) {
-						s, err := c.Status(ctx)
-						return s.State == admin.StatePaused, "it is " + string(s.State), err
-					})
-					if err == nil {
-						fmt.Fprintf(p.stdout, "%s is paused\n", t.job)
-					}
-					return err
+					},
+					tell: func(w io.Writer, job string, waited bool) error {
+						text := "was asked to pause"
+						if waited {
+							text = "is paused"
+						}
+						_, err := fmt.Fprintf(w, "%s %s\n", job, text)
+						return err
+					},
 				})
 			}
 		},
 	}
+}
+
+// paused tells whether all is published and the job holds still.
+func paused(ctx context.Context, _ target, c *admin.Client) (bool, string, error) {
+	s, err := c.Status(ctx)
+	return s.State == admin.StatePaused, "it is " + string(s.State), err
 }
 
 func resumeCommand() command {
@@ -67,60 +62,19 @@ func resumeCommand() command {
 		setup: func(flags *flag.FlagSet) action {
 			to := reachFlags(flags)
 			return func(ctx context.Context, p *process, args []string) error {
-				return steer(ctx, p, to, "resume", args, func(ctx context.Context, t target,
-					c *admin.Client,
-				) error {
-					state, err := c.Resume(ctx)
-					if err == nil {
-						fmt.Fprintf(p.stdout, "%s is %s\n", t.job, state)
-					}
-					return err
+				var state admin.State
+				return steer(ctx, p, to, "resume", args, order{
+					doing: "resuming",
+					ask: func(ctx context.Context, c *admin.Client) (err error) {
+						state, err = c.Resume(ctx)
+						return err
+					},
+					tell: func(w io.Writer, job string, _ bool) error {
+						_, err := fmt.Fprintf(w, "%s is %s\n", job, state)
+						return err
+					},
 				})
 			}
 		},
-	}
-}
-
-// steer has act ask the running job that args names.
-func steer(ctx context.Context, p *process, to *reach, command string, args []string,
-	act func(context.Context, target, *admin.Client) error,
-) error {
-	name, err := one(command, "a job or a job file", args)
-	if err != nil {
-		return err
-	}
-	t, err := to.find(ctx, p, name)
-	if err != nil {
-		return err
-	}
-	client, err := t.caller(ctx)
-	if err == nil {
-		err = act(ctx, t, client)
-	}
-	if err != nil {
-		return &startError{fmt.Errorf("%s of %s: %w", command, t.job, err)}
-	}
-	return nil
-}
-
-// await asks ready again and again until it says so, or for at most so long. ready says in words
-// how far the job is.
-func await(ctx context.Context, most time.Duration,
-	ready func(context.Context) (bool, string, error),
-) error {
-	ctx, cancel := context.WithTimeout(ctx, most)
-	defer cancel()
-	poll := time.NewTicker(settlePoll)
-	defer poll.Stop()
-	for {
-		there, text, err := ready(ctx)
-		if there || err != nil {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("it was asked to, and after %v %s", most, text)
-		case <-poll.C:
-		}
 	}
 }

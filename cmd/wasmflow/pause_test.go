@@ -28,10 +28,22 @@ func liveStatus(t *testing.T, file string) *admin.Status {
 func TestPauseFromTheCommandLine(t *testing.T) {
 	dir := folder(t, map[string]string{"job.toml": endlessJob})
 	file := filepath.Join(dir, "job.toml")
-	for _, args := range [][]string{{"pause", file}, {"resume", file}, {"checkpoint", file}} {
-		r := do(t, args...)
-		require.Equal(t, exitOutside, r.code)
-		require.Contains(t, r.stderr, args[0]+" of endless: the job does not run")
+	for _, tt := range []struct {
+		args  []string
+		doing string
+	}{
+		{[]string{"pause", file}, "pausing"},
+		{[]string{"resume", file}, "resuming"},
+		{[]string{"checkpoint", file}, "beginning an epoch of"},
+		{[]string{"checkpoint", "--list", file}, "asking for the epochs of"},
+		{[]string{"plugins", file}, "asking for the plugins of"},
+		{[]string{"stop", file}, "stopping"},
+		{[]string{"swap", file, "upper", "x.wasm"}, "swapping upper of"},
+		{[]string{"rollback", file, "upper"}, "rolling back upper of"},
+	} {
+		r := do(t, tt.args...)
+		require.Equal(t, exitOutside, r.code, tt.doing)
+		require.Equal(t, "wasmflow: "+tt.doing+" endless: the job does not run\n", r.stderr)
 	}
 	job := start(t, "run", file)
 	job.stdout.await("10\n")

@@ -23,8 +23,6 @@ const (
 	// swapTimeoutDefault is longer than compiling, a trial and an epoch take on a system that is
 	// well.
 	swapTimeoutDefault = 2 * time.Minute
-	// swapPoll is how often swap looks how far it is.
-	swapPoll = 100 * time.Millisecond
 	// configBytesMax bounds a configuration: the body of a request is 64 KiB.
 	configBytesMax = 60 << 10
 )
@@ -65,8 +63,8 @@ holds that the job file names. Exit code 1 says that the old version stays.
 			flags.StringVar(&o.config, "config", "", "new configuration as `JSON`, or @FILE")
 			flags.StringVar(&o.request.SHA256, "sha256", "", "`DIGEST` the module must have; required for "+
 				"a plugin that the job file pins")
-			flags.StringVar(&o.request.Signature, "signature", "", "`PLACE` of the module's signature, for a "+
-				"plugin with public_key; by default beside the module")
+			flags.StringVar(&o.request.Signature, "signature", "", "`PLACE` of the module's signature, "+
+				"for a plugin with public_key; by default beside the module")
 			flags.BoolVar(&o.request.ExpectSame, "expect-same", false, "refuse a version that treats any "+
 				"record of the trial differently")
 			flags.BoolVar(&o.request.Back, "back", false, "go back to the version before")
@@ -87,11 +85,7 @@ holds that the job file names. Exit code 1 says that the old version stays.
 				if err := o.readConfig(); err != nil {
 					return err
 				}
-				t, err := to.find(ctx, p, args[0])
-				if err != nil {
-					return err
-				}
-				return swap(ctx, p, t, o)
+				return o.order("swapping").give(ctx, p, to, args[0])
 			}
 		},
 	}
@@ -130,11 +124,7 @@ A process that has not swapped the plugin knows no version before.
 					return usagef("rollback", "name a job and one of its plugins")
 				}
 				o.request.Plugin = args[1]
-				t, err := to.find(ctx, p, args[0])
-				if err != nil {
-					return err
-				}
-				return swap(ctx, p, t, o)
+				return o.order("rolling back").give(ctx, p, to, args[0])
 			}
 		},
 	}
@@ -168,67 +158,62 @@ func (o *swapOptions) readConfig() error {
 	return nil
 }
 
-func swap(ctx context.Context, p *process, t target, o *swapOptions) error {
-	client, err := t.caller(ctx)
+// order is what doing, "swapping" or "rolling back", asks of the job.
+func (o *swapOptions) order(doing string) order {
 	var begun SwapBegun
-	if err == nil {
-		path := "/plugins/" + url.PathEscape(o.request.Plugin)
-		if o.request.Back {
-			err = client.Call(ctx, http.MethodPost, path+"/rollback", nil, &begun)
-		} else {
-			err = client.Call(ctx, http.MethodPost, path+"/swap", o.request, &begun)
+	var s host.Swap // as of the last look
+	return order{
+		doing: doing + " " + o.request.Plugin + " of", timeout: o.timeout,
+		ask: func(ctx context.Context, c *admin.Client) error {
+			path := "/plugins/" + url.PathEscape(o.request.Plugin)
+			if o.request.Back {
+				return c.Call(ctx, http.MethodPost, path+"/rollback", nil, &begun)
+			}
+			return c.Call(ctx, http.MethodPost, path+"/swap", o.request, &begun)
+		},
+		settled: func(ctx context.Context, _ target, c *admin.Client) (bool, string, error) {
+			err := lookAtSwap(ctx, c, o.request.Plugin, begun.ID, &s)
+			return s.State.Over() || s.State == host.SwapProbation,
+				fmt.Sprintf("it is %s; wasmflow plugins tells how it goes on", s.State), err
+		},
+		tell: func(w io.Writer, _ string, waited bool) error {
+			if !waited {
+				_, err := fmt.Fprintf(w, "swap %d of %s was begun\n", begun.ID, o.request.Plugin)
+				return err
+			}
+			return tellSwap(w, s, o.asJSON)
+		},
+	}
+}
+
+// lookAtSwap asks how far a swap is. s stays as it is while the list does not have the swap.
+func lookAtSwap(
+	ctx context.Context, c *admin.Client, plugin string, id uint64, s *host.Swap,
+) error {
+	var list PluginList
+	if err := c.Call(ctx, http.MethodGet, "/plugins", nil, &list); err != nil {
+		return err
+	}
+	for _, x := range list.Plugins {
+		i := slices.IndexFunc(x.Swaps, func(s host.Swap) bool { return s.ID == id })
+		if x.Plugin == plugin && i >= 0 {
+			*s = x.Swaps[i]
 		}
 	}
-	if err != nil {
-		return &startError{fmt.Errorf("swapping %s of %s: %w", o.request.Plugin, t.job, err)}
-	}
-	if o.timeout == 0 {
-		fmt.Fprintf(p.stdout, "swap %d of %s was begun\n", begun.ID, o.request.Plugin)
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, o.timeout)
-	defer cancel()
-	s, err := awaitSwap(ctx, client, o.request.Plugin, begun.ID)
-	if err != nil {
-		return fmt.Errorf("swapping %s of %s: %w", o.request.Plugin, t.job, err)
-	}
-	if o.asJSON {
-		err = printJSON(p.stdout, s)
+	return nil
+}
+
+// tellSwap prints a swap that has its first decided epoch, or came to nothing, which is an error.
+func tellSwap(w io.Writer, s host.Swap, asJSON bool) (err error) {
+	if asJSON {
+		err = printJSON(w, s)
 	} else {
-		printSwap(p.stdout, s)
+		printSwap(w, s)
 	}
 	if s.State == host.SwapRefused || s.State == host.SwapReturned {
 		err = errors.Join(err, fmt.Errorf("%s stays at %s: %s", s.Plugin, short(s.From.SHA256), s.Reason))
 	}
 	return err
-}
-
-// awaitSwap waits until a swap has its first decided epoch, or comes to nothing.
-func awaitSwap(ctx context.Context, c *admin.Client, plugin string, id uint64) (host.Swap, error) {
-	poll := time.NewTicker(swapPoll)
-	defer poll.Stop()
-	last := host.Swap{}
-	for {
-		var list PluginList
-		if err := c.Call(ctx, http.MethodGet, "/plugins", nil, &list); err != nil {
-			return last, err
-		}
-		for _, x := range list.Plugins {
-			i := slices.IndexFunc(x.Swaps, func(s host.Swap) bool { return s.ID == id })
-			if x.Plugin == plugin && i >= 0 {
-				last = x.Swaps[i]
-			}
-		}
-		if last.State.Over() || last.State == host.SwapProbation {
-			return last, nil
-		}
-		select {
-		case <-ctx.Done():
-			return last, fmt.Errorf("it is %s; wasmflow plugins tells how it goes on: %w",
-				last.State, ctx.Err())
-		case <-poll.C:
-		}
-	}
 }
 
 // printSwap tells what came of a swap, and how the two versions differ.
@@ -274,26 +259,19 @@ func pluginsCommand() command {
 			to := reachFlags(flags)
 			asJSON := flags.Bool("json", false, "print JSON")
 			return func(ctx context.Context, p *process, args []string) error {
-				name, err := one("plugins", "a job or a job file", args)
-				if err != nil {
-					return err
-				}
-				t, err := to.find(ctx, p, name)
-				if err != nil {
-					return err
-				}
-				client, err := t.caller(ctx)
 				var list PluginList
-				if err == nil {
-					err = client.Call(ctx, http.MethodGet, "/plugins", nil, &list)
-				}
-				if err != nil {
-					return &startError{fmt.Errorf("asking for the plugins of %s: %w", t.job, err)}
-				}
-				if *asJSON {
-					return printJSON(p.stdout, list)
-				}
-				return printPlugins(p.stdout, list)
+				return steer(ctx, p, to, "plugins", args, order{
+					doing: "asking for the plugins of",
+					ask: func(ctx context.Context, c *admin.Client) error {
+						return c.Call(ctx, http.MethodGet, "/plugins", nil, &list)
+					},
+					tell: func(w io.Writer, _ string, _ bool) error {
+						if *asJSON {
+							return printJSON(w, list)
+						}
+						return printPlugins(w, list)
+					},
+				})
 			}
 		},
 	}
