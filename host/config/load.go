@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/wasmflow/wasmflow/connectors"
+	"github.com/wasmflow/wasmflow/host/regular"
 )
 
 // fileBytesMax bounds a job file. It is read by people; records to be read belong into files of
@@ -53,9 +54,9 @@ type Options struct {
 var ErrTooLong = errors.New("the file is too long")
 
 // ReadFile returns the content of the file at path, which is at most sizeMax bytes long, or
-// ErrTooLong.
+// ErrTooLong. What is no regular file is refused: a pipe would be waited for.
 func ReadFile(path string, sizeMax int64) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := regular.Open(path)
 	if err != nil {
 		return nil, err
 	}

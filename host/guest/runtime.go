@@ -9,10 +9,11 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
-	"os"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/wasmflow/wasmflow/host/regular"
 )
 
 // Engine says how guest code is run.
@@ -119,6 +120,9 @@ func (r *Runtime) Load(ctx context.Context, src Source, limits Limits) (*Module,
 	if err != nil {
 		return nil, m.refused(err)
 	}
+	if m.script, err = findScript(parsed); err != nil {
+		return nil, m.refused(err)
+	}
 	ready, err := r.rewrite(parsed)
 	if err != nil {
 		return nil, m.refused(err)
@@ -140,7 +144,7 @@ func read(src Source, limits Limits) (binary []byte, err error) {
 	if src.Bytes != nil {
 		return src.Bytes, nil
 	}
-	f, err := os.Open(src.Path)
+	f, err := regular.Open(src.Path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, refuse("build it, or correct the path", "no such file")
 	}

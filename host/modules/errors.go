@@ -1,13 +1,6 @@
 package modules
 
-import (
-	"errors"
-	"strings"
-)
-
-// errIrregular is in the error about a path that leads to no regular file. Load
-// words it; name a file.
-var errIrregular = errors.New("not a regular file")
+import "strings"
 
 // The settings of a [plugins.x] table that an Error can blame.
 const (

@@ -18,6 +18,7 @@ import (
 	"github.com/wasmflow/wasmflow/connectors"
 	"github.com/wasmflow/wasmflow/connectors/filesystem"
 	"github.com/wasmflow/wasmflow/connectors/transport"
+	"github.com/wasmflow/wasmflow/host/regular"
 )
 
 const (
@@ -229,7 +230,7 @@ func (l *Loader) readModule(ctx context.Context, location string, sizeMax int64)
 // readFile returns at most sizeMax bytes of a file. It returns by the end of ctx, whatever the file
 // system does (M7).
 func (l *Loader) readFile(ctx context.Context, location string, sizeMax int64) ([]byte, error) {
-	open := func() (io.ReadCloser, error) { return openFile(location) }
+	open := func() (io.ReadCloser, error) { return regular.Open(location) }
 	if strings.Contains(location, "://") {
 		open = func() (io.ReadCloser, error) {
 			if l.cfg.FileSystems == nil {

@@ -1,6 +1,6 @@
 //go:build !unix
 
-package modules
+package regular
 
 // openNow is nothing: there are no pipes among the files here.
 const openNow = 0
