@@ -24,7 +24,12 @@ const (
 	ExportProcess      = "wasmflow_process"
 	// ExportMigrate is optional: it takes over state of another version.
 	ExportMigrate = "wasmflow_migrate"
+	// ExportScript is optional: it takes the script of SectionScript.
+	ExportScript = "wasmflow_script"
 )
+
+// SectionScript is the custom section in which a module carries the script that it runs.
+const SectionScript = "wasmflow.script"
 
 // Import modules and the functions in ImportModule.
 const (

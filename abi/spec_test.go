@@ -15,10 +15,10 @@ func TestSpecNamesEverything(t *testing.T) {
 	spec := string(b)
 	names := []string{
 		ExportMemory, ExportInitialize, ExportStart, ExportMarker, ExportDescribe, ExportOpen,
-		ExportReserve, ExportProcess, ExportMigrate, ImportModule, ImportModuleWASI,
-		ImportModuleEnv, ImportLog, ImportMetric, ImportEnvAbort, ImportStateGet, ImportStatePut,
-		ImportStateDelete, ImportStateIterate, ImportTimerSet, ImportTimerDelete,
-		ImportAsyncRequest,
+		ExportReserve, ExportProcess, ExportMigrate, ExportScript, SectionScript,
+		ImportModule, ImportModuleWASI, ImportModuleEnv, ImportLog, ImportMetric, ImportEnvAbort,
+		ImportStateGet, ImportStatePut, ImportStateDelete, ImportStateIterate, ImportTimerSet,
+		ImportTimerDelete, ImportAsyncRequest,
 	}
 	for _, c := range Capabilities() {
 		names = append(names, string(c))

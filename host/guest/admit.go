@@ -103,6 +103,7 @@ func guestExports() []guestExport {
 		{abi.ExportReserve, "i", "i", false},
 		{abi.ExportProcess, "iiI", "i", false},
 		{abi.ExportMigrate, "iii", "I", true},
+		{abi.ExportScript, "ii", "I", true},
 		{abi.ExportInitialize, "", "", true},
 		{abi.ExportStart, "", "", true},
 	}

@@ -129,6 +129,9 @@ func (m *Module) start(ctx context.Context, cfg InstanceConfig) (*Instance, erro
 	if err := in.initialize(ctx); err != nil {
 		return nil, errors.Join(err, in.Close(ctx))
 	}
+	if err := in.takeScript(ctx); err != nil {
+		return nil, errors.Join(err, in.Close(ctx))
+	}
 	return in, nil
 }
 
@@ -272,25 +275,33 @@ func (in *Instance) open(ctx context.Context, config []byte) error {
 	if int64(len(config)) > abi.FrameBytesMax {
 		return fmt.Errorf("opening: the configuration has %d bytes", len(config))
 	}
-	region, err := in.reserveBytes(ctx, uint32(len(config)))
-	if err != nil {
+	refusal, err := in.give(ctx, abi.ExportOpen, config)
+	if err != nil || refusal == nil {
 		return err
 	}
-	copy(region, config)
+	return refuse("", "refuses its configuration: %w", refusal)
+}
+
+// give calls an export that takes bytes, and returns what it has against them, or nil.
+func (in *Instance) give(ctx context.Context, call string, b []byte) (*abi.ConfigError, error) {
+	region, err := in.reserveBytes(ctx, uint32(len(b)))
+	if err != nil {
+		return nil, err
+	}
+	copy(region, b)
 	stack := in.stack[:]
-	stack[0], stack[1] = uint64(in.region), uint64(len(config))
-	open := in.wasm.ExportedFunction(abi.ExportOpen)
-	if err := in.enter(ctx, abi.ExportOpen, open, stack); err != nil {
-		return err
+	stack[0], stack[1] = uint64(in.region), uint64(len(b))
+	if err := in.enter(ctx, call, in.wasm.ExportedFunction(call), stack); err != nil {
+		return nil, err
 	}
 	if stack[0] == 0 {
-		return nil
+		return nil, nil
 	}
-	text, err := in.result(abi.ExportOpen, stack[0], abi.ErrorTextBytesMax)
+	text, err := in.result(call, stack[0], abi.ErrorTextBytesMax)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return refuse("", "refuses its configuration: %w", abi.ParseConfigError(text))
+	return abi.ParseConfigError(text), nil
 }
 
 // ErrNoMemory is returned by Reserve when the guest has no room for the frame: a record is larger

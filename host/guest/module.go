@@ -24,6 +24,7 @@ type Module struct {
 	metering    Metering
 	now         func() time.Time
 	metrics     metricNames
+	script      []byte // of the module's section, nil without one
 
 	runtime  wazero.Runtime
 	compiled wazero.CompiledModule
