@@ -7,6 +7,8 @@ import (
 	"math"
 	"strconv"
 	"unicode/utf8"
+
+	"github.com/wasmflow/wasmflow/connectors/format"
 )
 
 // Classes of keys and values, as job files name them.
@@ -66,7 +68,7 @@ func appendNull(dst, _ []byte) ([]byte, error) { return dst, nil }
 
 func readNull(_, in []byte) ([]byte, error) {
 	if len(in) > 0 {
-		return nil, fmt.Errorf("%w: a null of %d bytes", ErrDamaged, len(in))
+		return nil, fmt.Errorf("%w: a null of %d bytes", format.ErrDamaged, len(in))
 	}
 	return nil, nil
 }
@@ -83,7 +85,7 @@ func appendBytes(dst, raw []byte) ([]byte, error) {
 
 func readBytes(_, in []byte) ([]byte, error) {
 	if len(in) < 4 || int64(binary.BigEndian.Uint32(in)) != int64(len(in)-4) {
-		return nil, fmt.Errorf("%w: bytes with another length than their record", ErrDamaged)
+		return nil, fmt.Errorf("%w: bytes with another length than their record", format.ErrDamaged)
 	}
 	return in[4:], nil
 }
@@ -106,7 +108,7 @@ func readText(_, in []byte) ([]byte, error) {
 		return nil, err
 	}
 	if n != int64(len(rest)) {
-		return nil, fmt.Errorf("%w: text with another length than its record", ErrDamaged)
+		return nil, fmt.Errorf("%w: text with another length than its record", format.ErrDamaged)
 	}
 	return rest, nil
 }
@@ -132,7 +134,7 @@ func appendInt(dst, raw []byte) ([]byte, error) {
 
 func readInt(dst, in []byte) ([]byte, error) {
 	if len(in) != 4 {
-		return nil, fmt.Errorf("%w: an int of %d bytes", ErrDamaged, len(in))
+		return nil, fmt.Errorf("%w: an int of %d bytes", format.ErrDamaged, len(in))
 	}
 	return strconv.AppendInt(dst, int64(int32(binary.BigEndian.Uint32(in))), 10), nil
 }
@@ -147,7 +149,7 @@ func appendLong(dst, raw []byte) ([]byte, error) {
 
 func readLong(dst, in []byte) ([]byte, error) {
 	if len(in) != 8 {
-		return nil, fmt.Errorf("%w: a long of %d bytes", ErrDamaged, len(in))
+		return nil, fmt.Errorf("%w: a long of %d bytes", format.ErrDamaged, len(in))
 	}
 	return strconv.AppendInt(dst, int64(binary.BigEndian.Uint64(in)), 10), nil
 }
@@ -205,7 +207,7 @@ func vint(first int8, rest []byte) int64 {
 
 func cutVInt(in []byte) (v int64, rest []byte, err error) {
 	if len(in) == 0 || len(in) <= vintBytes(int8(in[0])) {
-		return 0, nil, fmt.Errorf("%w: a number is cut short", ErrDamaged)
+		return 0, nil, fmt.Errorf("%w: a number is cut short", format.ErrDamaged)
 	}
 	first := int8(in[0])
 	n := 1 + vintBytes(first)

@@ -21,7 +21,7 @@
 //	Q3  The reader trusts no length: it allocates as bytes come, and no record or block is larger
 //	    than it was allowed to be.
 //	Q4  A file that is cut between two records, or two blocks, reads as a shorter file; one that is
-//	    cut anywhere else is ErrDamaged.
+//	    cut anywhere else is format.ErrDamaged.
 //
 // Below: connectors, connectors/format, connectors/format/compress. Above: the table of formats of
 // files, connectors/file.

@@ -122,7 +122,8 @@ func TestReadsWhatHadoopWrote(t *testing.T) {
 	}
 }
 
-// goldenSync is the record before which the golden files were told to have a marker, or a new block.
+// goldenSync is the record before which the golden files were told to have a marker, or to begin a
+// block.
 const goldenSync = 2
 
 // noMarker forces none.
@@ -240,7 +241,7 @@ func TestVInt(t *testing.T) {
 			require.Empty(t, rest)
 			require.Equal(t, v, back)
 			_, _, err = cutVInt(got[:len(got)-1])
-			require.ErrorIs(t, err, ErrDamaged)
+			require.ErrorIs(t, err, format.ErrDamaged)
 		})
 	}
 }

@@ -109,7 +109,7 @@ func New(o Options) (*Format, error) {
 	return f, nil
 }
 
-// Open returns a writer of a new file into out.
+// Open implements format.Opener.
 func (f *Format) Open(out io.Writer) (format.Writer, error) {
 	w := &writer{format: f, Stream: format.NewStream(out)}
 	if _, err := io.ReadFull(f.random, w.sync[:]); err != nil {
@@ -127,3 +127,5 @@ func (f *Format) Open(out io.Writer) (format.Writer, error) {
 	}
 	return w, nil
 }
+
+var _ format.Opener = (*Format)(nil)

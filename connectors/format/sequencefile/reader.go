@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 
+	"github.com/wasmflow/wasmflow/connectors/format"
 	"github.com/wasmflow/wasmflow/connectors/format/compress"
 )
 
@@ -35,7 +36,7 @@ type Header struct {
 	Metadata             [][2]string // in the order of the file
 }
 
-// Reader reads the records of a file in order. It is used by one goroutine.
+// Reader is a format.Reader of a SequenceFile.
 type Reader struct {
 	in             *bufio.Reader
 	header         Header
@@ -57,7 +58,7 @@ type block struct {
 }
 
 // NewReader reads the header of a file. Records that need more than recordBytesMax bytes are
-// ErrTooLarge.
+// format.ErrTooLarge.
 func NewReader(in io.Reader, recordBytesMax int) (*Reader, error) {
 	r := &Reader{in: bufio.NewReaderSize(in, readBufferBytes), recordBytesMax: recordBytesMax}
 	if err := r.readHeader(); err != nil {
@@ -76,9 +77,10 @@ func (r *Reader) readHeader() error {
 	}
 	switch {
 	case string(head[:len(magic)]) != magic:
-		return fmt.Errorf("%w: it begins with %q", ErrDamaged, head[:])
+		return fmt.Errorf("%w: it begins with %q", format.ErrDamaged, head[:])
 	case head[len(magic)] != version:
-		return fmt.Errorf("%w: it has version %d, known is %d", ErrUnsupported, head[len(magic)], version)
+		return fmt.Errorf("%w: it has version %d, known is %d", format.ErrUnsupported,
+			head[len(magic)], version)
 	}
 	var err error
 	if r.header.KeyClass, err = r.string(); err != nil {
@@ -92,7 +94,7 @@ func (r *Reader) readHeader() error {
 		return err
 	}
 	if flags[0] > 1 || flags[1] > flags[0] {
-		return fmt.Errorf("%w: its marks of compression are %x", ErrDamaged, flags)
+		return fmt.Errorf("%w: its marks of compression are %x", format.ErrDamaged, flags)
 	}
 	r.header.Block = flags[1] == 1
 	if flags[0] == 1 {
@@ -118,7 +120,7 @@ func (r *Reader) resolve(compressed bool) error {
 		var known bool
 		if *c.into, known = classOf(func(x class) bool { return x.java == c.name }); !known {
 			return fmt.Errorf("%w: its class %q is not one of NullWritable, BytesWritable, Text, "+
-				"IntWritable and LongWritable", ErrUnsupported, c.name)
+				"IntWritable and LongWritable", format.ErrUnsupported, c.name)
 		}
 	}
 	if !compressed {
@@ -126,7 +128,7 @@ func (r *Reader) resolve(compressed bool) error {
 	}
 	codec, known := codecOf(func(x codec) bool { return x.java == r.header.Codec })
 	if !known {
-		return fmt.Errorf("%w: its codec %q is not known", ErrUnsupported, r.header.Codec)
+		return fmt.Errorf("%w: its codec %q is not known", format.ErrUnsupported, r.header.Codec)
 	}
 	r.pool = compress.NewPool(codec.form)
 	return nil
@@ -138,7 +140,7 @@ func (r *Reader) readMetadata() error {
 		return err
 	}
 	if n > metadataMax {
-		return fmt.Errorf("%w: metadata of %d entries", ErrDamaged, n)
+		return fmt.Errorf("%w: metadata of %d entries", format.ErrDamaged, n)
 	}
 	for range n {
 		var pair [2]string
@@ -152,7 +154,7 @@ func (r *Reader) readMetadata() error {
 	return nil
 }
 
-// Next returns the next record, which is valid until the next call, or io.EOF. A null is nil.
+// Next implements format.Reader.
 func (r *Reader) Next() (key, value []byte, err error) {
 	if r.header.Block {
 		key, value, err = r.nextOfBlock()
@@ -183,9 +185,10 @@ func (r *Reader) nextRecord() (key, value []byte, err error) {
 	}
 	switch {
 	case int64(size) > int64(r.recordBytesMax):
-		return nil, nil, fmt.Errorf("%w: a record of %d bytes", ErrTooLarge, size)
+		return nil, nil, fmt.Errorf("%w: a record of %d bytes", format.ErrTooLarge, size)
 	case keySize > size:
-		return nil, nil, fmt.Errorf("%w: a key of %d bytes in a record of %d", ErrDamaged, keySize, size)
+		return nil, nil, fmt.Errorf("%w: a key of %d bytes in a record of %d",
+			format.ErrDamaged, keySize, size)
 	}
 	if r.record, err = r.bytes(r.record[:0], int(size)); err != nil {
 		return nil, nil, damaged(err)
@@ -225,7 +228,7 @@ func (r *Reader) checkSync() error {
 		return damaged(err)
 	}
 	if sync != r.sync {
-		return fmt.Errorf("%w: a sync marker is not that of the file", ErrDamaged)
+		return fmt.Errorf("%w: a sync marker is not that of the file", format.ErrDamaged)
 	}
 	return nil
 }
@@ -245,11 +248,11 @@ func (r *Reader) nextOfBlock() (key, value []byte, err error) {
 		return nil, nil, err
 	}
 	if len(key)+len(value) > r.recordBytesMax {
-		return nil, nil, fmt.Errorf("%w: a record of %d bytes", ErrTooLarge, len(key)+len(value))
+		return nil, nil, fmt.Errorf("%w: a record of %d bytes", format.ErrTooLarge, len(key)+len(value))
 	}
 	if b.records--; b.records == 0 {
 		if n := len(b.keyLens) + len(b.keys) + len(b.valLens) + len(b.vals); n > 0 {
-			return nil, nil, fmt.Errorf("%w: %d bytes too many in a block", ErrDamaged, n)
+			return nil, nil, fmt.Errorf("%w: %d bytes too many in a block", format.ErrDamaged, n)
 		}
 	}
 	return key, value, nil
@@ -262,7 +265,7 @@ func cut(lens, column *[]byte) ([]byte, error) {
 		return nil, err
 	}
 	if n < 0 || n > int64(len(*column)) {
-		return nil, fmt.Errorf("%w: a length of %d among %d bytes", ErrDamaged, n, len(*column))
+		return nil, fmt.Errorf("%w: a length of %d among %d bytes", format.ErrDamaged, n, len(*column))
 	}
 	out := (*column)[:n:n]
 	*lens, *column = rest, (*column)[n:]
@@ -278,7 +281,7 @@ func (r *Reader) readBlock() error {
 		return damaged(err)
 	}
 	if escape != syncEscape {
-		return fmt.Errorf("%w: a block without a sync marker", ErrDamaged)
+		return fmt.Errorf("%w: a block without a sync marker", format.ErrDamaged)
 	}
 	if err := r.checkSync(); err != nil {
 		return err
@@ -296,8 +299,8 @@ func (r *Reader) readBlock() error {
 	}
 	// Every length takes a byte at least.
 	if records < 0 || records > int64(len(b.keyLens)) {
-		return fmt.Errorf("%w: a block of %d records with %d bytes of lengths", ErrDamaged, records,
-			len(b.keyLens))
+		return fmt.Errorf("%w: a block of %d records with %d bytes of lengths", format.ErrDamaged,
+			records, len(b.keyLens))
 	}
 	b.records = int(records)
 	return nil
@@ -310,7 +313,7 @@ func (r *Reader) column(memory []byte) ([]byte, error) {
 	}
 	sizeMax := min(r.recordBytesMax, math.MaxInt32) + blockBytesExtra
 	if n < 0 || n > int64(sizeMax) {
-		return nil, fmt.Errorf("%w: a column of %d bytes", ErrTooLarge, n)
+		return nil, fmt.Errorf("%w: a column of %d bytes", format.ErrTooLarge, n)
 	}
 	if r.record, err = r.bytes(r.record[:0], int(n)); err != nil {
 		return nil, damaged(err)
@@ -322,9 +325,9 @@ func (r *Reader) expand(dst, src []byte, sizeMax int) ([]byte, error) {
 	out, err := r.pool.Expand(dst, src, sizeMax)
 	switch {
 	case errors.Is(err, compress.ErrTooLarge):
-		return nil, fmt.Errorf("%w: %w", ErrTooLarge, err)
+		return nil, fmt.Errorf("%w: %w", format.ErrTooLarge, err)
 	case err != nil:
-		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
+		return nil, fmt.Errorf("%w: %w", format.ErrDamaged, err)
 	}
 	return out, nil
 }
@@ -352,7 +355,7 @@ func (r *Reader) string() (string, error) {
 		return "", err
 	}
 	if n < 0 || n > headerStringBytesMax {
-		return "", fmt.Errorf("%w: a text of %d bytes in the header", ErrDamaged, n)
+		return "", fmt.Errorf("%w: a text of %d bytes in the header", format.ErrDamaged, n)
 	}
 	b, err := r.bytes(nil, int(n))
 	return string(b), err
@@ -371,3 +374,5 @@ func (r *Reader) bytes(dst []byte, n int) ([]byte, error) {
 	}
 	return dst, nil
 }
+
+var _ format.Reader = (*Reader)(nil)

@@ -9,6 +9,8 @@ import (
 	"testing/iotest"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/wasmflow/wasmflow/connectors/format"
 )
 
 // TestCuts cuts every golden file at every byte: it reads as fewer records, or not at all (Q4).
@@ -31,7 +33,7 @@ func TestCuts(t *testing.T) {
 					shorter++
 					continue
 				}
-				require.ErrorIs(t, err, ErrDamaged, "cut at %d", n)
+				require.ErrorIs(t, err, format.ErrDamaged, "cut at %d", n)
 				require.ErrorContains(t, err, "ends early", "cut at %d", n)
 			}
 			want := 4 // behind the header, two records and a marker
@@ -77,23 +79,26 @@ func TestRefusals(t *testing.T) {
 		want    error
 		text    string
 	}{
-		"another file":    {"PK\x03\x04", ErrDamaged, "it begins with"},
-		"an old version":  {"SEQ\x05", ErrUnsupported, "version 5"},
-		"a foreign class": {head("org.example.Own", text, none), ErrUnsupported, "org.example.Own"},
+		"another file":   {"PK\x03\x04", format.ErrDamaged, "it begins with"},
+		"an old version": {"SEQ\x05", format.ErrUnsupported, "version 5"},
+		"a foreign class": {
+			head("org.example.Own", text, none), format.ErrUnsupported, "org.example.Own"},
 		"a foreign codec": {head(text, text, "\x01\x00\x03Lzo\x00\x00\x00\x00"+sync),
-			ErrUnsupported, `"Lzo"`},
-		"marks of compression": {head(text, text, "\x00\x01"), ErrDamaged, "marks of compression"},
-		"endless metadata":     {head(text, text, "\x00\x00\xff\xff\xff\xff"), ErrDamaged, "entries"},
-		"a long name":          {"SEQ\x06\x8c\x7f\xff\xff\xff", ErrDamaged, "in the header"},
-		"a negative name":      {"SEQ\x06\xff", ErrDamaged, "in the header"},
+			format.ErrUnsupported, `"Lzo"`},
+		"marks of compression": {head(text, text, "\x00\x01"), format.ErrDamaged, "marks of compression"},
+		"endless metadata": {
+			head(text, text, "\x00\x00\xff\xff\xff\xff"), format.ErrDamaged, "entries"},
+		"a long name":     {"SEQ\x06\x8c\x7f\xff\xff\xff", format.ErrDamaged, "in the header"},
+		"a negative name": {"SEQ\x06\xff", format.ErrDamaged, "in the header"},
 		"a large record": {head(text, text, none+"\x7f\xff\xff\xff\x00\x00\x00\x00"),
-			ErrTooLarge, "2147483647 bytes"},
+			format.ErrTooLarge, "2147483647 bytes"},
 		"a key beyond its record": {head(text, text, none+"\x00\x00\x00\x01\x00\x00\x00\x02"),
-			ErrDamaged, "a key of 2 bytes in a record of 1"},
+			format.ErrDamaged, "a key of 2 bytes in a record of 1"},
 		"a foreign marker": {head(text, text, none+"\xff\xff\xff\xff0123456789abcdeX\x00\x00\x00\x01"),
-			ErrDamaged, "sync marker"},
+			format.ErrDamaged, "sync marker"},
 		"text of another length": {
-			head(text, text, none+"\x00\x00\x00\x02\x00\x00\x00\x01\x01\x00"), ErrDamaged, "text with"},
+			head(text, text, none+"\x00\x00\x00\x02\x00\x00\x00\x01\x01\x00"),
+			format.ErrDamaged, "text with"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := readSome([]byte(tt.content))
@@ -115,7 +120,7 @@ func TestErrorsOfReadingPass(t *testing.T) {
 				_, _, err = r.Next()
 			}
 			require.ErrorIs(t, err, broken)
-			require.NotErrorIs(t, err, ErrDamaged)
+			require.NotErrorIs(t, err, format.ErrDamaged)
 		}
 	}
 }
@@ -129,7 +134,7 @@ func TestALengthCostsNoMemory(t *testing.T) {
 	r, err := NewReader(bytes.NewReader(content), 1<<19)
 	require.NoError(t, err)
 	_, _, err = r.Next()
-	require.ErrorIs(t, err, ErrTooLarge)
+	require.ErrorIs(t, err, format.ErrTooLarge)
 }
 
 // FuzzReader holds that any bytes end in records or in one of the errors.
@@ -143,8 +148,8 @@ func FuzzReader(f *testing.F) {
 			require.NotEmpty(t, content)
 		}
 		if err != nil {
-			known := errors.Is(err, ErrDamaged) || errors.Is(err, ErrUnsupported) ||
-				errors.Is(err, ErrTooLarge)
+			known := errors.Is(err, format.ErrDamaged) || errors.Is(err, format.ErrUnsupported) ||
+				errors.Is(err, format.ErrTooLarge)
 			require.True(t, known, "%v", err)
 		}
 	})

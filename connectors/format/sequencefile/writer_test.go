@@ -69,7 +69,9 @@ func TestKeysAreWrittenAndRefused(t *testing.T) {
 	for _, compression := range []string{None, "snappy"} {
 		for _, by := range []string{ByRecord, ByBlock} {
 			t.Run(compression+" by "+by, func(t *testing.T) {
-				f, err := New(Options{KeyClass: Int, ValueClass: Null, Compression: compression, CompressBy: by})
+				f, err := New(Options{
+					KeyClass: Int, ValueClass: Null, Compression: compression, CompressBy: by,
+				})
 				require.NoError(t, err)
 				var out bytes.Buffer
 				w, err := f.Open(&out)
@@ -91,7 +93,9 @@ func TestKeysAreWrittenAndRefused(t *testing.T) {
 // TestBlocksAreHadoops holds that a block ends where Hadoop's does: after a million bytes of keys
 // and values.
 func TestBlocksAreHadoops(t *testing.T) {
-	f, err := New(Options{KeyClass: Bytes, ValueClass: Bytes, Compression: "deflate", CompressBy: ByBlock})
+	f, err := New(Options{
+		KeyClass: Bytes, ValueClass: Bytes, Compression: "deflate", CompressBy: ByBlock,
+	})
 	require.NoError(t, err)
 	var out bytes.Buffer
 	w, err := f.Open(&out)
