@@ -1,20 +1,14 @@
 package main
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
-	"math/big"
 	"net"
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/wasmflow/wasmflow/connectors/connectortest/servers"
 )
 
 // reachableJob serves on every address of the machine, so that nothing but certificates and the
@@ -22,41 +16,18 @@ import (
 const reachableJob = endlessJob + `
 [admin]
 address = "0.0.0.0:0"
-tls = { cert = "server.pem", key = "server.key", client_ca = "ca.pem" }
+tls = { cert = "server-cert.pem", key = "server-key.pem", client_ca = "authority.pem" }
 `
 
 // certificates writes an authority, and what it signed for a server and for a client, into dir.
 func certificates(t *testing.T, dir string) {
 	t.Helper()
-	write := func(name, kind string, der []byte) {
-		data := pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
-		require.NoError(t, os.WriteFile(filepath.Join(dir, name), data, 0o600))
-	}
-	ca, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	authority, err := servers.NewAuthority(dir)
 	require.NoError(t, err)
-	root := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "authority"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, root, root, ca.Public(), ca)
+	_, err = authority.Issue("server", "127.0.0.1")
 	require.NoError(t, err)
-	write("ca.pem", "CERTIFICATE", der)
-	for name, usage := range map[string]x509.ExtKeyUsage{
-		"server": x509.ExtKeyUsageServerAuth, "client": x509.ExtKeyUsageClientAuth,
-	} {
-		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-		require.NoError(t, err)
-		der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
-			SerialNumber: big.NewInt(2), NotBefore: root.NotBefore, NotAfter: root.NotAfter,
-			ExtKeyUsage: []x509.ExtKeyUsage{usage}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		}, root, key.Public(), ca)
-		require.NoError(t, err)
-		private, err := x509.MarshalPKCS8PrivateKey(key)
-		require.NoError(t, err)
-		write(name+".pem", "CERTIFICATE", der)
-		write(name+".key", "PRIVATE KEY", private)
-	}
+	_, err = authority.Issue("client")
+	require.NoError(t, err)
 }
 
 func TestReachAJobElsewhere(t *testing.T) {
@@ -75,8 +46,8 @@ func TestReachAJobElsewhere(t *testing.T) {
 	require.Zero(t, do(t, "pause", at("job.toml")).code)
 	require.Contains(t, do(t, "status", at("job.toml")).stdout, "endless is paused")
 
-	ca := []string{"--address", address, "--ca", at("ca.pem")}
-	client := append([]string{"--cert", at("client.pem"), "--key", at("client.key")}, ca...)
+	ca := []string{"--address", address, "--ca", at("authority.pem")}
+	client := append([]string{"--cert", at("client-cert.pem"), "--key", at("client-key.pem")}, ca...)
 	for _, tt := range []struct {
 		name string
 		args []string
@@ -87,7 +58,7 @@ func TestReachAJobElsewhere(t *testing.T) {
 		{"the token", append([]string{"status", "endless", "--token-file", at("token")}, ca...), 0,
 			"endless is running"},
 		{"a URL", []string{"status", "endless", "--address", "https://" + address + "/", "--ca",
-			at("ca.pem"), "--token-file", at("token")}, 0, "endless is running"},
+			at("authority.pem"), "--token-file", at("token")}, 0, "endless is running"},
 		{"neither", append([]string{"status", "endless"}, ca...), exitOutside,
 			"the token is missing or wrong"},
 		{"another token", append([]string{"status", "endless", "--token-file", at("wrong")}, ca...),
@@ -97,7 +68,7 @@ func TestReachAJobElsewhere(t *testing.T) {
 		{"plain HTTP", []string{"status", "endless", "--address", address}, exitOutside, "asking job"},
 		{"another job", append([]string{"status", "orders"}, client...), exitOutside,
 			`is that of job "endless", not of "orders"`},
-		{"a key without certificate", []string{"status", "endless", "--key", at("client.key")},
+		{"a key without certificate", []string{"status", "endless", "--key", at("client-key.pem")},
 			exitRefused, "--cert, --key"},
 		{"no authority in the file", []string{"status", "endless", "--ca", at("wrong")}, exitRefused,
 			"holds no certificate"},
@@ -115,7 +86,7 @@ func TestReachAJobElsewhere(t *testing.T) {
 		p, stdout, stderr := testProcess(t)
 		p.lookupEnv = func(name string) (string, bool) {
 			v, ok := map[string]string{
-				envAddress: "https://" + address, envCA: at("ca.pem"), envToken: file.Token.Reveal(),
+				envAddress: "https://" + address, envCA: at("authority.pem"), envToken: file.Token.Reveal(),
 			}[name]
 			return v, ok
 		}
@@ -135,11 +106,11 @@ func TestRunRefusesCertificatesThatCannotBeRead(t *testing.T) {
 	dir := folder(t, map[string]string{"job.toml": reachableJob})
 	certificates(t, dir)
 	file := filepath.Join(dir, "job.toml")
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "server.key"), []byte("no key"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "server-key.pem"), []byte("no key"), 0o600))
 	r := do(t, "run", file)
 	require.Equal(t, exitOutside, r.code)
 	require.Contains(t, r.stderr, "admin.tls: reading the certificate of the admin server")
-	require.NoError(t, os.Remove(filepath.Join(dir, "ca.pem")))
+	require.NoError(t, os.Remove(filepath.Join(dir, "authority.pem")))
 	r = do(t, "run", file)
 	require.Equal(t, exitOutside, r.code)
 	require.Contains(t, r.stderr, "admin.tls.client_ca: ")
