@@ -11,10 +11,9 @@
     F(time_of_day, "transform", "looks for a clock that goes while it works")          \
     F(pointers, "transform", "has the host write where its memory has ended")          \
     F(secrets, "transform", "plants a secret in its memory, or seeks that of another")
-#include "../../uppercase-c/src/wasmflow.h"
+#include "hostile.h"
 
-#define WASI(name) \
-    __attribute__((import_module("wasi_snapshot_preview1"), import_name(#name))) uint32_t name
+#define WASI(name) WASI_IMPORT(#name) uint32_t name
 
 typedef uint32_t u32;
 typedef uint64_t u64;
@@ -184,14 +183,6 @@ static wf_verdict pointers(const wf_record *r) {
         REFUSED(fd_write(1, &beyond, 1, out), "fd_write of what is not there");
     }
     return wf_forward();
-}
-
-static int begins(const wf_record *r, const char *with) {
-    u32 n = wf_length(with);
-    if (r->value_length < n) return 0;
-    for (u32 i = 0; i < n; i++)
-        if (r->value[i] != (uint8_t)with[i]) return 0;
-    return 1;
 }
 
 /* A secret is the complement of what follows these words, so that the record itself is none. Both

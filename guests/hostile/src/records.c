@@ -26,10 +26,7 @@
     F(sleep, "transform", "sleeps for 292 years")                                    \
     F(swell, "transform", "answers each record with 12 MiB")                         \
     F(spin, "transform", "loops without end")
-#include "../../uppercase-c/src/wasmflow.h"
-
-#define WASI_IMPORT(name) \
-    __attribute__((import_module("wasi_snapshot_preview1"), import_name(name)))
+#include "hostile.h"
 
 WASI_IMPORT("proc_exit") void wasi_exit(uint32_t code);
 WASI_IMPORT("fd_write")
@@ -37,14 +34,6 @@ uint32_t wasi_write(uint32_t fd, const void *vectors, uint32_t count, uint32_t *
 WASI_IMPORT("random_get") uint32_t wasi_random(void *to, uint32_t length);
 WASI_IMPORT("poll_oneoff")
 uint32_t wasi_poll(const void *subscriptions, void *events, uint32_t count, uint32_t *ready);
-
-static int begins(const wf_record *r, const char *with) {
-    uint32_t n = wf_length(with);
-    if (r->value_length < n) return 0;
-    for (uint32_t i = 0; i < n; i++)
-        if (r->value[i] != (uint8_t)with[i]) return 0;
-    return 1;
-}
 
 /* INNOCENT ends a function early for every record that is not the one it turns on. */
 #define INNOCENT(r) \
