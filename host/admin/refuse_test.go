@@ -16,23 +16,6 @@ import (
 	"github.com/wasmflow/wasmflow/host/admin"
 )
 
-// send calls a route with headers of its own.
-func send(t *testing.T, s *admin.Server, method, path, body string, head map[string]string) answer {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, "http://"+s.Address()+path,
-		strings.NewReader(body))
-	require.NoError(t, err)
-	for k, v := range head {
-		req.Header.Set(k, v)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	require.NoError(t, err)
-	defer resp.Body.Close()
-	data, err := io.ReadAll(resp.Body)
-	require.NoError(t, err)
-	return answer{resp.StatusCode, string(data), resp.Header}
-}
-
 func TestPagesOfOtherOriginsAreRefused(t *testing.T) {
 	s := serve(t, newJob(), "auto", connectors.Secret{})
 	token := "Bearer " + s.RunFile().Token.Reveal()

@@ -102,18 +102,29 @@ type answer struct {
 	head http.Header
 }
 
+// call calls a route with a body of JSON. An empty token or host is left out.
 func call(t *testing.T, s *admin.Server, method, path, token, host, body string) answer {
+	t.Helper()
+	head := map[string]string{"Content-Type": "application/json"}
+	if token != "" {
+		head["Authorization"] = "Bearer " + token
+	}
+	if host != "" {
+		head["Host"] = host
+	}
+	return send(t, s, method, path, body, head)
+}
+
+// send calls a route with headers of its own.
+func send(t *testing.T, s *admin.Server, method, path, body string, head map[string]string) answer {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, "http://"+s.Address()+path,
 		strings.NewReader(body))
 	require.NoError(t, err)
-	if token != "" {
-		req.Header.Set("Authorization", "Bearer "+token)
+	for k, v := range head {
+		req.Header.Set(k, v)
 	}
-	if host != "" {
-		req.Host = host
-	}
-	req.Header.Set("Content-Type", "application/json")
+	req.Host = head["Host"] // the header of that name is not sent
 	resp, err := http.DefaultClient.Do(req)
 	require.NoError(t, err)
 	defer resp.Body.Close()
