@@ -34,14 +34,14 @@ const (
 type Config struct {
 	Path     string   `toml:"path" path:"file" flink:"BucketingSink(basePath)" doc:"base folder, as a path or a URL; the file system comes from the scheme"`
 	Bucketer Bucketer `toml:"bucketer" flink:"setBucketer, DateTimeBucketer, BasePathBucketer" form:"\"base-path\", { datetime = pattern, zone = name, time = \"processing\" / \"record\" / \"event\" } or { plugin = name, function = name }" doc:"names the folder of each record below path"`
-	Writer   Writer   `toml:"writer" flink:"setWriter, StringWriter" form:"\"string\", \"json\", \"csv\" or { format = name, charset = name, delimiter = text, ... }" doc:"form of the records in a part: string (the value as it is), json (the value, which must be JSON, on one line) or csv (a row from a JSON array, or from the fields of a JSON object that columns names); further keys of the table: columns, field_delimiter, quote (needed, strings, never), nulls (fault, empty)"`
+	Writer   Writer   `toml:"writer" flink:"setWriter, StringWriter, SequenceFileWriter" form:"\"string\", \"json\", \"csv\", \"sequence-file\" or { format = name, compression = name, ... }" doc:"form of the records in a part: string (the value as it is), json (the value, which must be JSON, on one line), csv (a row from a JSON array, or from the fields of a JSON object that columns names) or sequence-file (Hadoop's file of keys and values). Further keys of the table: compression (string, json and csv: none, gzip, zstd; sequence-file: none, deflate, gzip, snappy, zstd); of string, json and csv: charset, delimiter; of csv: columns, field_delimiter, quote (needed, strings, never), nulls (fault, empty); of sequence-file: key_class, value_class (null, bytes, text, int, long), compress_by (block, record)"`
 
 	BatchSize         connectors.Size     `toml:"batch_size" flink:"setBatchSize" doc:"a record that finds its part longer than this goes to a new one"`
 	RolloverInterval  connectors.Duration `toml:"rollover_interval" flink:"setBatchRolloverInterval" doc:"a part older than this is closed; 0s is never"`
 	InactiveThreshold connectors.Duration `toml:"inactive_bucket_threshold" flink:"setInactiveBucketThreshold" doc:"a part that was not written for longer than this is closed"`
 	InactiveCheck     connectors.Duration `toml:"inactive_bucket_check_interval" flink:"setInactiveBucketCheckInterval" doc:"how often age and inactivity are looked at while no records come"`
 	PartPrefix        string              `toml:"part_prefix" flink:"setPartPrefix" doc:"begins the name of every part"`
-	PartSuffix        string              `toml:"part_suffix" flink:"setPartSuffix" doc:"ends the name of every part, such as \".txt\""`
+	PartSuffix        string              `toml:"part_suffix" flink:"setPartSuffix" doc:"ends the name of every part, such as \".txt\"; compressed text gets .gz or .zst behind it"`
 	OpenPartsMax      int                 `toml:"open_parts_max" doc:"parts a task has open at once; beyond it the one not written for longest is closed"`
 	Compact           string              `toml:"compact" doc:"off; merging small parts before they become visible is not offered"`
 }
@@ -74,7 +74,7 @@ func Spec() connectors.Spec {
 func (c *Config) Validate(p *connectors.Problems) {
 	p.Require("path", c.Path, "name the base folder")
 	c.Bucketer.validate(p)
-	c.Writer.validate(p)
+	c.Writer.Validate(p, "writer.")
 	if c.InactiveThreshold <= 0 {
 		p.Addf("inactive_bucket_threshold", "must be above 0s; write a long time to switch it off")
 	}

@@ -52,8 +52,8 @@ func TestValidate(t *testing.T) {
 		{"no open parts", func(c *Config) { c.OpenPartsMax = 0 }, "open_parts_max", "between 1 and"},
 		{"many open parts", func(c *Config) { c.OpenPartsMax = 1e6 }, "open_parts_max", "between 1 and"},
 		{"format", func(c *Config) { c.Writer.Format = "xml" },
-			"writer.format", `"xml" is none of string, json, csv`},
-		{"charset", func(c *Config) { c.Writer.Options.Charset = "nope" },
+			"writer.format", `"xml" is none of string, json, csv, sequence-file`},
+		{"charset", func(c *Config) { c.Writer.Lines.Charset = "nope" },
 			"writer.charset", "is no charset"},
 		{"letter", func(c *Config) { c.Bucketer.Pattern = "YYYY" }, "bucketer.datetime", `letter 'Y'`},
 		{"absolute", func(c *Config) { c.Bucketer.Pattern = "/yyyy" }, "bucketer.datetime", "absolute"},
@@ -159,7 +159,7 @@ func TestWriterFromTOML(t *testing.T) {
 			require.NoError(t, err)
 			want := lines.Defaults()
 			tt.change(&want)
-			require.Equal(t, want, w.Options)
+			require.Equal(t, want, w.Lines)
 			require.Equal(t, tt.format, w.Format)
 		})
 	}

@@ -285,7 +285,7 @@ func dateTimeBucketer(pattern, want string) func(*testing.T) {
 
 func stringWriter(t *testing.T) {
 	for _, delimiter := range []string{"\n", "\r\n", "*", "##", ""} {
-		j := newJob(t, func(c *Config) { c.Writer.Options.Delimiter = delimiter }).start(1)
+		j := newJob(t, func(c *Config) { c.Writer.Lines.Delimiter = delimiter }).start(1)
 		j.write(0, "a@1").write(0, "a@2").checkpoint().close()
 		for _, content := range j.files() {
 			require.Equal(t, "a@1"+delimiter+"a@2"+delimiter, content)
@@ -295,7 +295,7 @@ func stringWriter(t *testing.T) {
 
 // stringWriterOfEveryBucket has all parts written with the settings of the sink.
 func stringWriterOfEveryBucket(t *testing.T) {
-	j := newJob(t, func(c *Config) { c.Writer.Options.Delimiter = "##" }).start(2)
+	j := newJob(t, func(c *Config) { c.Writer.Lines.Delimiter = "##" }).start(2)
 	for task := range 2 {
 		j.write(task, "a@1").write(task, "b@1")
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/wasmflow/wasmflow/connectors"
 	"github.com/wasmflow/wasmflow/connectors/bucketing/datepattern"
 	"github.com/wasmflow/wasmflow/connectors/filesystem"
+	"github.com/wasmflow/wasmflow/connectors/format"
 )
 
 // Sink is one [sinks.x] table at work. It is opened once per claim.
@@ -19,7 +21,9 @@ type Sink struct {
 	config  *Config
 	env     connectors.Env
 	fs      filesystem.FileSystem
-	root    string // base path inside fs
+	root    string        // base path inside fs
+	format  format.Opener // of parts
+	suffix  string        // of the names of parts
 	metrics *metrics
 	mu      struct {
 		sync.Mutex
@@ -39,7 +43,14 @@ func (c *Config) Open(ctx context.Context, env connectors.Env) (connectors.Sink,
 	if err != nil {
 		return nil, err
 	}
-	s := &Sink{config: c, env: env, fs: fs, root: root, metrics: m}
+	opener, err := c.Writer.Open(ctx, env)
+	if err != nil {
+		return nil, err
+	}
+	s := &Sink{
+		config: c, env: env, fs: fs, root: root, metrics: m, format: opener,
+		suffix: partSuffix(c.PartSuffix, c.Writer.Extension()),
+	}
 	s.mu.next = map[int]*uint64{}
 	return s, nil
 }
@@ -87,6 +98,11 @@ func (s *Sink) OpenWriter(
 func partPrefix(prefix, job, sink string, wc connectors.WriterContext) string {
 	return prefix + "-" + job + "-" + sink + "-" + strconv.Itoa(wc.Task) + "-" +
 		strconv.FormatUint(wc.Owner.Number, 10) + "-" + wc.Owner.Nonce + "-"
+}
+
+// partSuffix returns the suffix with the extension of the format behind it, unless it is there.
+func partSuffix(suffix, extension string) string {
+	return strings.TrimSuffix(suffix, extension) + extension
 }
 
 func (s *Sink) counter(task int) *uint64 {

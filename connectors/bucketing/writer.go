@@ -148,7 +148,7 @@ func (w *writer) openPart(ctx context.Context, b *bucket, now time.Time) (*part,
 	if err != nil {
 		return nil, err
 	}
-	rows, err := w.sink.config.Writer.open(file)
+	rows, err := w.sink.format.Open(file)
 	if err != nil {
 		return nil, errors.Join(err, file.Abort(ctx))
 	}
@@ -163,7 +163,7 @@ func (w *writer) openPart(ctx context.Context, b *bucket, now time.Time) (*part,
 
 // pendingName names a part (B2).
 func (w *writer) pendingName(bucket string, number uint64) filesystem.PendingName {
-	part := w.prefix + strconv.FormatUint(number, 10) + w.sink.config.PartSuffix
+	part := w.prefix + strconv.FormatUint(number, 10) + w.sink.suffix
 	return filesystem.PendingName{
 		Root: w.sink.root, Job: w.sink.env.JobID, Part: part,
 		Target: path.Join(w.sink.root, bucket, part), Claim: w.context.Owner.Number,

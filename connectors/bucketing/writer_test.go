@@ -239,7 +239,7 @@ func TestOnlyRefusedRecordsMakeNoPart(t *testing.T) {
 func TestCharset(t *testing.T) {
 	j := newJob(t, func(c *Config) {
 		c.Bucketer = Bucketer{}
-		c.Writer.Options.Charset, c.Writer.Options.Delimiter = "ISO-8859-1", "\u00a7"
+		c.Writer.Lines.Charset, c.Writer.Lines.Delimiter = "ISO-8859-1", "\u00a7"
 	}).start(1)
 	j.write(0, "caf\u00e9", "\u65e5\u672c", "th\u00e9").checkpoint()
 	require.Equal(t, map[string]string{
