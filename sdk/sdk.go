@@ -12,6 +12,9 @@ import (
 //go:embed go/*.go go/json/*.go go/sdktest/*.go go/internal/layout/*.go
 var goFiles embed.FS
 
+//go:embed c/*.h c/README.md
+var cFiles embed.FS
+
 // File is a source file of an SDK.
 type File struct {
 	Path string // below the folder of the SDKs: "go/emitter.go"
@@ -19,18 +22,24 @@ type File struct {
 }
 
 // Go returns the sources of the Go SDK, sorted by path.
-func Go() ([]File, error) {
+func Go() ([]File, error) { return sources(goFiles) }
+
+// C returns the headers and the page of the C SDK, sorted by path.
+func C() ([]File, error) { return sources(cFiles) }
+
+// sources returns all files but tests of Go.
+func sources(embedded embed.FS) ([]File, error) {
 	var files []File
-	err := fs.WalkDir(goFiles, ".", func(path string, d fs.DirEntry, err error) error {
+	err := fs.WalkDir(embedded, ".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || strings.HasSuffix(path, "_test.go") {
 			return err
 		}
-		data, err := goFiles.ReadFile(path)
+		data, err := embedded.ReadFile(path)
 		files = append(files, File{Path: path, Data: data})
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("reading the embedded Go SDK: %w", err)
+		return nil, fmt.Errorf("reading an embedded SDK: %w", err)
 	}
 	return files, nil
 }
