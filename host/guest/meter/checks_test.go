@@ -245,10 +245,11 @@ func TestLengthIsCharged(t *testing.T) {
 	require.Zero(t, first, "what cannot be paid for is not begun")
 }
 
-// TestDepthIsGivenBack: every way out of a recursive function gives its stack back.
+// TestDepthIsGivenBack: a function that is not recursive has as much stack as before after each
+// call of one that is, whatever way that left by.
 func TestDepthIsGivenBack(t *testing.T) {
-	// run(n) = n == 0 ? 0 : run(n-1), leaving in a way of its own.
-	down := Join(localGet(0), I32Const(1), []byte{0x6b}, Call(0))
+	// f(n) = n == 0 ? 0 : f(n-1), leaving in a way of its own.
+	down := Join(localGet(0), I32Const(1), []byte{0x6b}, Call(1))
 	ways := map[string][]byte{
 		"end":       Join(localGet(0), []byte{0x04, I32}, down, []byte{0x05}, I32Const(0), end),
 		"return":    Join(localGet(0), []byte{0x45}, ifVoid, I32Const(0), []byte{0x0f}, end, down),
@@ -263,10 +264,14 @@ func TestDepthIsGivenBack(t *testing.T) {
 	}
 	for name, code := range ways {
 		t.Run(name, func(t *testing.T) {
-			m := instance(t, program{run: code}.module())
-			_, err := run(t, m, 1000, budget)
+			twice := Join(localGet(0), Call(1), drop, localGet(0), Call(1))
+			m := instance(t, program{run: twice, more: [][]byte{code}}.module())
+			const enoughForOne = 1001 * frameOfOne
+			arm(t, m, budget)
+			set(t, m, meter.GlobalDepth, enoughForOne)
+			_, err := m.ExportedFunction("run").Call(context.Background(), 1000)
 			require.NoError(t, err)
-			require.Equal(t, int64(depth), get(t, m, meter.GlobalDepth))
+			require.Equal(t, int64(enoughForOne), get(t, m, meter.GlobalDepth))
 
 			set(t, m, meter.GlobalDepth, 10_000)
 			_, err = m.ExportedFunction("run").Call(context.Background(), 1000)
@@ -277,14 +282,97 @@ func TestDepthIsGivenBack(t *testing.T) {
 	}
 }
 
-// TestDepthOfSeveralResults needs a type that the module may not have.
+// frameOfOne is the estimate for a function with one parameter and no local.
+const frameOfOne = 40
+
+// TestDepthIsCounted: calls one after the other take no more stack than one, calls within calls do,
+// whatever lies between them.
+func TestDepthIsCounted(t *testing.T) {
+	n := localGet(0)
+	less := Join(n, I32Const(1), []byte{0x6b})
+	// f(n) = n != 0 ? body : 0.
+	unless0 := func(body ...[]byte) []byte {
+		return Join(n, []byte{0x04, I32}, Join(body...), []byte{0x05}, I32Const(0), end)
+	}
+	table := func(to int32) []byte { return Join(I32Const(to), []byte{0x11, 0, 0}) }
+	tests := map[string]struct {
+		p      program
+		frames uint64 // that are counted when run is called with 10
+	}{
+		"one after the other": {program{run: unless0(less, Call(0), drop, less, Call(0))}, 10},
+		"by a table":          {program{run: unless0(less, table(0)), table: true}, 10},
+		"in turn": {program{run: unless0(less, Call(1), drop, less, Call(1)),
+			more: [][]byte{unless0(less, Call(0))}}, 10},
+		"one recursion in another": {program{
+			run: unless0(n, Call(1), drop, less, Call(0), drop, n, Call(1)),
+			more: [][]byte{Join(n, Call(2), drop, n, Call(2)),
+				unless0(less, Call(2), drop, less, Call(2))}}, 11},
+		"behind another by a table": {program{
+			run:  Join(n, table(1), drop, n, Call(1), drop, n, Call(2), drop, n, table(1)),
+			more: [][]byte{unless0(less, Call(1)), unless0(less, Call(2))}, table: true}, 11},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			m := instance(t, test.p.module())
+			for _, short := range []uint64{0, 1} {
+				arm(t, m, budget)
+				set(t, m, meter.GlobalDepth, test.frames*frameOfOne-short)
+				_, err := m.ExportedFunction("run").Call(context.Background(), 10)
+				require.Equal(t, short == 1, err != nil, "%d bytes short: %v", short, err)
+			}
+			require.Negative(t, get(t, m, meter.GlobalDepth))
+		})
+	}
+}
+
+// elidedMax is what a function may cost that has no check.
+const elidedMax = 100
+
+// TestCheckIsPlaced: what returns before it has called anything pays for that, and has no check.
+func TestCheckIsPlaced(t *testing.T) {
+	n, zero := localGet(0), I32Const(0)
+	less := Join(n, I32Const(1), []byte{0x6b})
+	isZero := Join(n, []byte{0x45})
+	tests := map[string][]byte{
+		"return":     Join(isZero, ifVoid, zero, []byte{0x0f}, end, less, Call(1)),
+		"then":       Join(n, []byte{0x04, I32}, less, Call(1), []byte{0x05}, zero, end),
+		"otherwise":  Join(isZero, []byte{0x04, I32}, zero, []byte{0x05}, less, Call(1), end),
+		"way around": Join(block, isZero, brIf(0), less, Call(1), drop, end, zero),
+		"branch table": Join(block, block, n, []byte{0x0e, 1, 0, 1}, end, zero, []byte{0x0f}, end,
+			less, Call(1)),
+		"loop": Join(block, isZero, brIf(0), loop, less, []byte{0x22, 0}, brIf(0), end,
+			I32Const(-1), Call(2), drop, end, zero),
+		"two calls": Join(block, isZero, brIf(0), block, n, brIf(0), less, Call(1), drop, end,
+			less, Call(1), drop, end, zero),
+	}
+	for name, code := range tests {
+		t.Run(name, func(t *testing.T) {
+			// Long enough to have a check itself.
+			call := Join(repeat(elidedMax, Join(less, drop)), n, Call(1))
+			m := instance(t, program{run: call, more: [][]byte{code, zero}}.module())
+			arm(t, m, budget)
+			set(t, m, meter.GlobalDepth, 0)
+			got, err := m.ExportedFunction("run").Call(context.Background(), 0)
+			require.NoError(t, err, "the way without a call needs no stack")
+			require.Zero(t, got[0])
+			const caller = elidedMax + 6 + 2 // the subtractions, the call, what it takes and gives
+			require.Greater(t, spent(t, m, budget), int64(caller), "and is paid for")
+
+			_, err = run(t, m, 100_000_000, 1000)
+			require.Error(t, err, "the other one has a check")
+		})
+	}
+}
+
+// TestDepthOfSeveralResults: they stay where they are while the stack is given back.
 func TestDepthOfSeveralResults(t *testing.T) {
 	m := instance(t, Module(
 		Section(Types, Vec(Type([]byte{I32}, []byte{I32, I64}))),
-		Section(Functions, Vec(U32(0))),
+		Section(Functions, Vec(U32(0), U32(0))),
 		Section(Exports, Vec(Export("run", Func, 0))),
-		Section(Code, Vec(Body(Join(localGet(0), []byte{0x45}, ifVoid, I32Const(1), I64Const(2),
-			[]byte{0x0f}, end, localGet(0), I32Const(1), []byte{0x6b}, Call(0))...))),
+		Section(Code, Vec(Body(Join(localGet(0), Call(1))...),
+			Body(Join(localGet(0), []byte{0x45}, ifVoid, I32Const(1), I64Const(2),
+				[]byte{0x0f}, end, localGet(0), I32Const(1), []byte{0x6b}, Call(1))...))),
 	))
 	arm(t, m, budget)
 	got, err := m.ExportedFunction("run").Call(context.Background(), 100)

@@ -12,8 +12,8 @@ import (
 	. "github.com/wasmflow/wasmflow/host/guest/wasm/wasmtest"
 )
 
-// bulkModule exports fill, copy and init of a segment, all (i32, i32, i32) -> (). Its memory of 6 MiB
-// begins with what init makes of the segment.
+// bulkModule exports fill, copy and init of a segment, all (i32, i32, i32) -> (). Its memory of
+// 6 MiB begins with what init makes of the segment.
 func bulkModule(segment []byte) []byte {
 	operands := Join(localGet(0), localGet(1), localGet(2))
 	return Module(

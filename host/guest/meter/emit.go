@@ -30,6 +30,7 @@ const (
 type emitter struct {
 	*layout
 	funcs []function
+	graph *graph
 	// largeSegments says that memory.init may move more than a chunk.
 	largeSegments bool
 
@@ -49,7 +50,6 @@ func (e *emitter) emit(dst []byte, i int) []byte {
 	e.temp = e.body.LocalCount
 	e.locals()
 	e.from = e.body.Code
-	e.entry(i)
 	e.walk.Reset(e.m, e.body)
 	for {
 		in, ok := e.walk.Next()
@@ -57,12 +57,6 @@ func (e *emitter) emit(dst []byte, i int) []byte {
 			break
 		}
 		e.instruction(&in)
-	}
-	if e.f.recursive {
-		// The last end closes the block around the body.
-		e.flush(e.body.End)
-		e.rise()
-		e.out.op(wasm.OpEnd)
 	}
 	e.flush(e.body.End)
 	return e.out
@@ -77,7 +71,7 @@ func (e *emitter) flush(to int) {
 // locals writes the function's locals, and temporaries if it needs them.
 func (e *emitter) locals() {
 	n := uint32(len(e.body.Locals))
-	temporary := e.f.byLength || e.f.recursive
+	temporary := e.f.byLength || e.f.recursive || e.f.saves
 	if temporary {
 		n++
 	}
@@ -90,37 +84,21 @@ func (e *emitter) locals() {
 	}
 }
 
-func (e *emitter) entry(i int) {
-	lead := e.f.leadOf()
+// enter writes the function's check.
+func (e *emitter) enter() {
 	switch {
 	case e.f.elided:
-	case lead != nil:
-		if e.f.price > 0 {
-			e.deduct(e.f.price)
-		}
-		if e.f.recursive {
-			e.descend()
-			e.checkStack()
-		}
 	case e.f.recursive:
 		e.deduct(e.f.price)
 		e.descend()
-		e.checkBoth()
+	case e.f.leadOf() != nil:
+		if e.f.price > 0 {
+			e.deduct(e.f.price)
+		}
 	default:
 		e.deduct(e.f.price)
 		e.check()
 	}
-	if !e.f.recursive {
-		return
-	}
-	t := wasm.BlockType{TypeIndex: wasm.NoType}
-	switch results := e.m.FuncType(uint32(e.m.FuncsImported + i)).Results; {
-	case len(results) == 1:
-		t.Result = results[0]
-	case len(results) > 1:
-		t.TypeIndex = e.types[i]
-	}
-	e.out.typed(wasm.OpBlock, t)
 }
 
 // frame is what a call of the function takes of the stack.
@@ -134,43 +112,55 @@ func (e *emitter) frame() int32 {
 	return int32(size)
 }
 
-// descend takes the frame off the stack that is left. What is left stays in a local, too.
+// descend takes the frame off the stack that is left, and leaves to the host if that or the fuel is
+// spent: both are at least 0 as long as neither's sign is set. One branch for both takes a fifth
+// off what checks cost a parser that goes down recursively; which of them it was is found out on
+// the way out. What is left is kept in a local, for calls: M8.
 func (e *emitter) descend() {
 	left := e.temp + temporaryLeft
+	e.out.index(wasm.OpGlobalGet, e.fuel)
 	e.out.index(wasm.OpGlobalGet, e.depth)
 	e.out.i32(e.frame())
 	e.out.op(opI32Sub)
 	e.out.index(wasm.OpLocalTee, left)
-	e.out.index(wasm.OpGlobalSet, e.depth)
-}
-
-// checkStack traps if the stack is spent.
-func (e *emitter) checkStack() {
-	e.out.get(e.temp + temporaryLeft)
-	e.out.i32(0)
-	e.out.op(opI32GeS)
-	e.unless(e.stack)
-}
-
-// checkBoth leaves to the host if the fuel is spent or the stack is: both are at least 0 as long as
-// neither's sign is set. One branch for both takes a fifth off what checks cost a parser that goes
-// down recursively; which of them it was is found out on the way out.
-func (e *emitter) checkBoth() {
-	e.out.index(wasm.OpGlobalGet, e.fuel)
-	e.out.get(e.temp + temporaryLeft)
 	e.out.ops(opI64ExtS, opI64Or)
 	e.out.i64(0)
 	e.out.op(opI64GeS)
-	e.unless(e.slow)
+	e.out.open(wasm.OpIf)
+	e.out.op(wasm.OpElse)
+	e.setDepth()
+	e.out.index(wasm.OpCall, e.slow)
+	e.out.op(wasm.OpEnd)
 }
 
-// rise gives the frame back. It takes what was left from the local: taken from the global it would
-// wait for all that was called in between to have given back theirs.
-func (e *emitter) rise() {
+// setDepth makes what the local holds the stack that is left.
+func (e *emitter) setDepth() {
 	e.out.get(e.temp + temporaryLeft)
-	e.out.i32(e.frame())
-	e.out.op(opI32Add)
 	e.out.index(wasm.OpGlobalSet, e.depth)
+}
+
+// call writes a call, with what M8 asks for around it.
+func (e *emitter) call(in *wasm.Instr) {
+	var node uint32
+	switch own := int(in.A) - e.m.FuncsImported; {
+	case in.Op == wasm.OpCallIndirect:
+		node = e.graph.classes.node(in.A)
+	case own >= 0:
+		node = uint32(own)
+	default:
+		return
+	}
+	switch {
+	case e.f.recursive && e.graph.deep[node]:
+		e.flush(in.Offset)
+		e.setDepth()
+	case e.f.saves && e.graph.recursive[node]:
+		e.flush(in.Offset)
+		e.out.index(wasm.OpGlobalGet, e.depth)
+		e.out.set(e.temp + temporaryLeft)
+		e.flush(in.End)
+		e.setDepth()
+	}
 }
 
 // deduct takes n units of fuel without looking at what is left.
@@ -215,6 +205,10 @@ func (e *emitter) unless(fn uint32) {
 }
 
 func (e *emitter) instruction(in *wasm.Instr) {
+	if in.Offset == e.f.at {
+		e.flush(in.Offset)
+		e.enter()
+	}
 	switch {
 	case in.Op == wasm.OpLoop:
 		l := &e.f.loops[e.next]
@@ -229,10 +223,8 @@ func (e *emitter) instruction(in *wasm.Instr) {
 		if n > 1 {
 			e.unroll(in.Block, n)
 		}
-	case in.Op == wasm.OpReturn && e.f.recursive:
-		e.flush(in.Offset)
-		e.out.index(wasm.OpBr, uint32(e.walk.Depth()-1))
-		e.from = in.End
+	case in.Op == wasm.OpCall, in.Op == wasm.OpCallIndirect:
+		e.call(in)
 	case byLength(in.Op):
 		e.flush(in.Offset)
 		e.lengthy(in)

@@ -16,8 +16,14 @@ type function struct {
 	indirect bool // has an indirect call
 
 	recursive bool // may be entered again before it has returned
-	elided    bool // is paid for by its callers
-	price     int64
+	saves     bool // is not, and calls one that is
+	elided    bool // has no check: its callers pay for all of it
+
+	// at is where the check stands, in the file. If it is not where the code begins, there are ways
+	// through the function that do not lead over it.
+	at int
+	// price is what the check charges, prepaid what callers pay: for what runs without it.
+	price, prepaid int64
 }
 
 // loop is one loop of a function. Only those somebody branches to can go round.
@@ -61,18 +67,23 @@ type scanner struct {
 	walk    wasm.Instructions
 	open    []int // of open blocks: the loop, or -1
 	nest    []int // open loops
+	place   place
 	seen    map[uint32]struct{}
 }
 
 func (s *scanner) scan(i int) function {
-	f := function{lead: -1}
+	f := function{lead: -1, at: s.m.Bodies[i].Code}
 	s.open, s.nest = s.open[:0], s.nest[:0]
+	s.place.reset()
 	clear(s.seen)
 	s.walk.Reset(s.m, &s.m.Bodies[i])
 	straight := true
 	for {
 		in, ok := s.walk.Next()
 		if !ok {
+			if at, ok := s.place.found(); ok && f.leadOf() == nil {
+				f.at = at
+			}
 			return f
 		}
 		if straight && in.Op == wasm.OpLoop {
@@ -103,8 +114,14 @@ func (s *scanner) add(f *function, in *wasm.Instr) {
 	f.byLength = f.byLength || leaves
 	switch in.Op {
 	case wasm.OpBlock, wasm.OpIf:
+		s.place.open(in)
 		s.open = append(s.open, -1)
+	case wasm.OpElse:
+		s.place.otherwise()
+	case wasm.OpReturn:
+		s.place.branch(in)
 	case wasm.OpLoop:
+		s.place.open(in)
 		if inner != nil {
 			inner.inner = true
 		}
@@ -114,8 +131,10 @@ func (s *scanner) add(f *function, in *wasm.Instr) {
 	case wasm.OpEnd:
 		s.end()
 	case wasm.OpBr, wasm.OpBrIf:
+		s.place.branch(in)
 		s.branch(f, in.A)
 	case wasm.OpBrTable:
+		s.place.branch(in)
 		for _, label := range s.walk.Labels {
 			s.branch(f, label)
 		}
@@ -130,7 +149,11 @@ func (s *scanner) add(f *function, in *wasm.Instr) {
 	case wasm.OpRefFunc:
 		s.classes.take(in.A)
 	}
-	if leaves && inner != nil {
+	if !leaves {
+		return
+	}
+	s.place.hold(len(s.open), in.Offset)
+	if inner != nil {
 		inner.leaves = true
 	}
 }
@@ -144,12 +167,14 @@ func (s *scanner) end() {
 		s.nest = s.nest[:len(s.nest)-1]
 	}
 	s.open = s.open[:top]
+	s.place.end()
 }
 
 func (s *scanner) branch(f *function, label uint32) {
 	if i := len(s.open) - 1 - int(label); i >= 0 && s.open[i] >= 0 {
 		f.loops[s.open[i]].targeted = true
 		f.targeted = true
+		s.place.holdBlock(i)
 	}
 }
 

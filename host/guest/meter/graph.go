@@ -1,6 +1,10 @@
 package meter
 
-import "github.com/wasmflow/wasmflow/host/guest/wasm"
+import (
+	"slices"
+
+	"github.com/wasmflow/wasmflow/host/guest/wasm"
+)
 
 // classes groups the module's types by structure, because that is how indirect calls compare them,
 // and knows which functions an indirect call can reach.
@@ -67,6 +71,10 @@ type graph struct {
 	on     []bool
 	path   []visit
 	count  uint32
+
+	// By node: recursive ones are functions that are, and classes with one among them. deep ones are
+	// those from which calls lead there.
+	recursive, deep []bool
 }
 
 type visit struct {
@@ -81,12 +89,15 @@ func (g *graph) edges(node uint32) []uint32 {
 	return g.funcs[node].calls
 }
 
+func (g *graph) recurses(node uint32) bool { return g.recursive[node] }
+
 // components calls done with the functions of each component, callees first, and whether its
 // functions may be entered again before they have returned. It does not recurse itself: a module
 // may have a chain of 200,000 calls.
 func (g *graph) components(done func(funcs []uint32, recursive bool)) {
 	n := len(g.funcs) + g.classes.count
 	g.number, g.low, g.on = make([]uint32, n), make([]uint32, n), make([]bool, n)
+	g.deep, g.recursive = make([]bool, n), make([]bool, n)
 	for root := range g.funcs {
 		if g.number[root] != 0 {
 			continue
@@ -137,17 +148,22 @@ func (g *graph) pop(root uint32, done func(funcs []uint32, recursive bool)) {
 		from--
 	}
 	members := g.stack[from:]
-	recursive := len(members) > 1
+	recursive, deep := len(members) > 1, false
 	funcs := make([]uint32, 0, len(members))
 	for _, node := range members {
 		g.on[node] = false
-		if int(node) >= len(g.funcs) {
-			continue
-		}
-		funcs = append(funcs, node)
-		for _, to := range g.funcs[node].calls {
+		for _, to := range g.edges(node) {
 			recursive = recursive || to == node
+			deep = deep || g.deep[to]
 		}
+		if int(node) < len(g.funcs) {
+			funcs = append(funcs, node)
+		}
+	}
+	for _, node := range members {
+		class := int(node) >= len(g.funcs)
+		g.recursive[node] = recursive || class && slices.ContainsFunc(g.edges(node), g.recurses)
+		g.deep[node] = recursive || deep
 	}
 	g.stack = g.stack[:from]
 	if len(funcs) > 0 {

@@ -49,10 +49,9 @@ type layout struct {
 
 	fuel, budget, stop, depth uint32 // globals
 
-	void  uint32   // type () -> ()
-	bulk  uint32   // type (i32, i32, i32) -> ()
-	types []uint32 // by own function: () -> its results, if it needs that
-	slow  uint32   // functions, from here on
+	void  uint32 // type () -> ()
+	bulk  uint32 // type (i32, i32, i32) -> ()
+	slow  uint32 // functions, from here on
 	stack uint32
 	copy  uint32
 	fill  uint32
@@ -61,8 +60,8 @@ type layout struct {
 	patch wasm.Patch
 }
 
-func newLayout(m *wasm.Module, funcs []function) (*layout, error) {
-	l := &layout{m: m, types: make([]uint32, len(m.Bodies))}
+func newLayout(m *wasm.Module) (*layout, error) {
+	l := &layout{m: m}
 	for _, e := range m.Exports {
 		switch e.Name {
 		case GlobalFuel, GlobalBudget, GlobalStop, GlobalDepth:
@@ -77,12 +76,6 @@ func newLayout(m *wasm.Module, funcs []function) (*layout, error) {
 	i := wasm.I32
 	l.void = l.typeOf(wasm.FuncType{})
 	l.bulk = l.typeOf(wasm.FuncType{Params: []wasm.ValueType{i, i, i}})
-	for n := range funcs {
-		results := m.FuncType(uint32(m.FuncsImported + n)).Results
-		if funcs[n].recursive && len(results) > 1 {
-			l.types[n] = l.typeOf(wasm.FuncType{Results: results})
-		}
-	}
 	l.stack = l.function("wasmflow.stack", l.void, l.trapCode())
 	l.slow = l.function("wasmflow.fuel", l.void, l.slowCode())
 	if len(m.Memories) > 0 {
@@ -100,13 +93,8 @@ func (l *layout) global(name string, t wasm.ValueType, initial int64) uint32 {
 	return i
 }
 
-// typeOf returns the index of a type, appending it if it is new.
+// typeOf appends a type and returns its index.
 func (l *layout) typeOf(t wasm.FuncType) uint32 {
-	for i := range l.patch.Types {
-		if l.patch.Types[i].Equal(t) {
-			return uint32(len(l.m.Types) + i)
-		}
-	}
 	l.patch.Types = append(l.patch.Types, t)
 	return uint32(len(l.m.Types) + len(l.patch.Types) - 1)
 }

@@ -3,29 +3,34 @@ package meter
 import "github.com/wasmflow/wasmflow/host/guest/wasm"
 
 // pricer takes the second walk over a body: it prices its regions. A region is what runs under one
-// check: the function from its entry on, or one round of a loop that is branched to, both without
+// check: the function from its check on, or one round of a loop that is branched to, both without
 // the loops inside that have checks of their own. Its price is that of the dearest way through it,
-// so no way through can run longer than was paid for.
+// so no way through can run longer than was paid for. What of a function lies around its check, in
+// front of it and on ways that do not lead over it, is a region, too, and callers pay for it.
 type pricer struct {
 	m       *wasm.Module
 	funcs   []function
 	classes *classes
 	walk    wasm.Instructions
-	// dearest is, by class, the price of the dearest function without a check of its own that an
-	// indirect call can reach. Callees are priced first, so it is complete when it is asked for.
+	// dearest is, by class, the most that a caller has to pay for a function that an indirect call
+	// can reach. Callees are priced first, so it is complete when it is asked for.
 	dearest []int64
 
 	f       *function
 	next    int // of the loops
+	checked int // number of frames around the function's check, or one of the two below
 	frames  []frame
 	regions []region // open ones, the innermost last
 	live    bool     // the instruction at hand can be reached
 }
 
+// The function's check is still to come, or its region is closed.
+const checkAhead, checkClosed = 0, -1
+
 // region is an open region; cost is that of the dearest way to the instruction at hand.
 type region struct {
-	loop int // -1 for the function
-	cost int64
+	price *int64
+	cost  int64
 }
 
 // frame is an open block.
@@ -41,29 +46,80 @@ type frame struct {
 	alive bool
 }
 
-// elidedPriceMax is what a function may cost that has no check of its own. Its callers pay.
-const elidedPriceMax = 100
+const (
+	// elidedPriceMax is what a function may cost that has no check of its own. Its callers pay.
+	elidedPriceMax = 100
+	// prepaidMax is what may run of a function that has one without coming by. It is less, because
+	// callers that come by pay for it, too, and indirect calls for the dearest of many functions.
+	prepaidMax = 50
+)
 
+// prepare finds out what of a function its callers have to pay, if it has a check. There is no call
+// in that, so it needs no other function's price.
+func (p *pricer) prepare(i uint32) {
+	f, entry := &p.funcs[i], p.m.Bodies[i].Code
+	if f.at == entry {
+		return
+	}
+	if p.measure(i); f.prepaid > prepaidMax {
+		f.at, f.prepaid = entry, 0
+		return
+	}
+	p.offer(i)
+}
+
+// price settles what a function costs. All that it calls are priced, or at least prepared if they
+// are recursive.
 func (p *pricer) price(i uint32) {
+	p.measure(i)
 	f := &p.funcs[i]
-	p.f, p.next, p.live = f, 0, true
+	f.elided = !f.targeted && !f.byLength && !f.recursive && !f.indirect &&
+		f.prepaid+f.price <= elidedPriceMax
+	if f.elided {
+		f.prepaid, f.price = f.prepaid+f.price, 0
+		p.offer(i)
+	}
+}
+
+// offer lets indirect calls pay for the function.
+func (p *pricer) offer(i uint32) {
+	if fn := p.m.FuncsImported + int(i); p.classes.taken[fn] {
+		class := p.classes.of[p.m.Funcs[fn]]
+		p.dearest[class] = max(p.dearest[class], p.funcs[i].prepaid)
+	}
+}
+
+// measure sets the prices of the function's regions.
+func (p *pricer) measure(i uint32) {
+	f, body := &p.funcs[i], &p.m.Bodies[i]
+	f.price, f.prepaid = 0, 0
+	for l := range f.loops {
+		f.loops[l].price = 0
+	}
+	p.f, p.next, p.live, p.checked = f, 0, true, checkAhead
 	p.frames = append(p.frames[:0], frame{op: wasm.OpBlock})
-	p.regions = append(p.regions[:0], region{loop: -1})
-	body := &p.m.Bodies[i]
+	p.regions = append(p.regions[:0], region{price: &f.prepaid})
 	p.walk.Reset(p.m, body)
+	if f.at == body.Code {
+		p.check()
+	}
 	p.charge(int64(body.LocalCount / localsPerUnit))
 	for {
 		in, ok := p.walk.Next()
 		if !ok {
-			break
+			return
+		}
+		if in.Offset == f.at && p.checked == checkAhead {
+			p.check()
 		}
 		p.add(&in)
 	}
-	f.elided = !f.targeted && !f.byLength && !f.recursive && !f.indirect && f.price <= elidedPriceMax
-	if fn := p.m.FuncsImported + int(i); f.elided && p.classes.taken[fn] {
-		class := p.classes.of[p.m.Funcs[fn]]
-		p.dearest[class] = max(p.dearest[class], f.price)
-	}
+}
+
+// check opens the region behind the function's check. It ends with the arm that the check is in.
+func (p *pricer) check() {
+	p.checked = len(p.frames)
+	p.regions = append(p.regions, region{price: &p.f.price})
 }
 
 func (p *pricer) charge(n int64) {
@@ -72,12 +128,7 @@ func (p *pricer) charge(n int64) {
 	}
 	r := &p.regions[len(p.regions)-1]
 	r.cost += n
-	if r.loop < 0 {
-		p.f.price = max(p.f.price, r.cost)
-	} else {
-		l := &p.f.loops[r.loop]
-		l.price = max(l.price, r.cost)
-	}
+	*r.price = max(*r.price, r.cost)
 }
 
 func (p *pricer) add(in *wasm.Instr) {
@@ -91,11 +142,13 @@ func (p *pricer) add(in *wasm.Instr) {
 	case wasm.OpLoop:
 		p.loop()
 	case wasm.OpElse:
+		p.leave()
 		f := &p.frames[len(p.frames)-1]
 		p.arrive(f)
 		f.op = wasm.OpBlock
 		p.regions[f.region].cost, p.live = f.saved, f.alive
 	case wasm.OpEnd:
+		p.leave()
 		p.end()
 	case wasm.OpBr:
 		p.branch(in.A)
@@ -118,8 +171,8 @@ func (p *pricer) called(in *wasm.Instr) int64 {
 	case wasm.OpCall:
 		t := p.m.FuncType(in.A)
 		cost := int64(len(t.Params) + len(t.Results))
-		if own := int(in.A) - p.m.FuncsImported; own >= 0 && p.funcs[own].elided {
-			cost += p.funcs[own].price
+		if own := int(in.A) - p.m.FuncsImported; own >= 0 {
+			cost += p.funcs[own].prepaid
 		}
 		return cost
 	case wasm.OpCallIndirect:
@@ -135,7 +188,7 @@ func (p *pricer) loop() {
 	f := frame{op: wasm.OpLoop, region: len(p.regions) - 1}
 	if p.f.loops[l].targeted {
 		f.opens = true
-		p.regions = append(p.regions, region{loop: l})
+		p.regions = append(p.regions, region{price: &p.f.loops[l].price})
 	}
 	p.frames = append(p.frames, f)
 }
@@ -151,6 +204,14 @@ func (p *pricer) branch(label uint32) {
 func (p *pricer) arrive(f *frame) {
 	if p.live {
 		f.in, f.reached = max(f.in, p.regions[f.region].cost), true
+	}
+}
+
+// leave closes the region behind the function's check at the end of its arm. What was paid before
+// stands as it stood at the check: the ways behind the arm lead over it, or around it.
+func (p *pricer) leave() {
+	if len(p.frames) == p.checked {
+		p.regions, p.checked = p.regions[:len(p.regions)-1], checkClosed
 	}
 }
 

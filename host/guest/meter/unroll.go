@@ -56,8 +56,6 @@ func (e *emitter) hold() int {
 			inside++
 		case wasm.OpBrTable:
 			h.labels = append(h.labels, e.walk.Labels...)
-		case wasm.OpReturn:
-			h.A = uint32(e.walk.Depth() - 1)
 		}
 		e.held = append(e.held, h)
 	}
@@ -93,9 +91,6 @@ func (e *emitter) copyBody(end int, s shift) {
 			for _, label := range h.labels {
 				e.out = wasm.AppendU32(e.out, s.label(label, h.inside))
 			}
-		case h.Op == wasm.OpReturn && e.f.recursive:
-			e.flush(h.Offset)
-			e.out.index(wasm.OpBr, s.label(h.A, h.inside))
 		default:
 			continue
 		}
