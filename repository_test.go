@@ -34,7 +34,7 @@ var layers = []layer{
 		"connectors/print",
 		"connectors/socket", "connectors/stdin", "checkpoint/storelog",
 	}},
-	{4, []string{"connectors/format", "host/modules"}},
+	{4, []string{"connectors/format", "host/modules", "host/script"}},
 	{3, []string{
 		"connectors/position", "connectors/ratelimit", "connectors/transport", "host/guest",
 		"checkpoint/txlog",
@@ -49,6 +49,7 @@ var layers = []layer{
 var soleImporters = map[string]string{
 	"github.com/tetratelabs/wazero":                 "host/guest",
 	"oras.land/oras-go":                             "host/modules",
+	"github.com/evanw/esbuild":                      "host/script",
 	"github.com/twmb/franz-go":                      "connectors/kafka",
 	"github.com/twmb/franz-go/pkg/sr":               "connectors/format/registry",
 	"github.com/twmb/avro":                          "connectors/format/avro",

@@ -35,6 +35,7 @@ func commands() []command {
 		validateCommand(),
 		dryRunCommand(),
 		newCommand(),
+		buildCommand(),
 		inspectCommand(),
 		conformanceCommand(),
 		replayCommand(),

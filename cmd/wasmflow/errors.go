@@ -11,6 +11,7 @@ import (
 	"github.com/wasmflow/wasmflow/host/config"
 	"github.com/wasmflow/wasmflow/host/guest"
 	"github.com/wasmflow/wasmflow/host/modules"
+	"github.com/wasmflow/wasmflow/host/script"
 )
 
 // The exit codes. Scripts rely on them.
@@ -73,6 +74,7 @@ func exitCode(err error) int {
 		job      *config.Error
 		plugin   *guest.RefusedError
 		module   *modules.Error
+		mistakes *script.Error
 		outside  *startError
 		refused  *host.StartError
 		findings *findingsError
@@ -93,7 +95,7 @@ func exitCode(err error) int {
 		return exitOutside // whatever it wraps: a problem of the outside may name the job file
 	case errors.As(err, &module) && module.Passing:
 		return exitOutside
-	case errors.As(err, &job), errors.As(err, &module):
+	case errors.As(err, &job), errors.As(err, &module), errors.As(err, &mistakes):
 		return exitRefused
 	case errors.As(err, &findings):
 		return findings.code
@@ -126,6 +128,7 @@ func report(w io.Writer, err error) {
 		return
 	}
 	var job *config.Error
+	var mistakes *script.Error
 	var blamed *blamedError
 	switch parts := joined(err); {
 	case parts != nil:
@@ -136,6 +139,10 @@ func report(w io.Writer, err error) {
 		report(w, blamed.line)
 	case errors.As(err, &job):
 		for _, p := range job.Problems {
+			fmt.Fprintln(w, p)
+		}
+	case errors.As(err, &mistakes):
+		for _, p := range mistakes.Problems {
 			fmt.Fprintln(w, p)
 		}
 	default:

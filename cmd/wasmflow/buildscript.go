@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/wasmflow/wasmflow/connectors"
+	"github.com/wasmflow/wasmflow/host/guest"
+	"github.com/wasmflow/wasmflow/host/script"
+)
+
+func buildCommand() command {
+	return command{
+		name: "build", usage: "plugin.js|plugin.ts",
+		summary: "make a plugin of a script in JavaScript or TypeScript",
+		help: `
+The script and what it imports are packed with the engine that runs them. No
+other tool is needed:
+
+  wasmflow build plugin.ts                 makes plugin.wasm beside it
+  wasmflow build --out p.wasm plugin.js
+
+What the plugin offers is printed: it was loaded, as run would load it. Types of
+TypeScript are taken out, not checked.
+`,
+		setup: func(flags *flag.FlagSet) action {
+			out := flags.String("out", "", "`FILE` to write; by default beside the script")
+			return func(ctx context.Context, p *process, args []string) error {
+				path, err := one("build", "a script", args)
+				if err != nil {
+					return err
+				}
+				if *out == "" {
+					*out = strings.TrimSuffix(path, filepath.Ext(path)) + ".wasm"
+				}
+				return buildScript(ctx, p, path, *out)
+			}
+		},
+	}
+}
+
+// buildScript writes the plugin once it is known to load.
+func buildScript(ctx context.Context, p *process, path, out string) (err error) {
+	plugin, err := script.Build(path)
+	if err != nil {
+		return err
+	}
+	guests, err := newGuests(p, quiet())
+	if err != nil {
+		return err
+	}
+	m, err := guests.Load(ctx, guest.Source{Path: path, Bytes: plugin}, guest.Limits{})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, m.Close(ctx)) }()
+	if err := os.WriteFile(out, plugin, 0o666); err != nil {
+		return &startError{fmt.Errorf("writing the plugin: %w", err)}
+	}
+	d := m.Description()
+	fmt.Fprintf(p.stdout, "%s: %s %s, %v\n", out, d.Name, d.Version, connectors.Size(m.Size()))
+	for _, f := range d.Functions {
+		fmt.Fprintf(p.stdout, "  %s %s\n", f.Role, f.Name)
+	}
+	return nil
+}

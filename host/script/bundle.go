@@ -1,0 +1,90 @@
+package script
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/evanw/esbuild/pkg/api"
+)
+
+// sdkModule is what every script imports and the engine has.
+const sdkModule = "wasmflow"
+
+// problemsMax bounds the mistakes of a script that are told: a screenful.
+const problemsMax = 20
+
+// Script is one ECMAScript module without imports but that of the SDK.
+type Script struct {
+	Name string // of the file, for messages
+	Text []byte
+}
+
+// Extensions lists the names of files that scripts have.
+func Extensions() []string { return []string{".js", ".mjs", ".ts", ".mts"} }
+
+// IsScript tells whether a file of this name is taken for a script.
+func IsScript(path string) bool { return slices.Contains(Extensions(), filepath.Ext(path)) }
+
+// Bundle reads the script at path and puts what it imports, from files beside it and from
+// node_modules, into one text. Types are taken out, not checked: that is the editor's part, or
+// tsc's. A script that is wrong is an *Error.
+func Bundle(path string) (*Script, error) {
+	if !IsScript(path) {
+		return nil, &Error{[]string{fmt.Sprintf("%s: no script; its name has to end in one of %s",
+			path, strings.Join(Extensions(), ", "))}}
+	}
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("finding %s: %w", path, err)
+	}
+	source, err := os.ReadFile(absolute)
+	if err != nil {
+		return nil, &Error{[]string{"reading the script: " + err.Error()}}
+	}
+	result := api.Build(api.BuildOptions{
+		EntryPoints: []string{absolute}, AbsWorkingDir: filepath.Dir(absolute),
+		Bundle: true, Format: api.FormatESModule, Platform: api.PlatformNeutral,
+		Target: api.ES2024, Charset: api.CharsetUTF8, LegalComments: api.LegalCommentsInline,
+		MainFields: []string{"module", "main"}, External: []string{sdkModule},
+		Metafile: true, Write: false, LogLevel: api.LogLevelSilent,
+	})
+	if len(result.Errors) > 0 {
+		return nil, bundleError(result.Errors)
+	}
+	s := &Script{Name: filepath.Base(path), Text: result.OutputFiles[0].Contents}
+	alone, err := isAlone(result.Metafile)
+	if err != nil {
+		return nil, err
+	}
+	if ext := filepath.Ext(path); alone && (ext == ".js" || ext == ".mjs") {
+		s.Text = source // S3
+	}
+	return s, nil
+}
+
+func bundleError(messages []api.Message) error {
+	e := &Error{}
+	for _, m := range messages[:min(len(messages), problemsMax)] {
+		text := m.Text
+		if at := m.Location; at != nil {
+			text = fmt.Sprintf("%s:%d:%d: %s", at.File, at.Line, at.Column+1, m.Text)
+		}
+		e.Problems = append(e.Problems, text)
+	}
+	return e
+}
+
+// isAlone tells from the record of a bundle whether a single file went in.
+func isAlone(metafile string) (bool, error) {
+	var made struct {
+		Inputs map[string]json.RawMessage `json:"inputs"`
+	}
+	if err := json.Unmarshal([]byte(metafile), &made); err != nil {
+		return false, fmt.Errorf("reading what the script is made of: %w", err)
+	}
+	return len(made.Inputs) == 1, nil
+}

@@ -1,0 +1,70 @@
+package script_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/wasmflow/wasmflow/host/guest"
+	"github.com/wasmflow/wasmflow/host/guest/guesttest"
+	"github.com/wasmflow/wasmflow/host/script"
+)
+
+// shared is a folder with a cache that holds the engine, compiled once for all tests.
+var shared struct {
+	sync.Once
+	dir string
+	rt  *guest.Runtime
+	err error
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if err := os.RemoveAll(shared.dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// newRuntime returns the runtime of all tests.
+func newRuntime(t *testing.T) *guest.Runtime {
+	t.Helper()
+	shared.Do(func() {
+		if shared.dir, shared.err = os.MkdirTemp("", "script-test"); shared.err != nil {
+			return
+		}
+		var plugin []byte
+		plugin, shared.err = script.Pack(&script.Script{Name: "x.js", Text: []byte(`
+			import { plugin, transform } from "wasmflow";
+			plugin({ name: "x" });
+			transform("x", () => {});`)})
+		path := filepath.Join(shared.dir, "x.wasm")
+		if shared.err == nil {
+			shared.err = os.WriteFile(path, plugin, 0o600)
+		}
+		if shared.err == nil {
+			shared.rt, shared.err = guesttest.NewRuntime(shared.dir, guest.Config{}, path)
+		}
+	})
+	require.NoError(t, shared.err)
+	return shared.rt
+}
+
+// load packs the text of a script and loads it.
+func load(t *testing.T, text string) (*guest.Module, error) {
+	t.Helper()
+	plugin, err := script.Pack(&script.Script{Name: "plugin.js", Text: []byte(text)})
+	require.NoError(t, err)
+	m, err := newRuntime(t).Load(context.Background(),
+		guest.Source{Path: "plugin.wasm", Bytes: plugin}, guest.Limits{})
+	if err == nil {
+		t.Cleanup(func() { require.NoError(t, m.Close(context.Background())) })
+	}
+	return m, err
+}

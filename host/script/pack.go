@@ -1,0 +1,32 @@
+package script
+
+import (
+	"bytes"
+
+	"github.com/wasmflow/wasmflow/abi"
+	"github.com/wasmflow/wasmflow/guests/prebuilt"
+	"github.com/wasmflow/wasmflow/host/guest/wasm"
+)
+
+// Pack returns the plugin that runs the script. Errors are *Error.
+func Pack(s *Script) ([]byte, error) {
+	if bytes.IndexByte(s.Text, 0) >= 0 {
+		// The text would end there.
+		return nil, &Error{[]string{s.Name + ": holds a zero byte; write it as \\0"}}
+	}
+	payload := wasm.AppendU32(nil, uint32(len(abi.SectionScript)))
+	payload = append(payload, abi.SectionScript...)
+	payload = append(append(payload, s.Name...), 0)
+	payload = append(payload, s.Text...)
+	plugin := append(prebuilt.QuickJS(), byte(wasm.SectionCustom))
+	return append(wasm.AppendU32(plugin, uint32(len(payload))), payload...), nil
+}
+
+// Build bundles the script at path and packs it. Errors are those of Bundle and Pack.
+func Build(path string) ([]byte, error) {
+	s, err := Bundle(path)
+	if err != nil {
+		return nil, err
+	}
+	return Pack(s)
+}
