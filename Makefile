@@ -30,7 +30,7 @@ $(GUESTS:%=$(BUILD)/guests/%.wasm): $(BUILD)/guests/%.wasm:
 
 # Guests of other languages are committed as they were built (guests/prebuilt), so that nobody needs
 # the languages' tools to test. To add a language: a name here and a target guests-rebuild-NAME.
-REBUILD := c rust
+REBUILD := c rust quickjs
 
 .PHONY: setup guests-rebuild $(REBUILD:%=guests-rebuild-%)
 guests-rebuild: $(REBUILD:%=guests-rebuild-%) ## build the committed guests of other languages anew; setup has the tools
@@ -42,6 +42,10 @@ guests-rebuild-c:
 guests-rebuild-rust: # rustc with wasm32-unknown-unknown: the README of sdk/rust has the command
 	$(MAKE) -C guests/conformance-rust
 	$(GO) run ./guests/prebuilt/stamp conformance-rust
+
+guests-rebuild-quickjs: # the engine of scripts; its source is fetched by cargo
+	$(MAKE) -C sdk/js/engine
+	$(GO) run ./guests/prebuilt/stamp quickjs
 
 setup: ## on Debian 12: what guests-rebuild needs (wants root)
 	apt-get install -y --no-install-recommends clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32
