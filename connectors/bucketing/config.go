@@ -9,6 +9,7 @@ import (
 
 	"github.com/wasmflow/wasmflow/connectors"
 	"github.com/wasmflow/wasmflow/connectors/filesystem"
+	"github.com/wasmflow/wasmflow/connectors/format/files"
 )
 
 // Name is the connector's name in job files.
@@ -32,16 +33,18 @@ const (
 
 // Config is a [sinks.x] table of connector "bucketing".
 type Config struct {
-	Path     string   `toml:"path" path:"file" flink:"BucketingSink(basePath)" doc:"base folder, as a path or a URL; the file system comes from the scheme"`
-	Bucketer Bucketer `toml:"bucketer" flink:"setBucketer, DateTimeBucketer, BasePathBucketer" form:"\"base-path\", { datetime = pattern, zone = name, time = \"processing\" / \"record\" / \"event\" } or { plugin = name, function = name }" doc:"names the folder of each record below path"`
-	Writer   Writer   `toml:"writer" flink:"setWriter, StringWriter, SequenceFileWriter" form:"\"string\", \"json\", \"csv\", \"sequence-file\" or { format = name, compression = name, ... }" doc:"form of the records in a part: string (the value as it is), json (the value, which must be JSON, on one line), csv (a row from a JSON array, or from the fields of a JSON object that columns names) or sequence-file (Hadoop's file of keys and values). Further keys of the table: compression (string, json and csv: none, gzip, zstd; sequence-file: none, deflate, gzip, snappy, zstd); of string, json and csv: charset, delimiter; of csv: columns, field_delimiter, quote (needed, strings, never), nulls (fault, empty); of sequence-file: key_class, value_class (null, bytes, text, int, long), compress_by (block, record)"`
+	Path       string   `toml:"path" path:"file" flink:"BucketingSink(basePath)" doc:"base folder, as a path or a URL; the file system comes from the scheme"`
+	Bucketer   Bucketer `toml:"bucketer" flink:"setBucketer, DateTimeBucketer, BasePathBucketer" form:"\"base-path\", { datetime = pattern, zone = name, time = \"processing\" / \"record\" / \"event\" } or { plugin = name, function = name }" doc:"names the folder of each record below path"`
+	Writer     Writer   `toml:"writer" flink:"setWriter, StringWriter, SequenceFileWriter" form:"\"string\", \"json\", \"csv\", \"sequence-file\", \"avro\" or { format = name, compression = name, ... }" doc:"form of the records in a part: string (the value as it is), json (the value, which must be JSON, on one line), csv (a row from a JSON array, or from the fields of a JSON object that columns names), sequence-file (Hadoop's file of keys and values) or avro (an object container file; values are JSON that fits the schema). Further keys of the table: compression (string, json and csv: none, gzip, zstd; sequence-file: none, deflate, gzip, snappy, zstd; avro: none, deflate, snappy, zstd); of string, json and csv: charset, delimiter; of csv: columns, field_delimiter, quote (needed, strings, never), nulls (fault, empty); of sequence-file: key_class, value_class (null, bytes, text, int, long), compress_by (block, record); of avro: unions (plain, tagged), unknown_fields (fail, drop)"`
+	SchemaFile string   `toml:"schema_file" path:"file" flink:"AvroKeyValueSinkWriter(properties)" doc:"avro: file of the schema to write values with"`
+	Schema     string   `toml:"schema" doc:"avro: the same schema, written here"`
 
 	BatchSize         connectors.Size     `toml:"batch_size" flink:"setBatchSize" doc:"a record that finds its part longer than this goes to a new one"`
 	RolloverInterval  connectors.Duration `toml:"rollover_interval" flink:"setBatchRolloverInterval" doc:"a part older than this is closed; 0s is never"`
 	InactiveThreshold connectors.Duration `toml:"inactive_bucket_threshold" flink:"setInactiveBucketThreshold" doc:"a part that was not written for longer than this is closed"`
 	InactiveCheck     connectors.Duration `toml:"inactive_bucket_check_interval" flink:"setInactiveBucketCheckInterval" doc:"how often age and inactivity are looked at while no records come"`
 	PartPrefix        string              `toml:"part_prefix" flink:"setPartPrefix" doc:"begins the name of every part"`
-	PartSuffix        string              `toml:"part_suffix" flink:"setPartSuffix" doc:"ends the name of every part, such as \".txt\"; compressed text gets .gz or .zst behind it"`
+	PartSuffix        string              `toml:"part_suffix" flink:"setPartSuffix" doc:"ends the name of every part, such as \".txt\"; compressed text gets .gz or .zst behind it, Avro .avro"`
 	OpenPartsMax      int                 `toml:"open_parts_max" doc:"parts a task has open at once; beyond it the one not written for longest is closed"`
 	Compact           string              `toml:"compact" doc:"off; merging small parts before they become visible is not offered"`
 }
@@ -74,7 +77,8 @@ func Spec() connectors.Spec {
 func (c *Config) Validate(p *connectors.Problems) {
 	p.Require("path", c.Path, "name the base folder")
 	c.Bucketer.validate(p)
-	c.Writer.Validate(p, "writer.")
+	w := c.writer()
+	w.Validate(p, "writer.")
 	if c.InactiveThreshold <= 0 {
 		p.Addf("inactive_bucket_threshold", "must be above 0s; write a long time to switch it off")
 	}
@@ -97,6 +101,13 @@ func (c *Config) Validate(p *connectors.Problems) {
 		p.Addf("compact", "%q is not offered; write \"off\" and merge small parts with another job, "+
 			"or raise [checkpoint] interval so that there are fewer", c.Compact)
 	}
+}
+
+// writer returns the format of parts with the schema that stands beside it.
+func (c *Config) writer() files.Options {
+	w := c.Writer.Options
+	w.SetSchema(c.Schema, c.SchemaFile)
+	return w
 }
 
 func checkAffix(p *connectors.Problems, key, value string) {
@@ -129,6 +140,10 @@ func (c *Config) isFlat() bool { return c.Bucketer.Pattern == "" && c.Bucketer.F
 
 // CheckConnect implements connectors.Checker.
 func (c *Config) CheckConnect(ctx context.Context, env connectors.Env) error {
+	w := c.writer()
+	if _, err := w.Open(ctx, env); err != nil {
+		return err // it names its key
+	}
 	fs, root, err := c.resolve(ctx, env)
 	if err == nil {
 		// Every part begins in the staging folder, whatever its bucket is.

@@ -52,7 +52,7 @@ func TestValidate(t *testing.T) {
 		{"no open parts", func(c *Config) { c.OpenPartsMax = 0 }, "open_parts_max", "between 1 and"},
 		{"many open parts", func(c *Config) { c.OpenPartsMax = 1e6 }, "open_parts_max", "between 1 and"},
 		{"format", func(c *Config) { c.Writer.Format = "xml" },
-			"writer.format", `"xml" is none of string, json, csv, sequence-file`},
+			"writer.format", `"xml" is none of string, json, csv, sequence-file, avro`},
 		{"charset", func(c *Config) { c.Writer.Lines.Charset = "nope" },
 			"writer.charset", "is no charset"},
 		{"letter", func(c *Config) { c.Bucketer.Pattern = "YYYY" }, "bucketer.datetime", `letter 'Y'`},

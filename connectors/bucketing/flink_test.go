@@ -19,7 +19,6 @@ type upstream struct {
 const (
 	closesAtEpoch = "an epoch closes every part (B1), so parts that Flink keeps open over a " +
 		"checkpoint are published with it"
-	byFormat = "is a matter of the format, which a local file of text does not have"
 	oldState = "is about the binary state of old Flink versions"
 	isHadoop = "is about Hadoop's client, which a local disk does not use"
 )
@@ -56,7 +55,8 @@ func upstreamFiles() []connectortest.UpstreamFile {
 		{"StringWriterTest", stringWriterTests()},
 		{"SequenceFileWriterTest", []upstream{{"testDuplicate", sequenceFileOfEveryBucket,
 			"a writer is made for every part; there is none to duplicate"}}},
-		{"AvroKeyValueSinkWriterTest", []upstream{{"testDuplicate", nil, "Avro " + byFormat}}},
+		{"AvroKeyValueSinkWriterTest", []upstream{{"testDuplicate", avroFileOfEveryBucket,
+			"a writer is made for every part; there is none to duplicate"}}},
 		{"LocalStreamingFileSinkTest", streamingSinkTests()},
 		{"RollingPolicyTest", rollingPolicyTests()},
 		{"BulkWriterTest", bulkWriterTests()},
@@ -95,7 +95,8 @@ func bucketingSinkTests() []upstream {
 				"of bounded input publishes"},
 		{"testNonRollingSequenceFileWithoutCompressionWriter", nonRollingSequenceFile,
 			"checked byte by byte"},
-		{"testNonRollingAvroKeyValueWithCompressionWriter", nil, "Avro " + byFormat},
+		{"testNonRollingAvroKeyValueWithCompressionWriter", nonRollingAvro,
+			"the schema of a pair is one schema here, and values are JSON that fits it"},
 		{"testDateTimeRollingStringWriter", dateTimeRolling, ""},
 		{"testCustomBucketing", customBucketing, ""},
 		{"testCustomBucketingInactiveBucketCleanup", inactiveBucketCleanup, ""},

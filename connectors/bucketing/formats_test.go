@@ -13,8 +13,12 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/avro/ocf"
 
 	"github.com/wasmflow/wasmflow/connectors"
+	"github.com/wasmflow/wasmflow/connectors/filesystem"
+	"github.com/wasmflow/wasmflow/connectors/filesystem/fstest"
+	"github.com/wasmflow/wasmflow/connectors/filesystem/local"
 	"github.com/wasmflow/wasmflow/connectors/format/sequencefile"
 )
 
@@ -161,6 +165,145 @@ func sequenceFileOfEveryBucket(t *testing.T) {
 		bucket, _, _ := strings.Cut(name, "/")
 		require.Equal(t, []string{bucket + "@1"}, sequenceValues(t, content))
 	}
+}
+
+// keyValueSchema is what Flink's writer of Avro makes of pairs.
+const keyValueSchema = `{"type": "record", "name": "KeyValuePair",
+	"namespace": "org.apache.avro.mapreduce", "fields": [
+	{"name": "key", "type": "int", "doc": "The key"},
+	{"name": "value", "type": "string", "doc": "The value"}]}`
+
+// avroPairs reads a file with the library's own reader.
+func avroPairs(t *testing.T, content string) (pairs []string) {
+	t.Helper()
+	r, err := ocf.NewReader(strings.NewReader(content))
+	require.NoError(t, err)
+	for {
+		var pair struct {
+			Key   int32  `avro:"key"`
+			Value string `avro:"value"`
+		}
+		err := r.Decode(&pair)
+		if err == io.EOF {
+			return pairs
+		}
+		require.NoError(t, err)
+		pairs = append(pairs, fmt.Sprintf(`{"key":%d,"value":"%s"}`, pair.Key, pair.Value))
+	}
+}
+
+func pairs() (values []string) {
+	for i := range 20 {
+		values = append(values, fmt.Sprintf(`{"key":%d,"value":"message #%d"}`, i, i))
+	}
+	return values
+}
+
+func TestAvroFilesAreReadByOthers(t *testing.T) {
+	for _, compression := range []string{"none", "deflate", "snappy", "zstd"} {
+		t.Run(compression, func(t *testing.T) {
+			files := writeFormat(t, func(c *Config) {
+				c.Writer = avroWriter(compression)
+				c.Schema = keyValueSchema
+			}, pairs())
+			var got []string
+			for name, content := range files {
+				require.True(t, strings.HasSuffix(name, ".avro"), name)
+				got = append(got, avroPairs(t, content)...)
+			}
+			require.ElementsMatch(t, pairs(), got)
+		})
+	}
+}
+
+func avroWriter(compression string) Writer {
+	w := defaultWriter()
+	w.Format, w.Compression = "avro", compression
+	return w
+}
+
+// nonRollingAvro is Flink's test of a file with Snappy.
+func nonRollingAvro(t *testing.T) {
+	j := newJob(t, func(c *Config) {
+		c.Bucketer, c.Writer, c.Schema = Bucketer{}, avroWriter("snappy"), keyValueSchema
+	}).start(1)
+	j.write(0, append(pairs(), "no JSON", `{"key":"text"}`)...).checkpoint().close()
+	require.Len(t, j.files(), 1)
+	for _, content := range j.files() {
+		require.Equal(t, pairs(), avroPairs(t, content))
+	}
+	require.Len(t, j.Faults, 2)
+}
+
+// avroFileOfEveryBucket has all parts written with the settings of the sink.
+func avroFileOfEveryBucket(t *testing.T) {
+	j := newJob(t, func(c *Config) {
+		c.Writer, c.Schema = avroWriter("deflate"), `"string"`
+		c.Bucketer = defaultBucketer()
+		c.Bucketer.Pattern = "ss"
+	}).start(2)
+	for _, at := range []int64{0, 5000} {
+		j.at(at)
+		for task := range 2 {
+			j.write(task, fmt.Sprintf(`"at %d"`, at))
+		}
+	}
+	j.checkpoint().close()
+	require.Len(t, j.files(), 4)
+	for name, content := range j.files() {
+		r, err := ocf.NewReader(strings.NewReader(content))
+		require.NoError(t, err)
+		var value string
+		require.NoError(t, r.Decode(&value))
+		bucket, _, _ := strings.Cut(name, "/")
+		require.Equal(t, map[string]string{"00": "at 0", "05": "at 5000"}[bucket], value)
+		require.ErrorIs(t, r.Decode(&value), io.EOF)
+	}
+}
+
+func TestSchemaOfAvro(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change    func(*Config)
+		key, want string
+	}{
+		"missing": {func(c *Config) { c.Writer.Format = "avro" }, "schema_file", "required"},
+		"twice": {func(c *Config) {
+			c.Writer.Format, c.Schema, c.SchemaFile = "avro", `"int"`, "/int.avsc"
+		}, "schema", "not together with schema_file"},
+		"of text": {func(c *Config) { c.SchemaFile = "/int.avsc" }, "schema_file",
+			"string has no schema"},
+		"unions": {func(c *Config) {
+			c.Writer.Format, c.Schema, c.Writer.Avro.Unions = "avro", `"int"`, "both"
+		}, "writer.unions", `"both" is none of plain, tagged`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := NewConfig()
+			c.Path = testRoot
+			tt.change(c)
+			var p connectors.Problems
+			c.Validate(&p)
+			require.Len(t, p.List, 1, "%v", p.List)
+			require.Equal(t, tt.key, p.List[0].Key)
+			require.Contains(t, p.List[0].Text, tt.want)
+		})
+	}
+}
+
+// TestSchemaFileIsReadBeforeAJobBegins holds that a schema which is no schema is found by the check.
+func TestSchemaFileIsReadBeforeAJobBegins(t *testing.T) {
+	fs := local.New(local.Options{Disk: fstest.NewDisk()})
+	env := connectors.Env{
+		FileSystems: func(_ context.Context, url string) (filesystem.FileSystem, string, error) {
+			return fs, url, nil
+		},
+	}
+	c := NewConfig()
+	c.Path, c.Writer, c.SchemaFile = testRoot, avroWriter("none"), "/order.avsc"
+	require.ErrorContains(t, c.CheckConnect(t.Context(), env), "schema_file: ")
+	require.NoError(t, fs.WriteFile(t.Context(), "/order.avsc", []byte(`"nope"`)))
+	require.ErrorContains(t, c.CheckConnect(t.Context(), env), "reading the schema")
+	require.NoError(t, fs.WriteFile(t.Context(), "/order.avsc", []byte(keyValueSchema)))
+	require.NoError(t, c.CheckConnect(t.Context(), env))
 }
 
 func TestWriterKeysThatMeanNothing(t *testing.T) {

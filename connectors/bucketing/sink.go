@@ -43,13 +43,14 @@ func (c *Config) Open(ctx context.Context, env connectors.Env) (connectors.Sink,
 	if err != nil {
 		return nil, err
 	}
-	opener, err := c.Writer.Open(ctx, env)
+	parts := c.writer()
+	opener, err := parts.Open(ctx, env)
 	if err != nil {
 		return nil, err
 	}
 	s := &Sink{
 		config: c, env: env, fs: fs, root: root, metrics: m, format: opener,
-		suffix: partSuffix(c.PartSuffix, c.Writer.Extension()),
+		suffix: partSuffix(c.PartSuffix, parts.Extension()),
 	}
 	s.mu.next = map[int]*uint64{}
 	return s, nil

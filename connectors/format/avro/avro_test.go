@@ -419,7 +419,7 @@ func BenchmarkOrder(b *testing.B) {
 		for b.Loop() {
 			to, _, _ := s.writer.Begin(b.Context(), nil, "")
 			s.e.out = s.e.out[:0]
-			if err := s.encode(to, []byte(orderJSON)); err != nil {
+			if err := s.e.json(&s.parser, to, []byte(orderJSON)); err != nil {
 				b.Fatal(err)
 			}
 		}

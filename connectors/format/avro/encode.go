@@ -10,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/valyala/fastjson"
+
+	"github.com/wasmflow/wasmflow/connectors/format/jsontext"
 )
 
 // trialsMax bounds how often a branch of a union is tried for one record: unions within unions
@@ -28,6 +30,23 @@ type encoder struct {
 
 	// Memory to work in.
 	text, digits, unscaled []byte
+}
+
+// json appends the binary form of a JSON text to e.out.
+func (e *encoder) json(parser *fastjson.Parser, to *schema, text []byte) error {
+	// The parser below takes texts that are not quite JSON.
+	if err := jsontext.Check(text); err != nil {
+		return err
+	}
+	v, err := parser.ParseBytes(text)
+	if err != nil {
+		return fmt.Errorf("reading the value as JSON: %w", err)
+	}
+	e.depth, e.trials = 0, 0
+	if err := e.value(to.root, v); err != nil {
+		return fmt.Errorf("the value does not fit its Avro schema: %w", err)
+	}
+	return nil
 }
 
 // value appends the value of n that v stands for.

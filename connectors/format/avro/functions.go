@@ -8,7 +8,6 @@ import (
 
 	"github.com/wasmflow/wasmflow/connectors"
 	"github.com/wasmflow/wasmflow/connectors/format"
-	"github.com/wasmflow/wasmflow/connectors/format/jsontext"
 	"github.com/wasmflow/wasmflow/connectors/format/registry"
 )
 
@@ -103,28 +102,11 @@ func (s *Serializer) Serialize(
 			return nil, err
 		}
 		s.e.out = begun
-		if err := s.encode(to, value); err != nil {
+		if err := s.e.json(&s.parser, to, value); err != nil {
 			return nil, &format.Refusal{Err: err}
 		}
 		return out.Copy(s.e.out), nil
 	})
-}
-
-// encode appends the binary form of a JSON text to s.e.out.
-func (s *Serializer) encode(to *schema, value []byte) error {
-	// The parser below takes texts that are not quite JSON.
-	if err := jsontext.Check(value); err != nil {
-		return err
-	}
-	v, err := s.parser.ParseBytes(value)
-	if err != nil {
-		return fmt.Errorf("reading the value as JSON: %w", err)
-	}
-	s.e.depth, s.e.trials = 0, 0
-	if err := s.e.value(to.root, v); err != nil {
-		return fmt.Errorf("the value does not fit its Avro schema: %w", err)
-	}
-	return nil
 }
 
 // Close releases the connections to the registry.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/wasmflow/wasmflow/connectors"
 	"github.com/wasmflow/wasmflow/connectors/format"
+	"github.com/wasmflow/wasmflow/connectors/format/avro"
 	"github.com/wasmflow/wasmflow/connectors/format/compress"
 	"github.com/wasmflow/wasmflow/connectors/format/lines"
 	"github.com/wasmflow/wasmflow/connectors/format/sequencefile"
@@ -20,6 +21,7 @@ const (
 	JSON         = "json"
 	CSV          = "csv"
 	SequenceFile = "sequence-file"
+	Avro         = "avro"
 )
 
 // None is the compression of files that are not compressed.
@@ -31,6 +33,7 @@ type row struct {
 	lines        string   // the format of package lines, or ""
 	keys         []string // that mean something to it
 	compressions []string
+	schema       bool // it has one
 }
 
 // rows returns the table.
@@ -41,11 +44,12 @@ func rows() []row {
 		streams = append(streams, c.name)
 	}
 	return []row{
-		{String, lines.Text, text, streams},
-		{JSON, lines.JSON, text, streams},
-		{CSV, lines.CSV, append(text, "columns", "field_delimiter", "quote", "nulls"), streams},
+		{String, lines.Text, text, streams, false},
+		{JSON, lines.JSON, text, streams, false},
+		{CSV, lines.CSV, append(text, "columns", "field_delimiter", "quote", "nulls"), streams, false},
 		{SequenceFile, "", []string{"key_class", "value_class", "compression", "compress_by"},
-			sequencefile.Compressions()},
+			sequencefile.Compressions(), false},
+		{Avro, "", []string{"compression", "unions", "unknown_fields"}, avro.Compressions(), true},
 	}
 }
 
@@ -86,6 +90,7 @@ type Options struct {
 	Format      string
 	Lines       lines.Options        // its Format follows from the one above
 	Sequence    sequencefile.Options // its Compression follows from the one below
+	Avro        avro.FileOptions     // likewise
 	Compression string
 	given       []string // keys that were set
 }
@@ -93,8 +98,15 @@ type Options struct {
 // Defaults returns lines of text.
 func Defaults() Options {
 	return Options{
-		Format: String, Lines: lines.Defaults(), Sequence: sequencefile.Defaults(), Compression: None,
+		Format: String, Lines: lines.Defaults(), Sequence: sequencefile.Defaults(),
+		Avro: avro.NewFileOptions(), Compression: None,
 	}
+}
+
+// SetSchema gives the schema of formats that have one: its text, or the file that holds it. Their
+// keys stand beside the others, not among them, so that the file is found beside the job file.
+func (o *Options) SetSchema(text, file string) {
+	o.Avro.Schema, o.Avro.SchemaFile = text, file
 }
 
 // Set sets a key to what a job file says.
@@ -109,6 +121,7 @@ func (o *Options) Set(key string, v any) error {
 		"field_delimiter": &o.Lines.FieldDelimiter, "quote": &o.Lines.Quote, "nulls": &o.Lines.Nulls,
 		"key_class": &o.Sequence.KeyClass, "value_class": &o.Sequence.ValueClass,
 		"compress_by": &o.Sequence.CompressBy,
+		"unions":      &o.Avro.Unions, "unknown_fields": &o.Avro.UnknownFields,
 	}
 	s, isText := v.(string)
 	into, known := fields[key]
@@ -146,7 +159,7 @@ func (o *Options) row() (row, bool) {
 	return all[max(i, 0)], i >= 0
 }
 
-// Validate reports every problem; prefix stands before the keys.
+// Validate reports every problem; prefix stands before the keys but schema and schema_file.
 func (o *Options) Validate(p *connectors.Problems, prefix string) {
 	p.OneOf(prefix+"format", o.Format, Names()...)
 	r, known := o.row()
@@ -159,13 +172,22 @@ func (o *Options) Validate(p *connectors.Problems, prefix string) {
 			}
 		}
 	}
+	if known && !r.schema && o.Avro.Schema+o.Avro.SchemaFile != "" { // T1
+		p.Addf("schema_file", "%s has no schema; leave schema_file and schema out", o.Format)
+	}
 	p.OneOf(prefix+"compression", o.Compression, r.compressions...)
 	if r.lines != "" {
 		o.lines(r).Validate(p, prefix)
 		return
 	}
+	if o.Format == Avro {
+		a := o.Avro
+		a.Compression = None // reported above
+		a.Validate(p, prefix)
+		return
+	}
 	s := o.Sequence
-	s.Compression = sequencefile.None // reported above
+	s.Compression = None // likewise
 	s.Validate(p, prefix)
 }
 
@@ -180,7 +202,10 @@ func (o *Options) Extension() string {
 	if r, _ := o.row(); r.lines != "" {
 		return o.stream().extension
 	}
-	return ""
+	if o.Format == Avro {
+		return ".avro"
+	}
+	return "" // Hadoop gives SequenceFiles none
 }
 
 func (o *Options) stream() streamCodec {
@@ -189,10 +214,16 @@ func (o *Options) stream() streamCodec {
 	return all[max(i, 0)]
 }
 
-// Open returns what makes the writers. The options are valid.
-func (o *Options) Open(context.Context, connectors.Env) (format.Opener, error) {
+// Open returns what makes the writers, after reading the schema if there is one. The options are
+// valid.
+func (o *Options) Open(ctx context.Context, env connectors.Env) (format.Opener, error) {
 	r, _ := o.row()
-	if r.lines == "" {
+	switch o.Format {
+	case Avro:
+		a := o.Avro
+		a.Compression = o.Compression
+		return avro.OpenFiles(ctx, env, a)
+	case SequenceFile:
 		s := o.Sequence
 		s.Compression = o.Compression
 		return sequencefile.New(s)
