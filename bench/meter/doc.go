@@ -11,7 +11,9 @@
 //	R2  Contenders take turns within a round; a figure is the median of the rounds' ratios.
 //	R3  The same machine code is up to half as fast again in another place, so each figure is the
 //	    median over several layouts, made by padding the module's first function on all sides.
-//	R4  Contenders have to leave the same memory behind, or there is no figure.
+//	R4  Contenders have to return the same and leave the same memory behind, or there is no figure.
+//	R5  The bounds are those of programs. Code that is nothing but what checks are dearest for is
+//	    shown beside them, on its own.
 //
 // Above: nothing. Below: host/guest.
 package main

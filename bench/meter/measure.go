@@ -31,6 +31,7 @@ const (
 // stands, over all layouts.
 type figure struct {
 	module, compiler, workload string
+	probe                      bool
 	plain                      time.Duration // of one unit of work
 	metered, engine            float64
 	lowest, highest            float64 // of the layouts' medians, metered
@@ -68,6 +69,8 @@ type contender struct {
 	module *guest.Module
 	inst   *guest.Instance
 	runner runner
+	// answers is the sum of what the guest has returned.
+	answers uint64
 }
 
 // measure returns a figure for each of the module's workloads.
@@ -86,7 +89,8 @@ func (b *bench) measure(ctx context.Context, m module, binary []byte) ([]figure,
 			if err != nil {
 				return nil, fmt.Errorf("measuring %s of %s: %w", w.name, m.name, err)
 			}
-			figures[i] = figure{module: m.name, compiler: m.compiler, workload: w.name, plain: plain}
+			figures[i] = figure{module: m.name, compiler: m.compiler, workload: w.name,
+				probe: w.probe, plain: plain}
 			ratios[i], engines[i] = append(ratios[i], on), append(engines[i], engine)
 		}
 	}
@@ -119,7 +123,7 @@ func (b *bench) compare(ctx context.Context, m module, w workload, binary []byte
 	if err != nil {
 		return 0, 0, 0, err
 	}
-	if err := sameMemory(ctx, contenders, n); err != nil {
+	if err := sameResults(ctx, contenders, n); err != nil {
 		return 0, 0, 0, err
 	}
 	var plains []time.Duration
@@ -167,7 +171,11 @@ func (b *bench) open(
 	return c, nil
 }
 
-func (c *contender) run(ctx context.Context, n int) error { return c.runner.run(ctx, c.inst, n) }
+func (c *contender) run(ctx context.Context, n int) error {
+	answer, err := c.runner.run(ctx, c.inst, n)
+	c.answers += answer
+	return err
+}
 
 // calibrate finds how much work takes a stretch.
 func calibrate(ctx context.Context, c *contender) (int, error) {
@@ -179,8 +187,9 @@ func calibrate(ctx context.Context, c *contender) (int, error) {
 	}
 }
 
-// sameMemory brings all contenders to the same history and compares their memories (R4).
-func sameMemory(ctx context.Context, contenders []*contender, n int) error {
+// sameResults brings all contenders to the same history and compares what they have returned and
+// their memories, in which the outputs lie (R4).
+func sameResults(ctx context.Context, contenders []*contender, n int) error {
 	var first [sha256.Size]byte
 	for i, c := range contenders {
 		// The first one has run for the calibration; the others catch up.
@@ -194,6 +203,9 @@ func sameMemory(ctx context.Context, contenders []*contender, n int) error {
 			first = sum
 		} else if !bytes.Equal(first[:], sum[:]) {
 			return errors.New("contenders leave different memories behind")
+		}
+		if c.answers != contenders[0].answers {
+			return errors.New("contenders return different answers")
 		}
 	}
 	return nil

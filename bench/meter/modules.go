@@ -54,7 +54,7 @@ func modules() []module {
 		file("bench-rust", "rustc 1.95", committed+"bench-rust.wasm",
 			exported("upper", "json", "sort", "words")...),
 		file("bench-as", "AssemblyScript 0.28", committed+"bench-as.wasm",
-			exported("upper", "words", "sort", "fibonacci")...),
+			probes(exported("upper", "words", "sort", "fibonacci"), "fibonacci")...),
 	}
 }
 

@@ -51,3 +51,41 @@ func TestModulesAreOfSeveralCompilers(t *testing.T) {
 	require.GreaterOrEqual(t, len(modules()), 10)
 	require.GreaterOrEqual(t, len(compilers), 5)
 }
+
+// TestReport holds what the page calls a bound: programs are judged, probes are shown.
+func TestReport(t *testing.T) {
+	program := func(module string, metered float64) figure {
+		return figure{module: module, workload: "work", metered: metered, engine: 5}
+	}
+	probe := program("a", 1.5)
+	probe.probe = true
+	tests := map[string]struct {
+		figures []figure
+		ok      bool
+		says    []string
+	}{
+		"all hold": {
+			[]figure{program("a", 1.02), program("b", 1.04), program("c", 1.15), probe}, true,
+			[]string{"| median over modules | +4.0 % | +10 % | holds |",
+				"| worst module | +15.0 % | +20 % | holds |", "## Probes", "+50.0 %"},
+		},
+		"median": {
+			[]figure{program("a", 1.11), program("b", 1.12), program("c", 1.01)}, false,
+			[]string{"| median over modules | +11.0 % | +10 % | **does not hold** |"},
+		},
+		"worst workload": {
+			[]figure{program("a", 1.3), program("a", 1), program("b", 1)}, false,
+			[]string{"| worst module | +15.0 % | +20 % | holds |",
+				"| worst workload (work of a) | +30.0 % | +20 % | **does not hold** |"},
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			page, ok := report(test.figures, 7, 5)
+			require.Equal(t, test.ok, ok)
+			for _, text := range test.says {
+				require.Contains(t, page, text)
+			}
+		})
+	}
+}

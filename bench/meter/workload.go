@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/wasmflow/wasmflow/abi"
 	"github.com/wasmflow/wasmflow/host/guest"
@@ -10,12 +11,14 @@ import (
 
 // workload is what a module is made to do. run does it n times.
 type workload struct {
-	name string
-	open func(m *guest.Module) (runner, error)
+	name  string
+	probe bool // no program: shown beside the others, no part of the bounds
+	open  func(m *guest.Module) (runner, error)
 }
 
 type runner interface {
-	run(ctx context.Context, in *guest.Instance, n int) error
+	// run returns the sum of what the guest has returned, if that is an answer.
+	run(ctx context.Context, in *guest.Instance, n int) (uint64, error)
 }
 
 // frameRecords is how many records a frame holds.
@@ -43,13 +46,14 @@ type frames struct {
 	out      abi.Output
 }
 
-func (f *frames) run(ctx context.Context, in *guest.Instance, n int) error {
+// run has no answer: outputs are in the memory.
+func (f *frames) run(ctx context.Context, in *guest.Instance, n int) (uint64, error) {
 	for range n {
 		if err := f.once(ctx, in); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	return nil
+	return 0, nil
 }
 
 func (f *frames) once(ctx context.Context, in *guest.Instance) error {
@@ -98,9 +102,18 @@ func exported(names ...string) []workload {
 
 type export int
 
-func (e export) run(ctx context.Context, in *guest.Instance, n int) error {
-	if _, err := in.Export(ctx, "bench", uint64(e), uint64(n)); err != nil {
-		return fmt.Errorf("running workload %d: %w", e, err)
+func (e export) run(ctx context.Context, in *guest.Instance, n int) (uint64, error) {
+	answer, err := in.Export(ctx, "bench", uint64(e), uint64(n))
+	if err != nil {
+		return 0, fmt.Errorf("running workload %d: %w", e, err)
 	}
-	return nil
+	return answer, nil
+}
+
+// probes marks the workloads of these names as no programs.
+func probes(list []workload, names ...string) []workload {
+	for i := range list {
+		list[i].probe = slices.Contains(names, list[i].name)
+	}
+	return list
 }
