@@ -44,8 +44,11 @@ type Batch struct {
 	Records []Record
 	Splits  []string // IDs of the splits that Record.Split points at
 	Targets []string // names that Record.Target points at
-	// Carriers holds, when its length equals that of Records, what a source lends to a sink of
-	// the same system so that it need not rebuild it (a fetched client record, say).
+	// Carriers holds, when its length equals that of Records, what a source gives to a sink of the
+	// same system so that it need not rebuild it (a fetched client record, say). Where several sinks
+	// are given the same one, the first takes it and has to be able to tell that from the carrier.
+	// Functions hand a carrier on with the first record that they make of its own. nil is none,
+	// and no two records of a batch have the same one.
 	Carriers []any
 
 	blocks [][]byte

@@ -17,7 +17,8 @@
 //	    refused.
 //	Q5  Committed group offsets are for lag tools. Failing to commit them fails nothing.
 //	Q6  A record's bytes are lent by the client's fetch buffer; polling allocates nothing per
-//	    record. A fetched record is the batch's carrier and is never changed.
+//	    record. A fetched record is the batch's carrier: the first sink that writes it sends it again,
+//	    with other fields, and its bytes are never changed.
 //	Q7  An error of an asynchronous send is returned by every later Write and Flush; none is lost.
 //	Q8  A topic that is read is looked after: when brokers have not known it for absenceMax, and
 //	    were there to say so all the time, reading fails, also when nothing more is to be found.

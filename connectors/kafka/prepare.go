@@ -62,7 +62,7 @@ func (w *preparer) Write(ctx context.Context, b *connectors.Batch) error {
 	if err != nil {
 		return err
 	}
-	if s.used > 0 {
+	if len(s.sent) > 0 {
 		if err := w.begin(ctx); err != nil {
 			s.release()
 			return err

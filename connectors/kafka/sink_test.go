@@ -275,16 +275,49 @@ func TestSlabsServeAgain(t *testing.T) {
 	first.fill(b, 0, "t", wayKey)
 	first.release()
 
-	lent := batchOf("c")
-	lent.Carriers = []any{&kgo.Record{Key: lent.Records[0].Key, Value: lent.Records[0].Value}}
-	require.Same(t, first, pool.take(lent))
-	now := first.fill(lent, 0, "u", wayKey)
-	require.Equal(t, "c", string(now.Value))
+	now := pool.take(b).fill(b, 1, "u", wayKey)
 	require.Equal(t, "u", now.Topic)
 	require.Empty(t, now.Headers, "of the record before")
 	require.Zero(t, now.Timestamp)
-	first.release()
-	require.Zero(t, first.records[0], "it would hold a fetch buffer back")
+}
+
+// TestFetchedRecordsAreSentAgain: a fetched record goes on itself, once, whatever became of its value.
+func TestFetchedRecordsAreSentAgain(t *testing.T) {
+	fetched := []*kgo.Record{
+		{Key: []byte("k"), Value: []byte("same"), Headers: []kgo.RecordHeader{{Key: "h"}}, Offset: 7},
+		{Key: []byte("k"), Value: []byte("before")},
+		{Value: []byte{}},
+	}
+	b := batchOf("same", "after", "")
+	for i, r := range fetched {
+		b.Records[i].Key = r.Key
+		b.Carriers = append(b.Carriers, r)
+	}
+	b.Records[0].Value = fetched[0].Value
+	b.Records[2].Value = nil
+
+	pool := new(slabs)
+	s := pool.take(b)
+	for i := range fetched {
+		require.Same(t, fetched[i], s.fill(b, i, "t", wayKey))
+		require.Equal(t, "t", fetched[i].Topic)
+		require.Empty(t, fetched[i].Headers, "the record has none any more")
+	}
+	require.Same(t, &b.Records[0].Value[0], &fetched[0].Value[0], "not copied")
+	require.Equal(t, "after", string(fetched[1].Value))
+	require.NotSame(t, &b.Records[1].Value[0], &fetched[1].Value[0], "the batch's bytes are re-used")
+	require.Nil(t, fetched[2].Value, "null is not empty (C5)")
+
+	other := pool.take(b)
+	again := other.fill(b, 0, "u", wayKey)
+	require.NotSame(t, fetched[0], again, "the first sink has it")
+	require.Equal(t, "t", fetched[0].Topic)
+	require.Equal(t, "same", string(again.Value))
+	require.NotSame(t, &b.Records[0].Value[0], &again.Value[0],
+		"what the batch says of its bytes is all that is known")
+
+	s.release()
+	require.Nil(t, s.sent[:1][0], "it would hold a fetch buffer back")
 }
 
 // TestSecurity logs in, with right and wrong passwords.

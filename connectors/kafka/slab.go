@@ -23,16 +23,15 @@ const slabBytesMax = 2 << 20
 const clientRecordBytes = 200
 
 // slab holds what the client is to keep of one batch: its records, and copies of their bytes. When
-// the client is done with the last record, the slab serves another batch. Bytes of a fetched
-// record, which nobody changes or re-uses, are not copied (Q6).
+// the client is done with the last record, the slab serves another batch. A fetched record that
+// nobody has sent yet is sent again itself, with those of its bytes that are still its own (Q6).
 type slab struct {
-	records []kgo.Record
-	used    int   // records that are filled
+	sent    []*kgo.Record // that the client gets, in order: fetched ones or the slab's own
+	own     []kgo.Record
 	size    int   // bytes of their keys, values and headers, and what the client keeps of each
 	charged int64 // of it, counted as held by the writer
 	headers []kgo.RecordHeader
 	bytes   []byte
-	lent    bool // a record points at bytes that are not the slab's
 	// left counts records the client holds, and one for the writer while it fills the slab.
 	left    atomic.Int64
 	state   atomic.Int32
@@ -73,7 +72,7 @@ func (p *slabs) take(b *connectors.Batch) *slab {
 		s.promise = s.delivered
 	}
 	s.left.Store(1)
-	s.used, s.size, s.charged, s.lent = 0, 0, 0, false
+	s.size, s.charged = 0, 0
 	s.state.Store(slabUnsent)
 	s.reserve(b)
 	return s
@@ -81,10 +80,12 @@ func (p *slabs) take(b *connectors.Batch) *slab {
 
 // reserve makes room for b, so that nothing moves once the client points at it.
 func (s *slab) reserve(b *connectors.Batch) {
-	size, headers := 0, 0
+	size, headers, own := 0, 0, 0
 	for i := range b.Records {
-		r := &b.Records[i]
-		lent := carrierOf(b, i)
+		r, lent := &b.Records[i], carrierOf(b, i)
+		if lent == nil {
+			own++
+		}
 		if lent == nil || !aliases(r.Key, lent.Key) {
 			size += len(r.Key)
 		}
@@ -96,8 +97,11 @@ func (s *slab) reserve(b *connectors.Batch) {
 		}
 		headers += len(r.Headers)
 	}
-	if cap(s.records) < b.Len() {
-		s.records = make([]kgo.Record, b.Len())
+	if cap(s.sent) < b.Len() {
+		s.sent = make([]*kgo.Record, 0, b.Len())
+	}
+	if cap(s.own) < own {
+		s.own = make([]kgo.Record, 0, own)
 	}
 	if cap(s.headers) < headers {
 		s.headers = make([]kgo.RecordHeader, 0, headers)
@@ -105,26 +109,30 @@ func (s *slab) reserve(b *connectors.Batch) {
 	if cap(s.bytes) < size {
 		s.bytes = make([]byte, 0, size)
 	}
-	s.records = s.records[:b.Len()]
 }
 
 // fill makes the next record of the slab from record i of b. way is what the partitioner goes by
 // when no function chose a partition.
 func (s *slab) fill(b *connectors.Batch, i int, topic string, way int32) *kgo.Record {
-	r, out, lent := &b.Records[i], &s.records[s.used], carrierOf(b, i)
-	s.used++
+	r, out := &b.Records[i], carrierOf(b, i)
+	if out == nil {
+		out = s.next()
+		out.Key, out.Value = s.copy(r.Key), s.copy(r.Value)
+	} else {
+		if !aliases(r.Key, out.Key) {
+			out.Key = s.copy(r.Key)
+		}
+		if !aliases(r.Value, out.Value) {
+			out.Value = s.copy(r.Value)
+		}
+	}
+	out.Context = context.Background() // it is taken; no fetched record has one
+	s.sent = append(s.sent, out)
 	out.Topic, out.Partition, out.Headers, out.Timestamp = topic, r.Partition, nil, time.Time{}
 	if r.Partition == connectors.NoPartition {
 		out.Partition = way
 	}
 	s.size += len(r.Key) + len(r.Value) + clientRecordBytes
-	if out.Key = r.Key; lent == nil || !aliases(r.Key, lent.Key) {
-		out.Key = s.copy(r.Key)
-	}
-	if out.Value = r.Value; lent == nil || !aliases(r.Value, lent.Value) {
-		out.Value = s.copy(r.Value)
-	}
-	s.lent = s.lent || lent != nil
 	if r.Timestamp != connectors.NoTimestamp {
 		out.Timestamp = time.UnixMilli(r.Timestamp)
 	}
@@ -139,12 +147,18 @@ func (s *slab) fill(b *connectors.Batch, i int, topic string, way int32) *kgo.Re
 	return out
 }
 
+// next returns a record of the slab's own.
+func (s *slab) next() *kgo.Record {
+	s.own = s.own[:len(s.own)+1]
+	return &s.own[len(s.own)-1]
+}
+
 // send hands the filled records to the client, in order, and gives up the writer's hold.
 func (s *slab) send(ctx context.Context, client *kgo.Client) {
 	s.state.Store(slabSent)
-	s.left.Add(int64(s.used))
-	for i := range s.records[:s.used] {
-		client.Produce(ctx, &s.records[i], s.promise)
+	s.left.Add(int64(len(s.sent)))
+	for _, r := range s.sent {
+		client.Produce(ctx, r, s.promise)
 	}
 	s.release()
 }
@@ -175,18 +189,14 @@ func (s *slab) release() {
 		return
 	}
 	if s.pool.acked != nil {
-		s.pool.acked(s.charged, s.used > 0 && s.state.Load() == slabSent)
+		s.pool.acked(s.charged, len(s.sent) > 0 && s.state.Load() == slabSent)
 	}
-	large := cap(s.bytes) > slabBytesMax
-	if s.lent || large {
-		// Nothing may point at a fetch buffer that everybody else has let go.
-		clear(s.records)
-		clear(s.headers)
+	// Nothing may point at a fetch buffer that everybody else has let go.
+	clear(s.sent)
+	if cap(s.bytes) > slabBytesMax {
+		s.own, s.headers, s.bytes = nil, nil, nil
 	}
-	s.headers, s.bytes = s.headers[:0], s.bytes[:0]
-	if large {
-		s.bytes = nil
-	}
+	s.sent, s.own, s.headers, s.bytes = s.sent[:0], s.own[:0], s.headers[:0], s.bytes[:0]
 	s.pool.mu.Lock()
 	defer s.pool.mu.Unlock()
 	if len(s.pool.mu.idle) < slabsMax {
@@ -194,16 +204,27 @@ func (s *slab) release() {
 	}
 }
 
-// carrierOf returns the fetched record that record i of b was made from, or nil.
+// carrierOf returns the fetched record that record i of b was made from, if nobody has sent it yet,
+// or nil. Several sinks of a task may be given the same one: the first to ask takes it, for they are
+// called one after the other.
 func carrierOf(b *connectors.Batch, i int) *kgo.Record {
 	if len(b.Carriers) != b.Len() {
 		return nil
 	}
 	r, _ := b.Carriers[i].(*kgo.Record)
+	if r == nil || r.Context != nil {
+		return nil
+	}
 	return r
 }
 
-// aliases reports whether a is the very memory of b.
+// aliases reports whether a is the very memory of b, or as empty as b.
 func aliases(a, b []byte) bool {
-	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
+	if len(a) != len(b) {
+		return false
+	}
+	if len(a) == 0 {
+		return (a == nil) == (b == nil)
+	}
+	return &a[0] == &b[0]
 }
