@@ -1,0 +1,135 @@
+package hdfs
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+
+	hdfsclient "github.com/colinmarc/hdfs/v2"
+
+	"github.com/wasmflow/wasmflow/connectors"
+	"github.com/wasmflow/wasmflow/connectors/filesystem"
+)
+
+// Names of Java's exceptions that are told apart, without their packages.
+const (
+	safeMode       = "SafeModeException"
+	standby        = "StandbyException"
+	retriable      = "RetriableException"
+	namespaceQuota = "NSQuotaExceededException"
+	spaceQuota     = "DSQuotaExceededException"
+	typeQuota      = "QuotaByStorageTypeExceededException"
+	notDirectory   = "ParentNotDirectoryException"
+	accessControl  = "AccessControlException"
+)
+
+// systemError keeps what a NameNode said and also matches the contract's sentinel.
+type systemError struct {
+	text     string
+	err      error
+	sentinel error // may be nil
+}
+
+func (e *systemError) Error() string { return e.text }
+
+func (e *systemError) Unwrap() []error {
+	if e.sentinel == nil {
+		return []error{e.err}
+	}
+	return []error{e.sentinel, e.err}
+}
+
+// wrap says what was being done to which path. What heals by itself is marked retryable.
+func (f *FileSystem) wrap(doing, path string, err error) error {
+	if err == nil {
+		return nil
+	}
+	out := fmt.Errorf("%s %s: %w", doing, path, f.explain(err))
+	if isAway(err) {
+		return connectors.Retryable(out)
+	}
+	return out
+}
+
+// explain finds the sentinel of err and words for what the NameNode answered.
+func (f *FileSystem) explain(err error) error {
+	var already *systemError
+	if errors.As(err, &already) {
+		return err
+	}
+	var pathErr *fs.PathError
+	if errors.As(err, &pathErr) {
+		err = pathErr.Err
+	}
+	class, message := exception(err)
+	switch {
+	case class == safeMode:
+		return &systemError{"the NameNode is in safe mode: " + message, err, nil}
+	case class == namespaceQuota || class == spaceQuota || class == typeQuota:
+		return &systemError{"quota exceeded: " + message, err, filesystem.ErrNoSpace}
+	case errors.Is(err, fs.ErrNotExist):
+		return &systemError{"no such file or folder", err, filesystem.ErrNotFound}
+	case class == notDirectory, errors.Is(err, syscall.ENOTDIR):
+		return &systemError{"a folder of its path is a file", err, filesystem.ErrNotFound}
+	case class == accessControl, errors.Is(err, fs.ErrPermission):
+		if message == "" {
+			message = "the user has no right to it"
+		}
+		return &systemError{
+			fmt.Sprintf("permission denied to user %q: %s", f.user, message), err,
+			filesystem.ErrReadOnly,
+		}
+	case errors.Is(err, io.EOF):
+		// The library hands out a connection's end as it is, which a reader would take for the
+		// file's.
+		return &systemError{"the NameNode closed the connection", errConnection, nil}
+	case class != "":
+		return &systemError{class + ": " + message, err, nil}
+	}
+	return err
+}
+
+// errConnection stands for a connection that ended where an answer was due.
+var errConnection = errors.New("connection ended")
+
+// exception returns the Java exception behind err, without its package, and the first line of what
+// it says.
+func exception(err error) (class, message string) {
+	var remote *remoteError
+	var answer hdfsclient.Error
+	switch {
+	case errors.As(err, &remote):
+		class, message = remote.Exception, remote.Message
+	case errors.As(err, &answer):
+		class, message = answer.Exception(), answer.Message()
+	default:
+		return "", ""
+	}
+	message, _, _ = strings.Cut(message, "\n")
+	return class[strings.LastIndexByte(class, '.')+1:], message
+}
+
+// isAway tells errors of a NameNode that is away, starting or not the active one: the same call may
+// succeed in a while.
+func isAway(err error) bool {
+	switch class, _ := exception(err); class {
+	case safeMode, standby, retriable:
+		return true
+	case "":
+	default:
+		return false
+	}
+	var network net.Error
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, errConnection) || errors.Is(err, net.ErrClosed) ||
+		errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &network) ||
+		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) ||
+		// The library has no type for these two.
+		strings.Contains(err.Error(), "no available namenodes") ||
+		strings.Contains(err.Error(), "unexpected sequence number")
+}
