@@ -317,8 +317,8 @@ func TestRegistry(t *testing.T) {
 		}
 		require.NoError(t, d.Close())
 	}
-	_, _, err := fileSystems(p, false)(t.Context(), "hdfs://127.0.0.1/x")
-	require.ErrorContains(t, err, "there is no file system for hdfs: here; there are file")
+	_, _, err := fileSystems(p, false)(t.Context(), "ftp://127.0.0.1/x")
+	require.ErrorContains(t, err, "there is no file system for ftp: here; there are file, hdfs")
 	_, path, err := fileSystems(p, false)(t.Context(), "file:///a/b")
 	require.NoError(t, err)
 	require.Equal(t, "/a/b", path)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/wasmflow/wasmflow/connectors"
 	"github.com/wasmflow/wasmflow/connectors/bucketing"
@@ -12,6 +13,7 @@ import (
 	"github.com/wasmflow/wasmflow/connectors/discard"
 	"github.com/wasmflow/wasmflow/connectors/file"
 	"github.com/wasmflow/wasmflow/connectors/filesystem"
+	"github.com/wasmflow/wasmflow/connectors/filesystem/hdfs"
 	"github.com/wasmflow/wasmflow/connectors/filesystem/local"
 	"github.com/wasmflow/wasmflow/connectors/format/builtin"
 	"github.com/wasmflow/wasmflow/connectors/generator"
@@ -53,34 +55,48 @@ func printsRecords(job *config.Job) bool {
 // scheme is a row of the table of file systems.
 type scheme struct {
 	name string
-	// open returns the file system. private keeps what it makes from other users: for stores.
-	open func(p *process, private bool) filesystem.FileSystem
-	// path returns the path inside the file system that location means.
-	path func(location string) (string, error)
+	// split returns the system that location is on, such as a cluster, and the path inside it.
+	split func(location string) (system, path string, err error)
+	// open returns that system. private keeps what it makes from other users: for stores.
+	open func(p *process, system string, private bool) (filesystem.FileSystem, error)
 }
 
 // schemes is the table of file systems, by scheme of the URL. The first one has the plain paths.
 func schemes() []scheme {
 	return []scheme{
-		{local.Scheme, openLocal, local.Path},
+		{local.Scheme, splitLocal, openLocal},
+		{hdfs.Scheme, hdfs.Split, openHDFS},
 	}
 }
 
-func openLocal(p *process, private bool) filesystem.FileSystem {
+func splitLocal(location string) (system, path string, err error) {
+	path, err = local.Path(location)
+	return "", path, err
+}
+
+func openLocal(p *process, _ string, private bool) (filesystem.FileSystem, error) {
 	disk := p.disk
 	if disk == nil && private {
 		disk = local.PrivateOS()
 	}
-	return local.New(local.Options{Disk: disk})
+	return local.New(local.Options{Disk: disk}), nil
 }
 
-// fileSystems returns a resolver that opens each file system once.
+func openHDFS(p *process, cluster string, private bool) (filesystem.FileSystem, error) {
+	o, err := hdfs.FromEnvironment(p.lookupEnv, cluster)
+	if err != nil {
+		return nil, err
+	}
+	o.Private = private
+	return hdfs.New(o)
+}
+
+// fileSystems returns a resolver that opens each system once. They stay open for as long as the
+// process lives: a job may come back to any of them.
 func fileSystems(p *process, private bool) filesystem.Resolver {
 	table := schemes()
-	open := make(map[string]filesystem.FileSystem, len(table))
-	for _, s := range table {
-		open[s.name] = s.open(p, private)
-	}
+	var mu sync.Mutex
+	open := map[string]filesystem.FileSystem{}
 	return func(_ context.Context, location string) (filesystem.FileSystem, string, error) {
 		name, _, isURL := strings.Cut(location, ":")
 		if !isURL || strings.Contains(name, "/") {
@@ -90,8 +106,20 @@ func fileSystems(p *process, private bool) filesystem.Resolver {
 			if s.name != name {
 				continue
 			}
-			path, err := s.path(location)
-			return open[name], path, err
+			system, path, err := s.split(location)
+			if err != nil {
+				return nil, "", err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			key := s.name + ":" + system
+			if open[key] == nil {
+				if open[key], err = s.open(p, system, private); err != nil {
+					delete(open, key)
+					return nil, "", fmt.Errorf("%s: %w", location, err)
+				}
+			}
+			return open[key], path, nil
 		}
 		return nil, "", fmt.Errorf("%s: there is no file system for %s: here; there are %s",
 			location, name, strings.Join(schemeNames(), ", "))
@@ -111,6 +139,7 @@ func registry(p *process) config.Registry {
 	return config.Registry{
 		Connectors:    specs(p),
 		Schemes:       schemeNames(),
+		FileSystems:   hdfs.Reference,
 		Deserializers: documented(builtin.Deserializers()),
 		Serializers:   documented(builtin.Serializers()),
 	}

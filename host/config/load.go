@@ -23,6 +23,9 @@ type Registry struct {
 	Connectors []connectors.Spec
 	// Schemes are the URL schemes of the file systems, "file" among them.
 	Schemes []string
+	// FileSystems says in Markdown how URLs of further file systems are written and what they
+	// heed; empty where there are none.
+	FileSystems string
 	// The built-in functions, by role.
 	Deserializers, Serializers, Partitioners, Timestamps []Builtin
 }

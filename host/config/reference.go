@@ -180,6 +180,9 @@ func Reference(reg Registry) string {
 		&f.Capture, "capture")
 	p.section("`[dev]`", "", &f.Dev, "dev")
 	p.builtins(reg)
+	if reg.FileSystems != "" {
+		p.b.WriteString("## File systems\n\n" + reg.FileSystems + "\n")
+	}
 	p.flink()
 	return strings.TrimRight(p.b.String(), "\n") + "\n"
 }
