@@ -30,7 +30,7 @@ $(GUESTS:%=$(BUILD)/guests/%.wasm): $(BUILD)/guests/%.wasm:
 
 # Guests of other languages are committed as they were built (guests/prebuilt), so that nobody needs
 # the languages' tools to test. To add a language: a name here and a target guests-rebuild-NAME.
-REBUILD := c rust quickjs
+REBUILD := c cpp rust quickjs
 
 .PHONY: setup guests-rebuild $(REBUILD:%=guests-rebuild-%)
 guests-rebuild: $(REBUILD:%=guests-rebuild-%) ## build the committed guests of other languages anew; setup has the tools
@@ -38,6 +38,10 @@ guests-rebuild: $(REBUILD:%=guests-rebuild-%) ## build the committed guests of o
 guests-rebuild-c:
 	$(MAKE) -C guests/conformance-c
 	$(GO) run ./guests/prebuilt/stamp conformance-c
+
+guests-rebuild-cpp:
+	$(MAKE) -C guests/conformance-cpp
+	$(GO) run ./guests/prebuilt/stamp conformance-cpp
 
 guests-rebuild-rust: # rustc with wasm32-unknown-unknown: the README of sdk/rust has the command
 	$(MAKE) -C guests/conformance-rust
@@ -48,7 +52,8 @@ guests-rebuild-quickjs: # the engine of scripts; its source is fetched by cargo
 	$(GO) run ./guests/prebuilt/stamp quickjs
 
 setup: ## on Debian 12: what guests-rebuild needs (wants root)
-	apt-get install -y --no-install-recommends clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32
+	apt-get install -y --no-install-recommends clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32 \
+	  libc++-19-dev-wasm32
 
 run: build guests ## the main job: orders from one topic to another, enriched by a guest, exactly once
 	./examples/orders/run.sh $(BUILD)

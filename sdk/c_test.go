@@ -24,11 +24,16 @@ func TestCRunsNatively(t *testing.T) {
 }
 
 func TestCIsComplete(t *testing.T) {
-	files, err := C()
+	require.Equal(t, []string{"c/README.md", "c/wasmflow.h", "c/wasmflow_test.h"}, paths(t, C))
+	require.Equal(t, []string{"cpp/README.md", "cpp/wasmflow.hpp"}, paths(t, Cpp))
+}
+
+func paths(t *testing.T, list func() ([]File, error)) (all []string) {
+	t.Helper()
+	files, err := list()
 	require.NoError(t, err)
-	var paths []string
 	for _, f := range files {
-		paths = append(paths, f.Path)
+		all = append(all, f.Path)
 	}
-	require.Equal(t, []string{"c/README.md", "c/wasmflow.h", "c/wasmflow_test.h"}, paths)
+	return all
 }

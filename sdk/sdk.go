@@ -15,6 +15,9 @@ var goFiles embed.FS
 //go:embed c/*.h c/README.md
 var cFiles embed.FS
 
+//go:embed cpp/*.hpp cpp/README.md
+var cppFiles embed.FS
+
 // File is a source file of an SDK.
 type File struct {
 	Path string // below the folder of the SDKs: "go/emitter.go"
@@ -26,6 +29,9 @@ func Go() ([]File, error) { return sources(goFiles) }
 
 // C returns the headers and the page of the C SDK, sorted by path.
 func C() ([]File, error) { return sources(cFiles) }
+
+// Cpp returns the header and the page of the C++ SDK, which needs that of C beside it.
+func Cpp() ([]File, error) { return sources(cppFiles) }
 
 // sources returns all files but tests of Go.
 func sources(embedded embed.FS) ([]File, error) {

@@ -267,8 +267,10 @@ static inline bool wf_refuse(const char *field, const char *message);
 #define WF_MAGIC 0x31424657u
 #define WF_NONE 0xFFFFFFFFu
 
-enum { WF_SAME_KEY = 1, WF_SAME_VALUE = 2, WF_SAME_HEADERS = 4, WF_SAME_TIMESTAMP = 8 };
-enum { WF_NULL_KEY = 16, WF_NULL_VALUE = 32 };
+enum {
+    WF_SAME_KEY = 1, WF_SAME_VALUE = 2, WF_SAME_HEADERS = 4, WF_SAME_TIMESTAMP = 8,
+    WF_NULL_KEY = 16, WF_NULL_VALUE = 32,
+};
 enum { WF_STATUS_OK, WF_STATUS_DROP, WF_STATUS_ERROR, WF_STATUS_END };
 enum { WF_CALL_OK, WF_CALL_BAD_FRAME, WF_CALL_NO_FUNCTION, WF_CALL_BROKE };
 
