@@ -59,11 +59,12 @@ type Config struct {
 	Log                         io.Writer
 }
 
-// Bounds of waiting. They are far above what a healthy run needs.
+// Bounds of waiting. They are far above what a healthy run needs, on a machine that is busy, too.
 const (
 	finishMax    = 10 * time.Minute // for the last run, which works off the rest
-	failpointMax = 30 * time.Second // for a process to reach its failpoint
-	fencedMax    = 30 * time.Second // for a woken zombie to notice
+	failpointMax = 2 * time.Minute  // for a process to reach its failpoint
+	onceMax      = 6 * time.Second  // for one that may have missed a place of the start
+	fencedMax    = 2 * time.Minute  // for a woken zombie to notice
 	fencedStep   = time.Second      // between two looks at both
 	watchEvery   = 100 * time.Millisecond
 )
@@ -169,14 +170,15 @@ func (r *Runner) places(ctx context.Context) error {
 const companionTries = 20
 
 // onceTries is how often a place of the start may be missed: it may be passed only when the process
-// before left something behind, and the one that missed it is killed and does.
+// before left something behind, and the one that missed it is killed and does. A busy machine may
+// not even have come that far, so each try has four times as long as the one before.
 const onceTries = 3
 
 func (r *Runner) dieAt(ctx context.Context, name string, nth int) error {
 	once := slices.Contains(r.cfg.Once, name)
 	wait := failpointMax
 	if once {
-		wait = failpointMax / 5
+		wait = onceMax
 	}
 	for try := 1; ; try++ {
 		parallelism := r.parallelism()
@@ -193,6 +195,7 @@ func (r *Runner) dieAt(ctx context.Context, name string, nth int) error {
 		if !p.exitedWithin(wait) {
 			r.kill(p)
 			if once && try < onceTries {
+				wait *= 4
 				continue
 			}
 			return fmt.Errorf("failpoint %s: not reached %d times within %s: %s", name, nth, wait,
@@ -210,7 +213,8 @@ func (r *Runner) dieAt(ctx context.Context, name string, nth int) error {
 }
 
 // zombieTries is how often a process may be frozen before it has claimed: it then finds the job
-// held when it wakes, and refuses, which is right but no zombie. Each try lives longer.
+// held when it wakes, and refuses, which is right but no zombie. Each try lives twice as long as
+// the one before: a busy machine takes seconds to start a process.
 const zombieTries = 10
 
 // freeze makes zombies: a process is stopped, another takes the job over, the first wakes. It has
@@ -218,7 +222,7 @@ const zombieTries = 10
 func (r *Runner) freeze(ctx context.Context) error {
 	for i := range r.cfg.Zombies {
 		for try := 1; ; try++ {
-			code, err := r.zombie(ctx, time.Duration(try)*r.life())
+			code, err := r.zombie(ctx, r.life()<<(try-1))
 			if err != nil {
 				return fmt.Errorf("zombie %d: %w", i+1, err)
 			}
