@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/wasmflow/wasmflow/host"
 	"github.com/wasmflow/wasmflow/host/config"
 )
 
@@ -68,5 +69,52 @@ func TestAMountThatHangsDoesNotHoldTheWatcher(t *testing.T) {
 	<-looked
 	cancel()
 	<-done
-	require.Empty(t, w.pending)
+	require.Nil(t, w.files["a"].info)
+}
+
+// TestAWatchedFileIsLookedIntoAgain counts the looks between two at the content of a file that does
+// not seem to change: what it holds may have changed all the same.
+func TestAWatchedFileIsLookedIntoAgain(t *testing.T) {
+	plugin := filepath.Join(t.TempDir(), "a.wasm")
+	require.NoError(t, os.WriteFile(plugin, []byte("half"), 0o600))
+	w := watchPlugins(nil, &config.Job{Plugins: []config.Plugin{
+		{Name: "a", Path: plugin, Watch: true}, {Name: "b", Path: plugin},
+	}}, nil)
+	var answer error
+	rescans := 0
+	w.rescan = func(_ context.Context, names []string, trigger string) (string, error) {
+		require.Equal(t, []string{"a"}, names)
+		require.Equal(t, host.TriggerFile, trigger)
+		rescans++
+		return "", answer
+	}
+	// until returns how many looks there were when the content was looked at.
+	until := func() (looks int) {
+		for before := rescans; rescans == before; looks++ {
+			require.Less(t, looks, 10*contentLooksMax)
+			w.tick(t.Context())
+		}
+		return looks
+	}
+	w.begin(t.Context())
+	require.Equal(t, contentLooksMax, until(), "the engine has just read it")
+	require.NoError(t, os.WriteFile(plugin, []byte("more of it"), 0o600))
+	require.Equal(t, 2, until(), "seen, and the same at the next look")
+	waits := []int{}
+	for range 8 {
+		waits = append(waits, until())
+	}
+	require.Equal(t, []int{2, 4, 8, 16, 32, 64, 120, 120}, waits)
+	answer = host.ErrSwapBusy
+	until()
+	require.Equal(t, 1, until(), "it is asked again until it is heard")
+	answer = nil
+	require.NoError(t, os.Remove(plugin))
+	for range contentLooksMax + 1 {
+		before := rescans
+		w.tick(t.Context())
+		require.Equal(t, before, rescans, "there is nothing to look into")
+	}
+	require.NoError(t, os.WriteFile(plugin, []byte("whole"), 0o600))
+	require.Equal(t, 2, until())
 }
