@@ -9,6 +9,7 @@ import (
 
 	"github.com/wasmflow/wasmflow/connectors"
 	"github.com/wasmflow/wasmflow/connectors/filesystem"
+	"github.com/wasmflow/wasmflow/connectors/format"
 )
 
 // overReadBytes is how far past its range a reader looks at first for the end of the last record.
@@ -29,6 +30,7 @@ type cursor struct {
 	ended          bool  // in is read to its end
 	charset        *textCharset
 	delimiter      string
+	records        format.Reader // of a container, which nothing above but pos concerns; else nil
 }
 
 // openCursor opens a range at its position, after a look at whether the file is still the one
@@ -42,6 +44,15 @@ func (s *Source) openCursor(ctx context.Context, id string, pos rangePosition) (
 		charset: &s.charset, delimiter: s.cfg.Delimiter,
 	}
 	var err error
+	if s.cfg.isContainer() {
+		if c.in, err = s.openAt(ctx, pos.path, 0); err != nil {
+			return nil, err
+		}
+		if err = s.openContainer(ctx, c); err != nil {
+			return nil, errors.Join(err, c.in.Close())
+		}
+		return c, nil
+	}
 	if c.text, err = s.textOf(ctx, pos.path, pos.next); err != nil {
 		return nil, err
 	}
@@ -167,6 +178,9 @@ func (s *Source) skips(pos rangePosition, err error) bool {
 func (c *cursor) cut(
 	s *scanner, dst *connectors.Batch, recordsMax int, budget *int,
 ) (done bool, err error) {
+	if c.records != nil {
+		return c.take(dst, recordsMax, budget)
+	}
 	if c.fresh {
 		if err := c.begin(s); c.fresh || err != nil {
 			return false, err

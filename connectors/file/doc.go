@@ -2,16 +2,16 @@
 // that the command offers.
 //
 // The source owns how files become splits (enumerate.go, list.go, glob.go, seen.go), how bytes
-// become records (scanner.go, charset.go, codec.go), where a reader goes on (cursor.go, split.go)
-// and how a growing path is followed through rotations (tail*.go, follower.go, rotation.go,
-// succession.go). It never changes, moves or deletes a file, never schedules, and opens file
-// systems through connectors.Env only.
+// become records (scanner.go, charset.go, codec.go, container.go), where a reader goes on
+// (cursor.go, split.go) and how a growing path is followed through rotations (tail*.go,
+// follower.go, rotation.go, succession.go). It never changes, moves or deletes a file, never
+// schedules, and opens file systems through connectors.Env only.
 //
 // Invariants of the source:
 //
 //	S1  A record's name is (split, byte offset of its first byte); it never depends on the
 //	    number of tasks, on batch limits or on where a restart fell. Offsets in a compressed
-//	    file count decompressed bytes.
+//	    file count decompressed bytes; in a container they count records.
 //	S2  Every record of a file belongs to exactly one range: the one in which it begins.
 //	S3  A restored position proves itself: a delimiter must end where it points. A file that is
 //	    gone, shorter or another one is an error that names it, never a gap.

@@ -19,6 +19,18 @@ const (
 	modeTail       = "tail"
 )
 
+// Forms of a union of Avro in JSON.
+const (
+	unionsPlain  = "plain"
+	unionsTagged = "tagged"
+)
+
+// What text is read as, unless the job file says otherwise.
+const (
+	charsetDefault   = "utf-8"
+	delimiterDefault = "\n"
+)
+
 // What happens when a file that was found is gone before it is read to its end.
 const (
 	vanishedFail = "fail"
@@ -58,6 +70,9 @@ type SourceConfig struct {
 	Exclude []string `toml:"exclude" flink:"GlobFilePathFilter(excludePatterns)" doc:"globs of files and folders that are not read, whatever include says"`
 	Nested  bool     `toml:"nested" flink:"setNestedFileEnumeration" doc:"read the folders inside folders too"`
 
+	Format string `toml:"format" flink:"readSequenceFile, AvroInputFormat" doc:"text (records that a delimiter ends), sequence-file (Hadoop's files: keys and values of the classes NullWritable, BytesWritable, Text, IntWritable and LongWritable; numbers become text) or avro (object container files; values become JSON)"`
+	Unions string `toml:"unions" doc:"avro: plain (the value alone) or tagged ({ branch = value }, as in Avro's JSON encoding)"`
+
 	Charset        string          `toml:"charset" flink:"readTextFile(charset)" doc:"IANA name of the charset of the files; records leave as UTF-8"`
 	Invalid        string          `toml:"invalid" doc:"bytes that are not valid in the charset: keep (utf-8 only, nothing is checked), replace (by U+FFFD) or fail; empty is keep for utf-8 and replace for others"`
 	Delimiter      string          `toml:"delimiter" flink:"DelimitedInputFormat.setDelimiter" doc:"what ends a record, of any length; with \"\\n\" a \"\\r\" before it is dropped"`
@@ -75,8 +90,10 @@ func NewSourceConfig() *SourceConfig {
 	return &SourceConfig{
 		Mode:             modeOnce,
 		DiscoverInterval: connectors.Duration(discoverIntervalDefault),
-		Charset:          "utf-8",
-		Delimiter:        "\n",
+		Format:           formatText,
+		Unions:           unionsPlain,
+		Charset:          charsetDefault,
+		Delimiter:        delimiterDefault,
 		RecordBytesMax:   recordBytesDefault,
 		Vanished:         vanishedFail,
 		LookBack:         connectors.Duration(lookBackDefault),
@@ -97,6 +114,9 @@ func (c *SourceConfig) Validate(p *connectors.Problems) {
 		}
 	}
 	p.OneOf("mode", c.Mode, modeOnce, modeContinuous, modeTail)
+	p.OneOf("format", c.Format, formatText, formatSequenceFile, formatAvro)
+	p.OneOf("unions", c.Unions, unionsPlain, unionsTagged)
+	c.validateFormat(p)
 	p.OneOf("vanished", c.Vanished, vanishedFail, vanishedSkip)
 	p.OneOf("invalid", c.Invalid, "", string(charset.Keep), string(charset.Replace),
 		string(charset.Fail))
@@ -119,6 +139,28 @@ func (c *SourceConfig) validateGlobs(p *connectors.Problems, key string, globs [
 	for i, g := range globs {
 		if _, err := compileGlob(g); err != nil {
 			p.Addf(fmt.Sprintf("%s[%d]", key, i), "%v", err)
+		}
+	}
+}
+
+// validateFormat refuses what means nothing to the format.
+func (c *SourceConfig) validateFormat(p *connectors.Problems) {
+	if c.Unions != unionsPlain && c.Format != formatAvro {
+		p.Addf("unions", "only avro has unions; leave it out")
+	}
+	if !c.isContainer() {
+		return
+	}
+	if c.Mode == modeTail {
+		p.Addf("format", "%s files have an end; write mode = \"continuous\" to read those that appear",
+			c.Format)
+	}
+	for _, k := range [...]struct{ key, value, spare string }{
+		{"charset", c.Charset, charsetDefault}, {"invalid", c.Invalid, ""},
+		{"delimiter", c.Delimiter, delimiterDefault},
+	} {
+		if k.value != k.spare {
+			p.Addf(k.key, "only text has it; leave it out")
 		}
 	}
 }
