@@ -41,6 +41,7 @@ static bool wf_failed(uint32_t parent, wf_mark before) {
     JSValue exception = JS_GetException(ctx);
     bool late = engine.steps > engine.steps_max;
     engine.steps = 0; /* telling the failure is work as well */
+    wf_forget(ctx);
     wf_take_back(before);
     wf_row *r = wf_add(parent);
     if (!r) {

@@ -17,9 +17,13 @@ static const char wf_sdk_source[] = {
 #define WF_MEMORY (48u << 20) /* of the 64 MiB an instance has by default */
 #define WF_STEPS 400u         /* of ten thousand loops and calls each, for one record */
 
-/* So many bytes of stack are left for C when a script has recursed as deeply as it may. The stack
- * lies at the beginning of memory. */
-#define WF_STACK_RESERVE (192u << 10)
+/* The stack lies at the beginning of memory, 1 MiB of it. So many bytes are left when a script has
+ * recursed as deeply as it may: for C, and because the host bounds the stack as well, by its own
+ * estimate (limits.stack), and is to find nothing to stop. */
+#define WF_STACK_RESERVE (768u << 10)
+
+/* So many promises' jobs are counted as a step. */
+#define WF_JOBS_STEP 100u
 
 enum { WF_TRANSFORM, WF_DESERIALIZER, WF_SERIALIZER, WF_PARTITIONER, WF_BUCKETER };
 
@@ -40,7 +44,8 @@ static struct {
     char *description;  /* JSON */
     size_t description_length;
     uint32_t steps, steps_max;
-    JSValue unhandled;  /* what a promise that nobody waits for was rejected with */
+    void *rejected;     /* a promise that was rejected and that nobody waits for, and with what */
+    JSValue unhandled;
     char *refusal;
 } engine = {.internals = JS_UNDEFINED, .unhandled = JS_UNINITIALIZED};
 
@@ -52,36 +57,58 @@ static int wf_interrupt(JSRuntime *rt, void *opaque) { return ++engine.steps > e
 
 static void wf_rejected(JSContext *ctx, JSValueConst promise, JSValueConst reason, bool handled,
                         void *opaque) {
+    void *which = JS_VALUE_GET_PTR(promise);
+    if (handled ? which != engine.rejected : engine.rejected != NULL) return;
     JS_FreeValue(ctx, engine.unhandled);
+    engine.rejected = handled ? NULL : which;
     engine.unhandled = handled ? JS_UNINITIALIZED : JS_DupValue(ctx, reason);
 }
 
-/* wf_jobs runs what awaits. */
-static int wf_jobs(void) {
-    JSContext *ctx;
+/* wf_forget drops what a record left that failed: jobs, and a rejection. */
+static void wf_forget(JSContext *ctx) {
+    struct list_head *el, *next;
+    list_for_each_safe(el, next, &engine.runtime->job_list) {
+        JSJobEntry *e = list_entry(el, JSJobEntry, link);
+        list_del(&e->link);
+        for (int i = 0; i < e->argc; i++) JS_FreeValue(ctx, e->argv[i]);
+        js_free(ctx, e);
+    }
+    JS_FreeValue(ctx, engine.unhandled);
+    engine.unhandled = JS_UNINITIALIZED;
+    engine.rejected = NULL;
+}
+
+/* wf_jobs runs what awaits, and throws what a promise was rejected with that nobody waits for. */
+static int wf_jobs(JSContext *ctx, void *awaited) {
+    JSContext *of;
     int result;
-    while ((result = JS_ExecutePendingJob(engine.runtime, &ctx)) > 0) continue;
-    if (result < 0 || JS_IsUninitialized(engine.unhandled)) return result;
-    JS_Throw(engine.context, engine.unhandled);
+    uint32_t jobs = 0;
+    while ((result = JS_ExecutePendingJob(engine.runtime, &of)) > 0) {
+        if (++jobs % WF_JOBS_STEP || !wf_interrupt(engine.runtime, NULL)) continue;
+        JS_ThrowInternalError(ctx, "interrupted");
+        return -1;
+    }
+    if (result < 0 || !engine.rejected || engine.rejected == awaited) return result;
+    engine.rejected = NULL;
+    JS_Throw(ctx, engine.unhandled);
     engine.unhandled = JS_UNINITIALIZED;
     return -1;
 }
 
 /* wf_settle makes of the promise of an asynchronous function what it was kept with. It takes v. */
 static JSValue wf_settle(JSContext *ctx, JSValue v) {
-    if (!JS_IsException(v) && JS_IsJobPending(engine.runtime) && wf_jobs() < 0) {
+    if (JS_IsException(v)) return v;
+    bool promise = JS_IsPromise(v);
+    bool busy = JS_IsJobPending(engine.runtime) || engine.rejected;
+    if (busy && wf_jobs(ctx, promise ? JS_VALUE_GET_PTR(v) : NULL) < 0) {
         JS_FreeValue(ctx, v);
         return JS_EXCEPTION;
     }
-    if (!JS_IsPromise(v)) return v;
+    if (!promise) return v;
     JSValue settled;
     switch (JS_PromiseState(ctx, v)) {
     case JS_PROMISE_FULFILLED: settled = JS_PromiseResult(ctx, v); break;
-    case JS_PROMISE_REJECTED:
-        JS_FreeValue(ctx, engine.unhandled);
-        engine.unhandled = JS_UNINITIALIZED;
-        settled = JS_Throw(ctx, JS_PromiseResult(ctx, v));
-        break;
+    case JS_PROMISE_REJECTED: settled = JS_Throw(ctx, JS_PromiseResult(ctx, v)); break;
     default:
         settled = JS_ThrowTypeError(ctx, "waits for a promise that nothing can keep: "
                                          "there are no timers and no input here");
