@@ -176,7 +176,7 @@ func (s *shop) awaitCommitted(job *started) {
 	require.NoError(s.t, err)
 	defer client.Close()
 	for missing := s.orders * 9 / 10; missing > 0; {
-		ctx, cancel := context.WithTimeout(s.t.Context(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
 		fetches := client.PollFetches(ctx)
 		cancel()
 		require.NoError(s.t, fetches.Err(), "%d records are missing\n%s", missing, job.stderr)

@@ -60,7 +60,7 @@ topic = `)
 		r = do(t, "offsets", "reset", "--to", "earliest", file)
 		require.Equal(t, exitOutside, r.code, r.stdout)
 		return strings.Contains(r.stderr, "is already running")
-	}, 10*time.Second, 10*time.Millisecond)
+	}, time.Minute, 10*time.Millisecond)
 	s.stop(job)
 	require.Zero(t, s.lag(file))
 	s.sell(100)
@@ -127,9 +127,11 @@ func TestTransactionsOfADeadJobAreAborted(t *testing.T) { testAbort(t, newShop(t
 
 func testAbort(t *testing.T, s *shop) {
 	s.sell(2000)
-	// The last epoch begins when the records are read and never ends.
-	file := s.write(strings.Replace(fmt.Sprintf(ordersJob, 1, "", s.address), `interval = "30ms"`,
-		`interval = "20s"`, 1))
+	// No epoch ends before the job is killed, however slow the machine is.
+	file := s.write(strings.NewReplacer(`interval = "30ms"`, `interval = "5m"`,
+		`topic = "enriched"`, "topic = \"enriched\"\ntransaction_timeout = \"15m\"",
+		`topic = "dead"`, "topic = \"dead\"\ntransaction_timeout = \"15m\"",
+	).Replace(fmt.Sprintf(ordersJob, 1, "", s.address)))
 	r := do(t, "txn", "list", file)
 	require.Equal(t, 0, r.code, r.stderr)
 	require.Contains(t, r.stdout, `no transactional id begins with "wasmflow.orders."`)

@@ -68,6 +68,12 @@ func TestPauseFromTheCommandLine(t *testing.T) {
 	require.Zero(t, r.code, r.stderr)
 	require.Contains(t, r.stdout, "MANIFEST BYTES")
 	require.Contains(t, r.stdout, "  pause  ")
+	// In the pause no other epochs can have taken its place in the list.
+	r = do(t, "checkpoint", "--list", "--json", file)
+	var list CheckpointList
+	require.NoError(t, json.Unmarshal([]byte(r.stdout), &list))
+	require.Equal(t, begun.Epoch, list.Checkpoints[0].Epoch)
+	require.Equal(t, host.CauseRequest, list.Checkpoints[0].Cause)
 
 	r = do(t, "resume", file)
 	require.Zero(t, r.code, r.stderr)
@@ -77,15 +83,6 @@ func TestPauseFromTheCommandLine(t *testing.T) {
 	require.Regexp(t, `^epoch \d+ of endless is published\n$`, r.stdout)
 	r = do(t, "checkpoint", "--timeout", "0s", file)
 	require.Regexp(t, `^epoch \d+ of endless begins\n$`, r.stdout)
-
-	r = do(t, "checkpoint", "--list", "--json", file)
-	var list CheckpointList
-	require.NoError(t, json.Unmarshal([]byte(r.stdout), &list))
-	causes := map[host.Cause]bool{}
-	for _, x := range list.Checkpoints {
-		causes[x.Cause] = true
-	}
-	require.True(t, causes[host.CauseRequest])
 
 	require.Zero(t, do(t, "pause", "--timeout", "0s", file).code)
 	job.signals <- os.Interrupt
