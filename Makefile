@@ -30,7 +30,7 @@ $(GUESTS:%=$(BUILD)/guests/%.wasm): $(BUILD)/guests/%.wasm:
 
 # Guests of other languages are committed as they were built (guests/prebuilt), so that nobody needs
 # the languages' tools to test. To add a language: a name here and a target guests-rebuild-NAME.
-REBUILD := c cpp rust quickjs
+REBUILD := c cpp rust quickjs assemblyscript
 
 .PHONY: setup guests-rebuild $(REBUILD:%=guests-rebuild-%)
 guests-rebuild: $(REBUILD:%=guests-rebuild-%) ## build the committed guests of other languages anew; setup has the tools
@@ -42,6 +42,10 @@ guests-rebuild-c:
 guests-rebuild-cpp:
 	$(MAKE) -C guests/conformance-cpp
 	$(GO) run ./guests/prebuilt/stamp conformance-cpp
+
+guests-rebuild-assemblyscript: # asc of AssemblyScript 0.28.20: npm install in the guest's folder
+	$(MAKE) -C guests/conformance-assemblyscript
+	$(GO) run ./guests/prebuilt/stamp conformance-assemblyscript
 
 guests-rebuild-rust: # rustc with wasm32-unknown-unknown: the README of sdk/rust has the command
 	$(MAKE) -C guests/conformance-rust
