@@ -40,7 +40,8 @@ func TestTheListOfExamples(t *testing.T) {
 		require.Contains(t, how, "examples/"+e.Name()+"/job.toml")
 	}
 	require.Empty(t, rows, "README.md lists what is not there")
-	files := regexp.MustCompile("[(`]([a-z-]+/[a-z]+\\.toml)[)`]").FindAllStringSubmatch(string(data), -1)
+	file := regexp.MustCompile("[(`]([a-z-]+/[a-z]+\\.toml)[)`]")
+	files := file.FindAllStringSubmatch(string(data), -1)
 	require.NotEmpty(t, files)
 	for _, m := range files {
 		require.FileExists(t, filepath.FromSlash(m[1]))
