@@ -13,7 +13,7 @@ SHM       = $(shell df -k --output=avail /dev/shm 2>/dev/null | \
 
 export CGO_ENABLED = 0
 
-.PHONY: all build guests run run-files test check cross race simulation differential chaos chaos-short chaos-kafka chaos-kafka-short chaos-swap chaos-swap-short bench bench-kafka bench-meter bench-hostile fuzz kafka clean tools
+.PHONY: all build guests run run-files test check cross race simulation differential chaos chaos-short chaos-kafka chaos-kafka-short chaos-swap chaos-swap-short bench bench-kafka bench-meter bench-hostile fuzz kafka hdfs clean tools
 
 all: build guests
 
@@ -129,6 +129,9 @@ bench-kafka: build guests ## writes bench/KAFKA.md; starts a real broker
 
 kafka: ## a real Kafka broker, until interrupted; KAFKA="-nodes 3" for three
 	$(GO) run ./cmd/testservers $(KAFKA)
+
+hdfs: ## a real HDFS, until interrupted; HDFS="-nodes 3" for three DataNodes
+	$(GO) run ./cmd/testservers -hdfs $(HDFS)
 
 bench-meter: ## what metering costs, over modules of several compilers; writes bench/meter/RESULTS.md
 	$(GO) build -o $(BUILD)/bench-meter-bin ./bench/meter

@@ -37,11 +37,12 @@ func releases() map[string]string {
 func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	names := strings.Join(slices.Sorted(maps.Keys(releases())), " or ")
 	flags := flag.NewFlagSet("testservers", flag.ContinueOnError)
-	nodes := flags.Int("nodes", 1, "number of brokers; with 3, topics have three replicas")
+	nodes := flags.Int("nodes", 1, "number of brokers; with 3, topics and files have three replicas")
 	version := flags.String("version", "4.3", "release of Kafka: "+names)
+	hdfs := flags.Bool("hdfs", false, "start HDFS instead, with -nodes DataNodes")
 	secure := flags.Bool("secure", false, "also listen for TLS and logins, and check rights")
 	properties := map[string]string{}
-	flags.Func("property", "name=value for every broker; may be given again", func(s string) error {
+	flags.Func("property", "name=value for every node; may be given again", func(s string) error {
 		name, value, ok := strings.Cut(s, "=")
 		if !ok {
 			return fmt.Errorf("%q is not name=value", s)
@@ -51,6 +52,9 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	})
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	if *hdfs {
+		return runHDFS(ctx, servers.HDFSOptions{DataNodes: *nodes, Properties: properties}, out)
 	}
 	release, ok := releases()[*version]
 	if !ok {
@@ -76,6 +80,21 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	if err := describe(out, k, o.Security); err != nil {
 		return err
 	}
+	<-ctx.Done()
+	fmt.Fprintln(out, "stopping; everything in it is removed")
+	return nil
+}
+
+func runHDFS(ctx context.Context, o servers.HDFSOptions, out io.Writer) (err error) {
+	fmt.Fprintln(out, "starting HDFS ...")
+	h, err := servers.StartHDFS(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, h.Close()) }()
+	fmt.Fprintf(out, "export HADOOP_CONF_DIR=%s HADOOP_USER_NAME=%s\n", h.Conf(), servers.HDFSUser)
+	fmt.Fprintf(out, "path = \"hdfs://%s/folder\"\n", h.Address())
+	fmt.Fprintf(out, "logs and data are in %s; interrupt to stop\n", h.Dir())
 	<-ctx.Done()
 	fmt.Fprintln(out, "stopping; everything in it is removed")
 	return nil

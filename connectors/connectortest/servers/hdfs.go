@@ -144,6 +144,13 @@ func (h *HDFS) lay() error {
 	if err := h.name.configure(h.properties()); err != nil {
 		return err
 	}
+	if err := os.Mkdir(h.Conf(), 0o755); err != nil {
+		return fmt.Errorf("making the folder of clients: %w", err)
+	}
+	client := &HDFSNode{what: "clients", config: filepath.Join(h.Conf(), "hdfs-site.xml")}
+	if err := client.configure(h.properties()); err != nil {
+		return err
+	}
 	for i := range h.options.DataNodes {
 		n := h.node(fmt.Sprintf("datanode-%d", i+1))
 		p := h.properties()
@@ -235,6 +242,9 @@ func (h *HDFS) state(ctx context.Context) (string, error) {
 	text, err := io.ReadAll(resp.Body)
 	return string(text), errors.Join(err, resp.Body.Close())
 }
+
+// Conf returns the folder of a client's files of properties, for HADOOP_CONF_DIR.
+func (h *HDFS) Conf() string { return filepath.Join(h.dir, "conf") }
 
 // Address returns where the NameNode takes calls.
 func (h *HDFS) Address() string { return address(h.rpc) }

@@ -16,8 +16,8 @@ const (
 	// files of one.
 	writeLanes = 4
 	// firstMax bounds the wait for a NameNode that has never answered: more likely its address is
-	// wrong than that it is starting.
-	firstMax = 15 * time.Second
+	// wrong than that it is starting. It leaves time to ask twice.
+	firstMax = 6 * time.Second
 	// awayMax bounds the wait for a NameNode that was there before. A restart of a small one takes
 	// ten seconds, a failover less. A longer absence ends the attempt, and the job's restart
 	// strategy goes on waiting.

@@ -241,9 +241,9 @@ func (f *FileSystem) ReadFile(ctx context.Context, p string, sizeMax int64) ([]b
 		}
 		if after.Identity == before.Identity && after.Size == before.Size {
 			if err == nil && int64(len(data)) != before.Size {
-				err = io.ErrUnexpectedEOF
+				err = f.wrap("reading", p, io.ErrUnexpectedEOF)
 			}
-			return data, f.wrap("reading", p, err)
+			return data, err
 		}
 		failure = errors.Join(err, errReplaced)
 	}

@@ -1,6 +1,7 @@
 package hdfs
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -10,29 +11,32 @@ import (
 	hdfsclient "github.com/colinmarc/hdfs/v2"
 )
 
-// Open implements filesystem.FileSystem.
+// readBufferBytes is what Open reads ahead at most.
+const readBufferBytes = 64 << 10
+
+// Open implements filesystem.FileSystem. It reads the first bytes, for which the NameNode tells
+// where all blocks are: what follows is between the reader and DataNodes, so that a NameNode that
+// is away is waited for here, where ctx can end it.
 func (f *FileSystem) Open(ctx context.Context, p string, offset int64) (io.ReadCloser, error) {
-	r := &reader{fs: f, path: p}
-	err := f.meta(ctx, func(c *hdfsclient.Client, _ bool) (err error) {
-		r.file, err = c.Open(p)
-		return err
+	var r *reader
+	err := f.meta(ctx, func(c *hdfsclient.Client, _ bool) error {
+		file, err := c.Open(p)
+		if err != nil {
+			return f.wrap("opening", p, err)
+		}
+		r = &reader{fs: f, path: p, file: file, size: file.Stat().Size()}
+		if err := r.begin(offset); err != nil {
+			return errors.Join(err, file.Close())
+		}
+		return nil
 	})
 	if err != nil {
-		return nil, f.wrap("opening", p, err)
+		return nil, err
 	}
-	if r.file.Stat().IsDir() {
-		return nil, fmt.Errorf("opening %s: it is a folder", p)
-	}
-	r.size = r.file.Stat().Size()
-	if offset > r.size {
-		// As on a disk: there is nothing to read behind the end.
-		offset = r.size
-	}
-	if _, err := r.file.Seek(offset, io.SeekStart); err != nil {
-		return nil, f.wrap("seeking in", p, errors.Join(err, r.file.Close()))
-	}
-	r.at = offset
-	return r, nil
+	return struct {
+		io.Reader
+		io.Closer
+	}{r.ahead, r}, nil
 }
 
 // reader reads a file up to the length that it had when it was opened.
@@ -41,6 +45,23 @@ type reader struct {
 	path     string
 	file     *hdfsclient.FileReader
 	at, size int64
+	ahead    *bufio.Reader // reads from this
+}
+
+// begin goes to offset. Behind the end there is nothing to read, as on a disk.
+func (r *reader) begin(offset int64) error {
+	if r.file.Stat().IsDir() {
+		return fmt.Errorf("opening %s: it is a folder", r.path)
+	}
+	r.at = min(offset, r.size)
+	if _, err := r.file.Seek(r.at, io.SeekStart); err != nil {
+		return r.fs.wrap("seeking in", r.path, err)
+	}
+	r.ahead = bufio.NewReaderSize(r, readBufferBytes)
+	if _, err := r.ahead.Peek(1); !errors.Is(err, io.EOF) {
+		return err
+	}
+	return nil
 }
 
 // Read implements io.Reader. Its end of file is the file's: that of a connection is an error.

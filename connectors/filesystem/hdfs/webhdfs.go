@@ -29,10 +29,42 @@ func (e *remoteError) Error() string { return e.Exception + ": " + e.Message }
 func (f *FileSystem) renameExclusive(
 	ctx context.Context, from, to string,
 ) (renamed bool, err error) {
-	err = f.meta(ctx, func(*hdfsclient.Client, bool) error {
+	query := url.Values{"op": {"RENAME"}, "destination": {to}}
+	err = f.ask(ctx, http.MethodPut, from, query, func(base string, status int, body []byte) error {
+		renamed, err = parseRename(base, status, body)
+		return err
+	})
+	return renamed, err
+}
+
+// checkAccess asks whether the user may use p in every way that action names, such as "-wx".
+func (f *FileSystem) checkAccess(ctx context.Context, p, action string) error {
+	query := url.Values{"op": {"CHECKACCESS"}, "fsaction": {action}}
+	return f.ask(ctx, http.MethodGet, p, query, func(base string, status int, body []byte) error {
+		if status == http.StatusOK {
+			return nil
+		}
+		_, err := parseRename(base, status, body)
+		return err
+	})
+}
+
+// ask sends one request to the NameNodes until one answers that is active, and gives the answer to
+// read.
+func (f *FileSystem) ask(
+	ctx context.Context, method, p string, query url.Values,
+	read func(base string, status int, body []byte) error,
+) error {
+	if f.kerberos == nil {
+		query.Set("user.name", f.user)
+	}
+	return f.meta(ctx, func(*hdfsclient.Client, bool) error {
 		var failures []error
 		for _, base := range f.options.WebHDFS {
-			renamed, err = f.renameAt(ctx, base, from, to)
+			status, body, err := f.askAt(ctx, method, base, p, query)
+			if err == nil {
+				err = read(base, status, body)
+			}
 			if err == nil || !isAway(err) {
 				return err
 			}
@@ -40,37 +72,34 @@ func (f *FileSystem) renameExclusive(
 		}
 		return errors.Join(failures...)
 	})
-	return renamed, err
 }
 
-func (f *FileSystem) renameAt(ctx context.Context, base, from, to string) (bool, error) {
-	query := url.Values{"op": {"RENAME"}, "destination": {to}}
-	if f.kerberos == nil {
-		query.Set("user.name", f.user)
-	}
-	target := strings.TrimSuffix(base, "/") + (&url.URL{Path: "/webhdfs/v1" + from}).EscapedPath() +
+func (f *FileSystem) askAt(
+	ctx context.Context, method, base, p string, query url.Values,
+) (status int, body []byte, err error) {
+	target := strings.TrimSuffix(base, "/") + (&url.URL{Path: "/webhdfs/v1" + p}).EscapedPath() +
 		"?" + query.Encode()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPut, target, http.NoBody)
+	req, err := http.NewRequestWithContext(ctx, method, target, http.NoBody)
 	if err != nil {
-		return false, fmt.Errorf("asking WebHDFS: %w", err)
+		return 0, nil, fmt.Errorf("asking WebHDFS: %w", err)
 	}
 	if f.kerberos != nil {
 		if err := f.kerberos.authorize(req); err != nil {
-			return false, err
+			return 0, nil, err
 		}
 	}
 	resp, err := f.web.Do(req)
 	if err != nil {
 		if ctx.Err() != nil {
-			return false, ctx.Err()
+			return 0, nil, ctx.Err()
 		}
-		return false, fmt.Errorf("asking WebHDFS: %w", err)
+		return 0, nil, fmt.Errorf("asking WebHDFS: %w", err)
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, answerBytesMax))
+	body, err = io.ReadAll(io.LimitReader(resp.Body, answerBytesMax))
 	if err := errors.Join(err, resp.Body.Close()); err != nil {
-		return false, fmt.Errorf("reading the answer of WebHDFS: %w", err)
+		return 0, nil, fmt.Errorf("reading the answer of WebHDFS: %w", err)
 	}
-	return parseRename(base, resp.StatusCode, body)
+	return resp.StatusCode, body, nil
 }
 
 // parseRename reads the answer to a rename.
