@@ -5,9 +5,11 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -52,6 +54,41 @@ func newCluster(t *testing.T, opts ...kfake.Opt) *cluster {
 	t.Cleanup(client.Close)
 	c.admin = kadm.NewClient(client)
 	return c
+}
+
+// lookUntil looks at the cluster of side until that ends as expected, each time for twice as long:
+// what cannot succeed may be tried to the end of the time, and on a slow machine nothing may be
+// known of it by then. After patience it returns what there is.
+func lookUntil(
+	t *testing.T, side connectors.Checker, env connectors.Env, most time.Duration,
+	expected func(error) bool,
+) error {
+	t.Helper()
+	for ; ; most *= 2 {
+		ctx, cancel := context.WithTimeout(t.Context(), most)
+		err := side.CheckConnect(ctx, env)
+		cancel()
+		if expected(err) || most > patience {
+			return err
+		}
+	}
+}
+
+// retryable tells an error after which another try may succeed.
+func retryable(err error) bool { return connectors.Classify(err) == connectors.Retry }
+
+// silentAddress returns an address where nobody listens, nor will until the end of the test: the
+// port is taken.
+func silentAddress(t *testing.T) string {
+	t.Helper()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+	require.NoError(t, err)
+	syscall.CloseOnExec(fd)
+	t.Cleanup(func() { require.NoError(t, syscall.Close(fd)) })
+	require.NoError(t, syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
+	name, err := syscall.Getsockname(fd)
+	require.NoError(t, err)
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(name.(*syscall.SockaddrInet4).Port))
 }
 
 // topic creates a topic and waits until every partition has a leader.

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,7 +24,7 @@ import (
 	"github.com/wasmflow/wasmflow/connectors/transport"
 )
 
-// loginWait is how long a login may be tried that cannot succeed.
+// loginWait is how long a login is tried at first.
 const loginWait = 3 * time.Second
 
 // fileEnv is an environment with the files of this machine, and a log.
@@ -84,9 +85,10 @@ func (l login) try(t *testing.T) {
 		}
 	}()
 	for _, side := range []connectors.Checker{source, sink} {
-		ctx, cancel := context.WithTimeout(t.Context(), loginWait)
-		defer cancel()
-		err := side.CheckConnect(ctx, env)
+		err := lookUntil(t, side, env, loginWait, func(err error) bool {
+			return err == nil && l.want == "" ||
+				err != nil && l.want != "" && strings.Contains(err.Error(), l.want)
+		})
 		if l.want == "" {
 			require.NoError(t, err)
 			continue

@@ -347,16 +347,12 @@ func TestSecurity(t *testing.T) {
 
 // TestNoBroker: the error names the address, and is worth another try.
 func TestNoBroker(t *testing.T) {
-	fake, err := kfake.NewCluster(kfake.NumBrokers(1))
-	require.NoError(t, err)
-	address := fake.ListenAddrs()
-	fake.Close()
+	address := silentAddress(t)
 	config := newSourceConfig()
-	config.Brokers, config.Topics, config.Start = address, []string{"t"}, Place{Mode: modeEarliest}
-	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-	defer cancel()
-	err = config.CheckConnect(ctx, testEnv("s", 1))
-	require.ErrorContains(t, err, address[0])
+	config.Brokers, config.Topics = []string{address}, []string{"t"}
+	config.Start = Place{Mode: modeEarliest}
+	err := lookUntil(t, config, testEnv("s", 1), 200*time.Millisecond, retryable)
+	require.ErrorContains(t, err, address)
 	require.Equal(t, connectors.Retry, connectors.Classify(err))
 }
 
