@@ -36,7 +36,8 @@ static void wf_failure_text(JSContext *ctx, JSValueConst exception, uint32_t i) 
 /* wf_failed puts the exception in the place of what the record emitted. */
 static bool wf_failed(uint32_t parent, wf_mark before) {
     static const char interrupted[] = "interrupted: the record takes more steps than "
-                                      "plugin({limits: {steps}}) allows\n";
+                                      "plugin({limits: {steps}}) allows";
+    static const char starved[] = "out of memory, and none left for the stack";
     JSContext *ctx = engine.context;
     JSValue exception = JS_GetException(ctx);
     bool late = engine.steps > engine.steps_max;
@@ -55,9 +56,11 @@ static bool wf_failed(uint32_t parent, wf_mark before) {
     if (JS_IsNumber(code)) JS_ToUint32(ctx, &r->error_code, code);
     else if (JS_IsException(code)) JS_FreeValue(ctx, JS_GetException(ctx));
     JS_FreeValue(ctx, code);
-    if (late) {
-        if (wf_put(interrupted, sizeof interrupted - 2, &r->error))
-            r->error_length = sizeof interrupted - 2;
+    const char *known = late ? interrupted : engine.starved && JS_IsNull(exception) ? starved : NULL;
+    engine.starved = false;
+    if (known) {
+        uint32_t n = (uint32_t)strlen(known);
+        if (wf_put(known, n, &r->error)) r->error_length = n;
     } else {
         wf_failure_text(ctx, exception, out.rows.count - 1);
     }
@@ -71,6 +74,7 @@ static bool wf_failed(uint32_t parent, wf_mark before) {
 static void wf_mark_progress(uint32_t i) {
     *(volatile uint32_t *)&wf_frame_of()->progress = i; /* the host reads it when the call traps */
     engine.steps = 0;
+    engine.starved = false;
 }
 
 static JSValue wf_batch_self(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {

@@ -44,6 +44,8 @@ static struct {
     char *description;  /* JSON */
     size_t description_length;
     uint32_t steps, steps_max;
+    uint32_t memory_max;
+    bool starved;       /* memory was refused since the record at hand was taken up */
     void *rejected;     /* a promise that was rejected and that nobody waits for, and with what */
     JSValue unhandled;
     char *refusal;
@@ -173,6 +175,42 @@ static const JSCFunctionListEntry wf_native_members[] = {
     JS_CFUNC_DEF("random", 1, wf_js_random),
 };
 
+/* ---- memory ---- */
+
+/* wf_may_take holds the script to its memory. The engine has a limit of its own, but it holds for
+ * the error that says so as well, which is lost then. */
+static bool wf_may_take(size_t more) {
+    const JSRuntime *rt = engine.runtime;
+    if (!rt || rt->in_out_of_memory || rt->malloc_state.malloc_size + more <= engine.memory_max)
+        return true;
+    engine.starved = true;
+    return false;
+}
+
+static void *wf_given(void *p) {
+    engine.starved |= !p;
+    return p;
+}
+
+static void *wf_calloc(void *opaque, size_t count, size_t size) {
+    return wf_may_take(count * size) ? wf_given(calloc(count, size)) : NULL;
+}
+
+static void *wf_malloc(void *opaque, size_t size) {
+    return wf_may_take(size) ? wf_given(malloc(size)) : NULL;
+}
+
+static void *wf_realloc(void *opaque, void *p, size_t size) {
+    size_t had = p ? malloc_usable_size(p) : 0;
+    return size <= had || wf_may_take(size - had) ? wf_given(realloc(p, size)) : NULL;
+}
+
+static void wf_free(void *opaque, void *p) { free(p); }
+
+static const JSMallocFunctions wf_memory = {
+    wf_calloc, wf_malloc, wf_free, wf_realloc, js__malloc_usable_size,
+};
+
 /* ---- start ---- */
 
 static JSModuleDef *wf_module(JSContext *ctx, const char *name, void *opaque) {
@@ -218,9 +256,9 @@ static void wf_atoms(JSContext *ctx) {
 
 /* wf_begin_engine makes the engine, without a script. */
 static bool wf_begin_engine(void) {
-    engine.runtime = JS_NewRuntime();
+    engine.memory_max = WF_MEMORY;
+    engine.runtime = JS_NewRuntime2(&wf_memory, NULL);
     if (!engine.runtime) return false;
-    JS_SetMemoryLimit(engine.runtime, WF_MEMORY);
     /* The engine has its check of the stack, but thinks it knows no bounds on WASI. */
     engine.runtime->stack_limit = WF_STACK_RESERVE;
     engine.steps_max = 10 * WF_STEPS; /* to load; the host bounds the start */
@@ -299,8 +337,7 @@ static bool wf_table_of(JSValueConst loaded) {
         JS_FreeValue(ctx, f);
     }
     JS_FreeValue(ctx, list);
-    if (wf_number(loaded, "memory"))
-        JS_SetMemoryLimit(engine.runtime, wf_number(loaded, "memory"));
+    if (wf_number(loaded, "memory")) engine.memory_max = wf_number(loaded, "memory");
     engine.steps_max = wf_number(loaded, "steps") ? wf_number(loaded, "steps") : WF_STEPS;
     JSValue text = JS_GetPropertyStr(ctx, loaded, "description");
     engine.description = (char *)JS_ToCStringLen(ctx, &engine.description_length, text);
