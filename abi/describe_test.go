@@ -97,8 +97,8 @@ func TestDescriptionReportsAllProblems(t *testing.T) {
 	}
 }
 
-// TestDescriptionFloods: a megabyte of faults is told in a screenful, and read without comparing each
-// item with all others.
+// TestDescriptionFloods: a megabyte of faults is told in a screenful, and read without comparing
+// each item with all others.
 func TestDescriptionFloods(t *testing.T) {
 	function := func(f string) string { return `{"name":"p","functions":[` + f + `]}` }
 	flood := func(head, item, tail string) string {

@@ -1,9 +1,9 @@
 // Command bench measures what wasmflow costs beside what else one could run, and writes
 // bench/RESULTS.md. It is `make bench`.
 //
-// It owns the contenders; the arithmetic is in bench/measure. Figures are CPU time and allocations, medians of
-// interleaved rounds, so that what else the machine does meets all contenders alike; ratios come
-// first, because absolute figures belong to a machine.
+// It owns the contenders; the arithmetic is in bench/measure. Figures are CPU time and allocations,
+// medians of interleaved rounds, so that what else the machine does meets all contenders alike;
+// ratios come first, because absolute figures belong to a machine.
 //
 // Invariants:
 //

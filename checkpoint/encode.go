@@ -23,8 +23,8 @@ const ManifestVersion = 2
 // what is far beyond comes from a broken writer or is no manifest.
 const ManifestBytesMax = 64 << 20
 
-// The durable form since version 1, in which later keys are missing. It is apart from the types of the package so that these may change
-// while the format does not.
+// The durable form since version 1, in which later keys are missing. It is apart from the types of
+// the package so that these may change while the format does not.
 type (
 	manifestV1 struct {
 		Kind         Kind             `json:"kind"`

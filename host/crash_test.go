@@ -170,8 +170,8 @@ func TestASpentCrashBudgetEndsTheJobForGood(t *testing.T) {
 	require.True(t, e.Plugins()[0].CrashBudget.Spent)
 }
 
-// TestANewVersionThatSpendsItsCrashBudgetComesToNothing: the policy is to end the job, but what spent
-// the budget is on trial.
+// TestANewVersionThatSpendsItsCrashBudgetComesToNothing: the policy is to end the job, but what
+// spent the budget is on trial.
 func TestANewVersionThatSpendsItsCrashBudgetComesToNothing(t *testing.T) {
 	b := newCrashBench(t)
 	b.config = `{ suffix = "-done" }`

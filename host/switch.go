@@ -62,10 +62,10 @@ func (a *attempt) decide(ctx context.Context, m checkpoint.Manifest, next *versi
 	return err
 }
 
-// adopt has the job go on with the versions that its first claim found, and lets swaps begin. Before
-// that nobody knows which versions they would take the place of: (1) this process looks at the log,
-// (2) the owner before swaps a plugin, (3) this one claims the job. A swap that had begun at (1)
-// would be one of a version that does not run, and come back to it.
+// adopt has the job go on with the versions that its first claim found, and lets swaps begin.
+// Before that nobody knows which versions they would take the place of: (1) this process looks at
+// the log, (2) the owner before swaps a plugin, (3) this one claims the job. A swap that had begun
+// at (1) would be one of a version that does not run, and come back to it.
 func (e *Engine) adopt(ctx context.Context, named []checkpoint.Module) error {
 	if err := e.plugins.adopt(ctx, named); err != nil {
 		return err

@@ -60,8 +60,8 @@ func configOf(m checkpoint.Module) json.RawMessage {
 	return m.Config
 }
 
-// offerOf is the digest of a configuration and of a module, of which sha256Hex is the digest, that a
-// job file names.
+// offerOf is the digest of a configuration and of a module, of which sha256Hex is the digest, that
+// a job file names.
 func offerOf(sha256Hex string, config json.RawMessage) string {
 	sum, err := hex.DecodeString(sha256Hex)
 	if err != nil {

@@ -8,8 +8,8 @@
 //
 // With -swaps it is two jobs, into folders and between topics, whose plugin is replaced a thousand
 // times while they work, by good versions and by ones that are broken in six ways, and which are
-// killed in the middle. Every version marks its records: each epoch has to be made by the one version
-// that its record in the log names, whatever happened.
+// killed in the middle. Every version marks its records: each epoch has to be made by the one
+// version that its record in the log names, whatever happened.
 //
 // It owns the files and topics the job reads and the judgement of what it wrote. How processes are
 // treated is checkpoint/checkpointtest/chaos's.

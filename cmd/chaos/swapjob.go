@@ -28,8 +28,8 @@ type swappedRun struct {
 	client *admin.Client
 }
 
-// startSwapped starts the job and waits until it works. places arms failpoints. runFile is where the
-// job leaves the address of its admin server.
+// startSwapped starts the job and waits until it works. places arms failpoints. runFile is where
+// the job leaves the address of its admin server.
 func startSwapped(ctx context.Context, dir, binary, runFile, places string) (*swappedRun, error) {
 	log, err := os.OpenFile(filepath.Join(dir, "job.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {

@@ -151,8 +151,8 @@ func (j *swapJudge) verdict(broken []host.Swap) (string, error) {
 		len(versions), mixed, longest), errors.Join(errs...)
 }
 
-// rollbacks returns the largest number of epochs that a version made from the one in which it turned
-// out to be broken.
+// rollbacks returns the largest number of epochs that a version made from the one in which it
+// turned out to be broken.
 func (j *swapJudge) rollbacks(broken []host.Swap) (longest int, err error) {
 	var errs []error
 	for _, s := range broken {

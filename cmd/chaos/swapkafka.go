@@ -56,8 +56,8 @@ topic = %[4]q
 `, brokers, swapsIn, swapsOut, swapsDead), newLedger(placeOfPartition), nil
 }
 
-// createTopics creates topics and waits until the broker leads all their partitions: it answers before
-// it has heard of them.
+// createTopics creates topics and waits until the broker leads all their partitions: it answers
+// before it has heard of them.
 func createTopics(ctx context.Context, cluster *servers.Kafka, topics ...string) error {
 	for _, topic := range topics {
 		if _, err := cluster.Admin().CreateTopic(ctx, swapPartitions, -1, nil, topic); err != nil {
@@ -82,8 +82,8 @@ func createTopics(ctx context.Context, cluster *servers.Kafka, topics ...string)
 	}
 }
 
-// placeOfPartition reads a position of the Kafka source: a kind, the topic's id of 16 bytes, then the
-// offset of the next record. The input has one record at each offset.
+// placeOfPartition reads a position of the Kafka source: a kind, the topic's id of 16 bytes, then
+// the offset of the next record. The input has one record at each offset.
 func placeOfPartition(s checkpoint.Split) (string, int, error) {
 	const kind, id = 1, 16
 	partition, ok := strings.CutPrefix(s.ID, swapsIn+"-")

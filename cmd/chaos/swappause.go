@@ -45,8 +45,8 @@ func (p *pauses) collect(ctx context.Context, c *admin.Client) error {
 	return nil
 }
 
-// spread are the pauses of one kind of epochs, in order: as the clock has them, and without the time
-// in which the task's thread waited for a processor.
+// spread are the pauses of one kind of epochs, in order: as the clock has them, and without the
+// time in which the task's thread waited for a processor.
 type spread struct{ clock, own []float64 }
 
 func (s *spread) add(x pause) {

@@ -149,9 +149,9 @@ type badKafka struct {
 	remedy                 string // what is to be done
 }
 
-// TestBadKafka has `wasmflow run`, a process of its own with the restarts it has by default, meet each
-// cluster. It has to end by itself and to name the line of the job file, what is wrong and what is to
-// be done. Read the messages with go test -v.
+// TestBadKafka has `wasmflow run`, a process of its own with the restarts it has by default, meet
+// each cluster. It has to end by itself and to name the line of the job file, what is wrong and
+// what is to be done. Read the messages with go test -v.
 func TestBadKafka(t *testing.T) {
 	for _, b := range badClusters() {
 		t.Run(b.name, func(t *testing.T) {

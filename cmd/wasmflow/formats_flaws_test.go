@@ -41,8 +41,8 @@ func TestFlawS1_PoisonRecordIsADeadLetter(t *testing.T) {
 	require.Contains(t, headers["wasmflow-error"], "the message begins with byte 0x70")
 }
 
-// TestFlawS1_PoisonRecordIsSkippedAndCounted goes on without the record, as Flink does for a null of
-// its schema. Here that is asked for, and it is counted.
+// TestFlawS1_PoisonRecordIsSkippedAndCounted goes on without the record, as Flink does for a null
+// of its schema. Here that is asked for, and it is counted.
 func TestFlawS1_PoisonRecordIsSkippedAndCounted(t *testing.T) {
 	f := newFormatted(t)
 	job := f.job(t, "skip", "[sinks.out]\nconnector = \"discard\"\nfrom = [\"orders\"]\n")
@@ -51,8 +51,9 @@ func TestFlawS1_PoisonRecordIsSkippedAndCounted(t *testing.T) {
 	require.Contains(t, got.stdout+got.stderr, "1 skipped")
 }
 
-// TestFlawS2_ErrorNamesItsPlace fails on the record. Flink's error has the text of the parser and no
-// place. Here it has topic, partition and offset, and the job does not come back to them for ever.
+// TestFlawS2_ErrorNamesItsPlace fails on the record. Flink's error has the text of the parser and
+// no place. Here it has topic, partition and offset, and the job does not come back to them for
+// ever.
 func TestFlawS2_ErrorNamesItsPlace(t *testing.T) {
 	f := newFormatted(t)
 	job := f.job(t, "fail", "[sinks.out]\nconnector = \"discard\"\nfrom = [\"orders\"]\n")

@@ -8,10 +8,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestFlawK1_KilledJobHoldsNobodyBack kills a job before its first checkpoint, again and again, with
-// another number of tasks each time. With Flink the transactions of tasks that are no more stay
-// open, and hold readers back until they time out. Here the next start, with any number of tasks,
-// ends what is open, and readers see its records.
+// TestFlawK1_KilledJobHoldsNobodyBack kills a job before its first checkpoint, again and again,
+// with another number of tasks each time. With Flink the transactions of tasks that are no more
+// stay open, and hold readers back until they time out. Here the next start, with any number of
+// tasks, ends what is open, and readers see its records.
 func TestFlawK1_KilledJobHoldsNobodyBack(t *testing.T) {
 	s := newShop(t)
 	s.sell(500)

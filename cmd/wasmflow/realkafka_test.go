@@ -11,8 +11,8 @@ import (
 	"github.com/wasmflow/wasmflow/connectors/connectortest/servers"
 )
 
-// TestRealKafka works with a real broker, which looks for transactions that are too old often enough
-// for a test.
+// TestRealKafka works with a real broker, which looks for transactions that are too old often
+// enough for a test.
 func TestRealKafka(t *testing.T) {
 	broker, err := servers.StartKafka(t.Context(), servers.KafkaOptions{Properties: map[string]string{
 		"transaction.abort.timed.out.transaction.cleanup.interval.ms": "200",
@@ -42,8 +42,8 @@ func TestRealKafka(t *testing.T) {
 	}
 }
 
-// testOutage kills a job in the middle of an epoch and starts it again when the broker has given its
-// transaction up.
+// testOutage kills a job in the middle of an epoch and starts it again when the broker has given
+// its transaction up.
 func testOutage(t *testing.T, s *shop) {
 	text := fmt.Sprintf(ordersJob, 2, "", s.address)
 	text = strings.Replace(text, `interval = "30ms"`, `interval = "1s"`, 1)

@@ -12,9 +12,10 @@ import (
 )
 
 // TestFlawS3_TombstonesPassEveryConnector sends records without a value, and without a key, from
-// the job file to a topic, and from there to sinks of every kind. Flink's SimpleStringSchema crashes
-// on the first of them. Here what can carry a null does, what has a word for it says that, and for
-// what has neither it is the record's fault: its dead letter is the tombstone, with its key.
+// the job file to a topic, and from there to sinks of every kind. Flink's SimpleStringSchema
+// crashes on the first of them. Here what can carry a null does, what has a word for it says that,
+// and for what has neither it is the record's fault: its dead letter is the tombstone, with its
+// key.
 func TestFlawS3_TombstonesPassEveryConnector(t *testing.T) {
 	f := newFormatted(t)
 	dir := folder(t, map[string]string{

@@ -17,8 +17,9 @@ import (
 const watchEvery = 500 * time.Millisecond
 
 // What a file holds may change while size and time stay: a compiler that goes on within the tick of
-// the file system's clock, or a copy that keeps the time. So the content is looked at again as well,
-// soon after a change, when a file that was half there may be whole, and rarely in the long run.
+// the file system's clock, or a copy that keeps the time. So the content is looked at again as
+// well, soon after a change, when a file that was half there may be whole, and rarely in the long
+// run.
 const (
 	contentLooksMin = 2   // looks at the file between two at its content, at first: a second
 	contentLooksMax = 120 // and at last, after doubling each time: a minute

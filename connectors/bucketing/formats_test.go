@@ -289,7 +289,8 @@ func TestSchemaOfAvro(t *testing.T) {
 	}
 }
 
-// TestSchemaFileIsReadBeforeAJobBegins holds that a schema which is no schema is found by the check.
+// TestSchemaFileIsReadBeforeAJobBegins holds that a schema which is no schema is found by the
+// check.
 func TestSchemaFileIsReadBeforeAJobBegins(t *testing.T) {
 	fs := local.New(local.Options{Disk: fstest.NewDisk()})
 	env := connectors.Env{

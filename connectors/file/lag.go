@@ -14,9 +14,9 @@ import (
 // shows the lag of these.
 const lagFilesMax = 1000
 
-// Lag implements connectors.LagReporter: bytes of files; of compressed ones and of containers as they
-// lie on disk and at most. Of a range that was found its own bytes count, whatever happened to the
-// file since.
+// Lag implements connectors.LagReporter: bytes of files; of compressed ones and of containers as
+// they lie on disk and at most. Of a range that was found its own bytes count, whatever happened to
+// the file since.
 func (s *Source) Lag(ctx context.Context, splits []checkpoint.Split) (int64, string, error) {
 	var left int64
 	for i, split := range splits {

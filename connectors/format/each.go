@@ -8,8 +8,8 @@ import (
 
 // Each is the body of a deserializer or serializer that makes one value of each. It calls f with
 // the index and the value of every record of in and puts what f returns, which must stay valid as
-// long as out is in use, in the value's place. A null stays null. A *Refusal is a fault of function;
-// any other error ends the call.
+// long as out is in use, in the value's place. A null stays null. A *Refusal is a fault of
+// function; any other error ends the call.
 func Each(in, out *connectors.Batch, faults *connectors.Faults, function string,
 	f func(i int, value []byte) ([]byte, error),
 ) error {

@@ -65,8 +65,8 @@ func (c *Connection) OpenAdmin(ctx context.Context, env connectors.Env) (*Admin,
 // Close closes the connections.
 func (a *Admin) Close() { a.client.Close() }
 
-// Transactions returns the transactional ids that begin with prefix, sorted by id. Brokers forget an
-// id that was not used for a week.
+// Transactions returns the transactional ids that begin with prefix, sorted by id. Brokers forget
+// an id that was not used for a week.
 func (a *Admin) Transactions(ctx context.Context, prefix string) ([]Transaction, error) {
 	listed, err := a.admin.ListTransactions(ctx, nil, nil)
 	if err != nil {

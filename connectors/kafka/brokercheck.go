@@ -115,8 +115,8 @@ func (s *Session) brokerConfigs(
 	return configs, nil
 }
 
-// checkReplicas tells where the loss of one broker would lose output that was committed. Where there
-// is one broker only, everybody knows.
+// checkReplicas tells where the loss of one broker would lose output that was committed. Where
+// there is one broker only, everybody knows.
 func (s *Session) checkReplicas(ctx context.Context) ([]string, error) {
 	brokers, err := s.admin.ListBrokers(ctx)
 	if err != nil {

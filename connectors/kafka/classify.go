@@ -21,8 +21,8 @@ const (
 	tooOld = "the brokers are too old for this: name newer ones in brokers"
 )
 
-// refusals are the errors of a broker that a person has to mend, the key of the connector's table that
-// is to blame, if it is one for certain, and how.
+// refusals are the errors of a broker that a person has to mend, the key of the connector's table
+// that is to blame, if it is one for certain, and how.
 var refusals = [...]struct {
 	err    error
 	key    string

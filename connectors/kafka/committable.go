@@ -72,7 +72,8 @@ func (t *Transactions) slotPrefix(job, sink string) string {
 	return t.Prefix + "." + job + "." + sink + "."
 }
 
-// slotID names a slot of a task. The claim is part of it, so that no owner meets the ids of another.
+// slotID names a slot of a task. The claim is part of it, so that no owner meets the ids of
+// another.
 func (t *Transactions) slotID(job, sink string, claim uint64, task, slot int) string {
 	return fmt.Sprintf("%s%d.%d.%d", t.slotPrefix(job, sink), claim, task, slot)
 }

@@ -95,8 +95,8 @@ func progressOf(p place, topic kadm.TopicDetail, first, end kadm.ListedOffsets) 
 
 // ResetSplits returns the splits of a source's state with other positions, and what changes. target
 // is earliest, latest, a moment (RFC 3339 or Unix milliseconds), or partitions with their next
-// offsets, as in "orders-0=17,orders-1=0". Partitions that are not named stay where they are. One that
-// was read to its stop cannot be moved: the error wraps ErrEnded.
+// offsets, as in "orders-0=17,orders-1=0". Partitions that are not named stay where they are. One
+// that was read to its stop cannot be moved: the error wraps ErrEnded.
 //
 // What has to be read again is for the caller to say: a manifest of these splits loses or doubles
 // exactly the records between From and To.

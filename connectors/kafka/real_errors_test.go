@@ -16,8 +16,8 @@ import (
 	"github.com/wasmflow/wasmflow/connectors/connectortest/servers"
 )
 
-// tourUntil takes a tour until it ends as expected: brokers make what they are the first to use, and
-// learn of rights, one after the other.
+// tourUntil takes a tour until it ends as expected: brokers make what they are the first to use,
+// and learn of rights, one after the other.
 func tourUntil(t *testing.T, addrs []string, user string, expected func(error) bool) error {
 	t.Helper()
 	var err error
@@ -86,8 +86,9 @@ func tour(t *testing.T, addrs []string, user string) error {
 }
 
 // TestRealRights gives a user one right after the other. What is missing is named each time, and is
-// final; the last right makes the tour complete. The topic that the user may not create is created by
-// somebody who may: a controller learns of the right to create long after its broker of the rest.
+// final; the last right makes the tour complete. The topic that the user may not create is created
+// by somebody who may: a controller learns of the right to create long after its broker of the
+// rest.
 func TestRealRights(t *testing.T) {
 	c := newCluster(t)
 	c.topic("t", 1)
@@ -153,8 +154,8 @@ func TestRealRights(t *testing.T) {
 	require.Contains(t, c.values("out"), "v")
 }
 
-// TestRealWrongAddress: an address that does not exist, or where nobody listens, is named, and tried
-// again.
+// TestRealWrongAddress: an address that does not exist, or where nobody listens, is named, and
+// tried again.
 func TestRealWrongAddress(t *testing.T) {
 	for name, addr := range map[string]string{
 		"nobody listens": silentAddress(t), "no such host": "broker.invalid:9092",

@@ -58,8 +58,8 @@ type Session struct {
 }
 
 // OpenSession connects, checks what the brokers allow and looks for the commits topic. The first
-// Fence creates it when it is missing: a start that is refused leaves nothing behind, so that a topic
-// that was lost can be brought back. env is that of the sink.
+// Fence creates it when it is missing: a start that is refused leaves nothing behind, so that a
+// topic that was lost can be brought back. env is that of the sink.
 func (c *SinkConfig) OpenSession(
 	ctx context.Context, env connectors.Env, o SessionOptions,
 ) (*Session, error) {
@@ -148,8 +148,8 @@ func (s *Session) current() *Tx {
 }
 
 // Fence makes this session the only one that writes under its transactional id. Every Fence begins
-// with a new client: no state of one that failed, was fenced or is in doubt goes on (X2). The commits
-// topic is there before anybody is fenced.
+// with a new client: no state of one that failed, was fenced or is in doubt goes on (X2). The
+// commits topic is there before anybody is fenced.
 func (s *Session) Fence(ctx context.Context) error {
 	if s.opts.ReadOnly {
 		return errors.New("fencing: the session is open for reading only")

@@ -356,8 +356,8 @@ func TestReadBackSeesNoOpenTransaction(t *testing.T) {
 	require.NoError(t, s.Commit(t.Context()), "the owner was not disturbed")
 }
 
-// TestLookingCreatesNothing: neither the topic nor a transactional id, and a job that looks before it
-// claims may find that it must not.
+// TestLookingCreatesNothing: neither the topic nor a transactional id, and a job that looks before
+// it claims may find that it must not.
 func TestLookingCreatesNothing(t *testing.T) {
 	c := newCluster(t)
 	for _, readOnly := range []bool{true, false} {

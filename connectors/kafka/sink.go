@@ -28,8 +28,8 @@ type Sink struct {
 	counts  counts
 }
 
-// OpenWriter opens the writer of one task. With exactly-once it joins the transaction of the log, or
-// prepares transactions of its own where the epochs are decided elsewhere.
+// OpenWriter opens the writer of one task. With exactly-once it joins the transaction of the log,
+// or prepares transactions of its own where the epochs are decided elsewhere.
 func (s *Sink) OpenWriter(
 	ctx context.Context, wc connectors.WriterContext,
 ) (connectors.SinkWriter, error) {

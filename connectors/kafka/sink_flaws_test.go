@@ -88,8 +88,8 @@ func TestFlawK3_TimeoutIsHeldAgainstTheBroker(t *testing.T) {
 
 // TestFlawK6_CommitIsTriedAgain has the broker refuse the commit for a while, in every way that
 // heals by itself. Flink fails the task at the first error, and restarts the job. Here the same
-// owner asks for the commit again: nothing restarts and nothing is doubled. What becomes of a commit
-// that gets no answer is TestUnknownOutcome.
+// owner asks for the commit again: nothing restarts and nothing is doubled. What becomes of a
+// commit that gets no answer is TestUnknownOutcome.
 func TestFlawK6_CommitIsTriedAgain(t *testing.T) {
 	for _, refusal := range []*kerr.Error{
 		kerr.CoordinatorLoadInProgress, kerr.CoordinatorNotAvailable, kerr.NotCoordinator,

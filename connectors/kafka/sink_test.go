@@ -281,7 +281,8 @@ func TestSlabsServeAgain(t *testing.T) {
 	require.Zero(t, now.Timestamp)
 }
 
-// TestFetchedRecordsAreSentAgain: a fetched record goes on itself, once, whatever became of its value.
+// TestFetchedRecordsAreSentAgain: a fetched record goes on itself, once, whatever became of its
+// value.
 func TestFetchedRecordsAreSentAgain(t *testing.T) {
 	fetched := []*kgo.Record{
 		{Key: []byte("k"), Value: []byte("same"), Headers: []kgo.RecordHeader{{Key: "h"}}, Offset: 7},

@@ -205,8 +205,8 @@ func (s *slab) release() {
 }
 
 // carrierOf returns the fetched record that record i of b was made from, if nobody has sent it yet,
-// or nil. Several sinks of a task may be given the same one: the first to ask takes it, for they are
-// called one after the other.
+// or nil. Several sinks of a task may be given the same one: the first to ask takes it, for they
+// are called one after the other.
 func carrierOf(b *connectors.Batch, i int) *kgo.Record {
 	if len(b.Carriers) != b.Len() {
 		return nil

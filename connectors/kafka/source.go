@@ -57,8 +57,8 @@ type candidate struct {
 	start     Place
 }
 
-// Enumerate finds the partitions that state does not know, when it is time to, and looks whether the
-// topics of those that it knows are still there.
+// Enumerate finds the partitions that state does not know, when it is time to, and looks whether
+// the topics of those that it knows are still there.
 func (s *Source) Enumerate(
 	ctx context.Context, state checkpoint.Position,
 ) (connectors.Enumeration, error) {

@@ -114,7 +114,8 @@ func TestManyEpochsKeepEveryKeyInOrder(t *testing.T) {
 	require.Len(t, readBack(t, s), epochs)
 }
 
-// TestFullBufferWaitsForTheNextTransaction: what is staged is bounded, and who waits can be stopped.
+// TestFullBufferWaitsForTheNextTransaction: what is staged is bounded, and who waits can be
+// stopped.
 func TestFullBufferWaitsForTheNextTransaction(t *testing.T) {
 	c := newCluster(t)
 	c.topic("out", 1)

@@ -49,8 +49,8 @@ func loadWith(t *testing.T, cfg guest.Config, binary []byte, limits guest.Limits
 	return err
 }
 
-// nested is a guest with functions of so many nested loops: compiling takes time that grows with the
-// square of the depth.
+// nested is a guest with functions of so many nested loops: compiling takes time that grows with
+// the square of the depth.
 func nested(depth int) []byte {
 	loops := Join([]byte(strings.Repeat("\x03\x40", depth)), I32Const(0), []byte{0x0d, 0},
 		[]byte(strings.Repeat("\x0b", depth)))

@@ -43,7 +43,8 @@ func TestGrowingMovesNothing(t *testing.T) {
 	require.EqualValues(t, uint32(1<<32-1), got, "the limit is the end")
 }
 
-// TestMemoryIsGivenBack: at once, by instances that are closed and by those that did not come to be.
+// TestMemoryIsGivenBack: at once, by instances that are closed and by those that did not come to
+// be.
 func TestMemoryIsGivenBack(t *testing.T) {
 	ctx := context.Background()
 	const instances = 40

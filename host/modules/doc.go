@@ -24,6 +24,6 @@
 //	    is no regular file is not opened, and a mount that hangs is waited for by a goroutine that
 //	    nobody waits for.
 //
-// Below: connectors, connectors/transport and host/regular. Beside: host/guest, which reads the module. Above:
-// host/config, which checks references, host and the commands.
+// Below: connectors, connectors/transport and host/regular. Beside: host/guest, which reads the
+// module. Above: host/config, which checks references, host and the commands.
 package modules

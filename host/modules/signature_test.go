@@ -183,8 +183,8 @@ func TestSignatureFilesThatAreNone(t *testing.T) {
 	}
 }
 
-// TestOpenSSL takes keys and signatures that the commands of docs/supply-chain.md made; the folder's
-// README has them.
+// TestOpenSSL takes keys and signatures that the commands of docs/supply-chain.md made; the
+// folder's README has them.
 func TestOpenSSL(t *testing.T) {
 	folder := filepath.Join("testdata", "openssl")
 	module, err := os.ReadFile(filepath.Join(folder, "x.wasm"))

@@ -29,8 +29,8 @@ const (
 	// workersMax is how many workers in a row may be killed before they have settled: a machine that
 	// kills ten has a problem that the eleventh does not solve.
 	workersMax = 10
-	// lastWordsMax is how long the supervisor waits for the end of what a dead worker said. It is there
-	// already; only a process that the worker started could keep the pipe open.
+	// lastWordsMax is how long the supervisor waits for the end of what a dead worker said. It is
+	// there already; only a process that the worker started could keep the pipe open.
 	lastWordsMax = time.Second
 	// outputMax is how long it waits for what a dead worker printed, where that is no file.
 	outputMax = time.Second
@@ -54,10 +54,10 @@ type Config struct {
 	pause time.Duration // pauseMin, or what a test has patience for
 }
 
-// Run starts a worker and, as long as they are killed, others in its place. It returns the exit code
-// of the last one, which is 128 and the signal for one that was killed after it was asked to stop.
-// The error is about starting a worker, ErrGivenUp, ErrStopped or the end of ctx, with which the
-// worker ends too.
+// Run starts a worker and, as long as they are killed, others in its place. It returns the exit
+// code of the last one, which is 128 and the signal for one that was killed after it was asked to
+// stop. The error is about starting a worker, ErrGivenUp, ErrStopped or the end of ctx, with which
+// the worker ends too.
 func Run(ctx context.Context, cfg Config) (code int, err error) {
 	// The system takes the end of the thread that started the worker for that of its parent (tie).
 	runtime.LockOSThread()

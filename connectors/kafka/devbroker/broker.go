@@ -83,10 +83,10 @@ func Start(o Options) (*Broker, error) {
 	return b, nil
 }
 
-// takeFetchWhole lifts the bound of a whole fetch, before the library sees the request; the bounds of
-// its partitions stay. Where the whole is full in the middle of a partition, the library answers with
-// the batches that fitted and without the list of aborted transactions among them, and a reader of
-// committed records takes those for committed (B3).
+// takeFetchWhole lifts the bound of a whole fetch, before the library sees the request; the bounds
+// of its partitions stay. Where the whole is full in the middle of a partition, the library answers
+// with the batches that fitted and without the list of aborted transactions among them, and a
+// reader of committed records takes those for committed (B3).
 func takeFetchWhole(r kmsg.Request) (kmsg.Response, error, bool) {
 	if fetch, ok := r.(*kmsg.FetchRequest); ok {
 		fetch.MaxBytes = math.MaxInt32

@@ -1,5 +1,5 @@
-// Package wasm reads core WebAssembly modules that nobody has vouched for, and writes them anew with
-// something appended.
+// Package wasm reads core WebAssembly modules that nobody has vouched for, and writes them anew
+// with something appended.
 //
 // It owns the binary format: sections, types, indexes and the instruction stream, far enough to
 // know that a module is well formed, that nothing in it claims more than its bytes hold, and
