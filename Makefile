@@ -30,7 +30,7 @@ $(GUESTS:%=$(BUILD)/guests/%.wasm): $(BUILD)/guests/%.wasm:
 
 # Guests of other languages are committed as they were built (guests/prebuilt), so that nobody needs
 # the languages' tools to test. To add a language: a name here and a target guests-rebuild-NAME.
-REBUILD := c cpp rust quickjs assemblyscript
+REBUILD := c cpp zig rust quickjs assemblyscript
 
 .PHONY: setup guests-rebuild $(REBUILD:%=guests-rebuild-%)
 guests-rebuild: $(REBUILD:%=guests-rebuild-%) ## build the committed guests of other languages anew; setup has the tools
@@ -42,6 +42,12 @@ guests-rebuild-c:
 guests-rebuild-cpp:
 	$(MAKE) -C guests/conformance-cpp
 	$(GO) run ./guests/prebuilt/stamp conformance-cpp
+
+ZIG ?= zig
+
+guests-rebuild-zig: # zig 0.17.1; without it: pip install ziglang==0.17.1, ZIG="python3 -m ziglang"
+	$(MAKE) -C guests/conformance-zig ZIG="$(ZIG)"
+	$(GO) run ./guests/prebuilt/stamp conformance-zig
 
 guests-rebuild-assemblyscript: # asc of AssemblyScript 0.28.20: npm install in the guest's folder
 	$(MAKE) -C guests/conformance-assemblyscript

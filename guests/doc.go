@@ -8,7 +8,7 @@
 //	bucket-by-field     chooses buckets by JSON fields and the record's time
 //	conformance-go      what `wasmflow conformance` asks of an SDK, in Go
 //	uppercase-c         uppercase in C, without a libc
-//	conformance-c       the same in C
+//	conformance-c       the same in C; -cpp, -zig in C++ and Zig
 //	examples            what examples-LANGUAGE have to do, and the test that they do
 //	examples-go         access logs to JSON, orders to topics, addresses hidden
 //	prebuilt            modules of many languages, committed, with what they were made of

@@ -18,6 +18,16 @@ var cFiles embed.FS
 //go:embed cpp/*.hpp cpp/README.md
 var cppFiles embed.FS
 
+//go:embed rust/Cargo.toml rust/README.md rust/src/*.rs rust/macros/Cargo.toml rust/macros/src/*.rs
+var rustFiles embed.FS
+
+//go:embed assemblyscript/package.json assemblyscript/README.md assemblyscript/testing.mjs
+//go:embed assemblyscript/assembly/*.ts
+var assemblyScriptFiles embed.FS
+
+//go:embed zig/src/*.zig zig/README.md
+var zigFiles embed.FS
+
 // File is a source file of an SDK.
 type File struct {
 	Path string // below the folder of the SDKs: "go/emitter.go"
@@ -32,6 +42,15 @@ func C() ([]File, error) { return sources(cFiles) }
 
 // Cpp returns the header and the page of the C++ SDK, which needs that of C beside it.
 func Cpp() ([]File, error) { return sources(cppFiles) }
+
+// Rust returns the crate of the Rust SDK and that of its macros, sorted by path.
+func Rust() ([]File, error) { return sources(rustFiles) }
+
+// AssemblyScript returns the package of the AssemblyScript SDK, sorted by path.
+func AssemblyScript() ([]File, error) { return sources(assemblyScriptFiles) }
+
+// Zig returns the sources and the page of the Zig SDK, sorted by path.
+func Zig() ([]File, error) { return sources(zigFiles) }
 
 // sources returns all files but tests of Go.
 func sources(embedded embed.FS) ([]File, error) {
