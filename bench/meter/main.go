@@ -32,7 +32,7 @@ func run(ctx context.Context, args []string) error {
 	dir := flags.String("dir", "build/bench-meter", "folder for modules and compiled code")
 	results := flags.String("results", "bench/meter/RESULTS.md", "file to write")
 	rounds := flags.Int("rounds", 7, "rounds of a layout")
-	layouts := flags.Int("layouts", 7, "places in memory to try")
+	layouts := flags.Int("layouts", 5, "places in memory to try")
 	only := flags.String("only", "", "modules to measure, separated by commas; none is all")
 	if err := flags.Parse(args); err != nil {
 		return err
