@@ -14,9 +14,9 @@ const (
 	// batchBytesDefault is what a broker takes unless it is told otherwise, less the frame.
 	batchBytesDefault = 1_000_012
 	// bufferBytesDefault bounds what a task has written and no broker acknowledged, with what the
-	// client keeps of every record: about fifty thousand records of 100 bytes, a few batches for
-	// every partition.
-	bufferBytesDefault = 12 << 20
+	// client keeps of every record: about thirty thousand records of 100 bytes, a batch for each of
+	// a few partitions.
+	bufferBytesDefault = 8 << 20
 	// bufferRecordsMax bounds the same in records: the client keeps about 200 bytes for each.
 	bufferRecordsMax = 250_000
 	// lingerDefault fills batches at a few thousand records a second and is not felt.

@@ -15,11 +15,11 @@ import (
 const (
 	// discoverIntervalDefault is what Flink came to use, too: adding partitions is rare.
 	discoverIntervalDefault = 5 * time.Minute
-	// fetchPartitionBytesDefault makes a fetch worth its round trip; with the client's 1 MiB the
-	// cost of a record is a third higher.
-	fetchPartitionBytesDefault = 4 << 20
+	// fetchPartitionBytesDefault is what a broker adds to one batch at most: ten thousand records of
+	// 100 bytes are worth a round trip, and more of them would live longer than the collector likes.
+	fetchPartitionBytesDefault = 1 << 20
 	// fetchBytesDefault bounds what a task holds of each broker: as much again is being read.
-	fetchBytesDefault = 4 << 20
+	fetchBytesDefault = 1 << 20
 	// fetchWaitDefault is how long a broker holds an empty fetch back; new records end the wait.
 	fetchWaitDefault = 500 * time.Millisecond
 )
