@@ -37,7 +37,8 @@ guests-rebuild: $(REBUILD:%=guests-rebuild-%) ## build the committed guests of o
 
 guests-rebuild-c:
 	$(MAKE) -C guests/conformance-c
-	$(GO) run ./guests/prebuilt/stamp conformance-c
+	$(MAKE) -C guests/examples-c
+	$(GO) run ./guests/prebuilt/stamp conformance-c examples-c
 
 guests-rebuild-cpp:
 	$(MAKE) -C guests/conformance-cpp

@@ -10,7 +10,7 @@
 //	uppercase-c         uppercase in C, without a libc
 //	conformance-c       the same in C; -cpp, -zig in C++ and Zig
 //	examples            what examples-LANGUAGE have to do, and the test that they do
-//	examples-go         access logs to JSON, orders to topics, addresses hidden
+//	examples-go         access logs to JSON, orders to topics, addresses hidden; -c in C
 //	prebuilt            modules of many languages, committed, with what they were made of
 //	hostile             modules that break the contract in one way each
 //
