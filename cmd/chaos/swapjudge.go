@@ -146,9 +146,9 @@ func (j *swapJudge) verdict(broken []host.Swap) (string, error) {
 	}
 	longest, err := j.rollbacks(broken)
 	errs = append(errs, err)
-	return fmt.Sprintf("%s, %d of them dead letters; %d epochs with records by %d versions: %d by more "+
-		"than one or another than their record says; rollback within %d epochs", summary, j.letters, full,
-		len(versions), mixed, longest), errors.Join(errs...)
+	return fmt.Sprintf("%s, %d of them dead letters; %d epochs with records by %d versions: %d by "+
+		"more than one or another than their record says; rollback within %d epochs", summary,
+		j.letters, full, len(versions), mixed, longest), errors.Join(errs...)
 }
 
 // rollbacks returns the largest number of epochs that a version made from the one in which it
@@ -164,8 +164,8 @@ func (j *swapJudge) rollbacks(broken []host.Swap) (longest int, err error) {
 		}
 		longest = max(longest, n)
 		if n > rollbackMax {
-			errs = append(errs, fmt.Errorf("version %s, which %s, made %d epochs from epoch %d on, in which "+
-				"it turned out", s.To.SHA256, j.marks.bad[s.To.SHA256], n, s.Wrong))
+			errs = append(errs, fmt.Errorf("version %s, which %s, made %d epochs from epoch %d on, in "+
+				"which it turned out", s.To.SHA256, j.marks.bad[s.To.SHA256], n, s.Wrong))
 		}
 	}
 	return longest, errors.Join(errs...)

@@ -99,7 +99,9 @@ func placeOfPartition(s checkpoint.Split) (string, int, error) {
 
 // producing writes the input at a rate of so many records a second until the returned function is
 // called, which waits for the last one.
-func producing(ctx context.Context, cluster *servers.Kafka, rate int) (end func() error, err error) {
+func producing(
+	ctx context.Context, cluster *servers.Kafka, rate int,
+) (end func() error, err error) {
 	client, err := kgo.NewClient(kgo.SeedBrokers(cluster.Direct()...), kgo.DisableClientMetrics(),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.DefaultProduceTopic(swapsIn))
 	if err != nil {

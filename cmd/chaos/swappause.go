@@ -80,16 +80,17 @@ func (p *pauses) verdict() (string, error) {
 	const share = 0.99
 	byClock := percentile(with.clock, share) - percentile(without.clock, share)
 	own := percentile(with.own, share) - percentile(without.own, share)
-	summary := fmt.Sprintf("longest pause of a task, p50 and p99: %v, %v at %d switches, %v, %v at %d "+
-		"other epochs, so %v longer at p99, %v without waiting for a processor",
+	summary := fmt.Sprintf("longest pause of a task, p50 and p99: %v, %v at %d switches, %v, %v at "+
+		"%d other epochs, so %v longer at p99, %v without waiting for a processor",
 		percentile(with.clock, 0.5), percentile(with.clock, share), len(with.clock),
-		percentile(without.clock, 0.5), percentile(without.clock, share), len(without.clock), byClock, own)
+		percentile(without.clock, 0.5), percentile(without.clock, share), len(without.clock),
+		byClock, own)
 	switch {
 	case len(with.clock) == 0 || len(without.clock) == 0:
 		return summary, fmt.Errorf("no pause was seen of one kind of epochs: %s", summary)
 	case len(with.clock) >= switchesMin && own > pauseMax:
-		return summary, fmt.Errorf("a switch makes tasks pause %v longer at the 99th percentile, which is "+
-			"more than %v", own, pauseMax)
+		return summary, fmt.Errorf("a switch makes tasks pause %v longer at the 99th percentile, "+
+			"which is more than %v", own, pauseMax)
 	}
 	return summary, nil
 }

@@ -92,10 +92,10 @@ the end of a worker that was killed and the start of the next one.
 func setupRun(flags *flag.FlagSet) action {
 	o := &runOptions{}
 	o.declare(flags)
-	flags.BoolVar(&o.supervise, "supervise", false, "run the job in a process of its own, and in another "+
-		"when that is stuck or was killed")
-	flags.DurationVar(&o.stuckAfter, "stuck-after", supervise.StuckAfterDefault, "with --supervise: kill "+
-		"a process that has shown no sign of life for `TIME`")
+	flags.BoolVar(&o.supervise, "supervise", false, "run the job in a process of its own, and in "+
+		"another when that is stuck or was killed")
+	flags.DurationVar(&o.stuckAfter, "stuck-after", supervise.StuckAfterDefault, "with "+
+		"--supervise: kill a process that has shown no sign of life for `TIME`")
 	return func(ctx context.Context, p *process, args []string) error {
 		file, err := one("run", "a job file", args)
 		if err != nil {

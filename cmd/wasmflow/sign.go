@@ -29,7 +29,8 @@ func newModules(p *process, logger *slog.Logger) *modules.Loader {
 
 // accessFlags declares how the server of a module is reached, for commands without a job file.
 func accessFlags(flags *flag.FlagSet, a *modules.Access) {
-	flags.StringVar(&a.TLS.CA, "ca", "", "PEM `FILE` of the authorities to trust instead of the system's")
+	flags.StringVar(&a.TLS.CA, "ca", "", "PEM `FILE` of the authorities to trust instead of the "+
+		"system's")
 	flags.BoolVar(&a.PlainHTTP, "plain-http", false, "speak to a registry on this machine without TLS")
 }
 

@@ -168,4 +168,6 @@ func (o *runOptions) arguments(again bool) []string {
 // workerError is the exit code of a worker, which has said why itself.
 type workerError int
 
-func (e workerError) Error() string { return fmt.Sprintf("the worker ended with exit code %d", int(e)) }
+func (e workerError) Error() string {
+	return fmt.Sprintf("the worker ended with exit code %d", int(e))
+}

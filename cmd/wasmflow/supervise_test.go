@@ -195,6 +195,7 @@ func TestWorkersGetTheFlags(t *testing.T) {
 		given := parse(runCommand(), append(all, "--takeover", "--adopt", begin)...)
 		require.Equal(t, given, parse(workerCommand(), given.arguments(false)...))
 		again := parse(workerCommand(), given.arguments(true)...)
-		require.Equal(t, parse(runCommand(), all...), again, "a successor goes on, and takes nothing from a newer owner")
+		require.Equal(t, parse(runCommand(), all...), again,
+			"a successor goes on, and takes nothing from a newer owner")
 	}
 }

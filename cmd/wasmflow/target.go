@@ -52,11 +52,12 @@ func reachFlags(flags *flag.FlagSet) *reach {
 	flags.StringVar(&r.root, "store", storeDefault, "checkpoint `STORE` for a job given by name")
 	flags.StringVar(&r.address, "address", "", "`HOST:PORT` of the job's admin server, or a URL; "+
 		"also $"+envAddress)
-	flags.StringVar(&r.tokenFile, "token-file", "", "`FILE` of the server's token; also $"+envTokenFile+
-		", or it in $"+envToken)
+	flags.StringVar(&r.tokenFile, "token-file", "", "`FILE` of the server's token; also $"+
+		envTokenFile+", or it in $"+envToken)
 	flags.StringVar(&r.ca, "ca", "", "PEM `FILE` of the authorities that sign for the server; also $"+
 		envCA)
-	flags.StringVar(&r.cert, "cert", "", "PEM `FILE` of the client certificate to show; also $"+envCert)
+	flags.StringVar(&r.cert, "cert", "", "PEM `FILE` of the client certificate to show; also $"+
+		envCert)
 	flags.StringVar(&r.key, "key", "", "PEM `FILE` of the key of --cert; also $"+envKey)
 	return r
 }

@@ -155,7 +155,9 @@ func movable(to Place, state checkpoint.SourceState, places []place) error {
 		switch {
 		case slices.Contains(ended, id):
 			return fmt.Errorf("%s: %w; run --fresh reads all of it again", id, ErrEnded)
-		case !slices.ContainsFunc(places, func(p place) bool { return splitID(p.topic, p.partition) == id }):
+		case !slices.ContainsFunc(places, func(p place) bool {
+			return splitID(p.topic, p.partition) == id
+		}):
 			return fmt.Errorf("%s: the job reads no such partition", id)
 		}
 	}
