@@ -17,3 +17,12 @@ func capturesOf(job *config.Job, plugin string) *capture.Folder {
 		FilesMax: job.Capture.FilesMax, BytesMax: int64(job.Capture.BytesMax),
 	}, plugin)
 }
+
+// skipped is how many failures of the plugin were not captured in this process for want of anything
+// new in them.
+func (p *plugin) skipped() uint64 {
+	if p.captures == nil {
+		return 0
+	}
+	return p.captures.Skipped()
+}

@@ -123,6 +123,8 @@ type PluginStatus struct {
 	Vitals  operator.Vitals `json:"vitals" doc:"Of the current version, in this process."`
 	// CrashBudget is that of the current version.
 	CrashBudget operator.CrashStatus `json:"crash_budget"`
+	// CapturesSkipped counts failures that were not captured: there are enough like them.
+	CapturesSkipped uint64 `json:"captures_skipped,omitempty" doc:"Failures that were not captured, because there are enough like them or were too many in a second."`
 	// Swaps are the newest swaps, the last one last.
 	Swaps []Swap `json:"swaps" doc:"The newest swaps, the last one last."`
 }
@@ -200,7 +202,7 @@ func (e *Engine) Plugins() []PluginStatus {
 		v := p.current()
 		out = append(out, PluginStatus{
 			Plugin: p.Name, Current: v.name(), Vitals: v.health.Load(), Swaps: e.swaps.history.of(p.Name),
-			CrashBudget: v.crashes.Status(e.cfg.Now()),
+			CrashBudget: v.crashes.Status(e.cfg.Now()), CapturesSkipped: p.skipped(),
 		})
 	}
 	return out

@@ -58,6 +58,11 @@ func (r *runner) failed(s span, layout abi.Layout, info abi.FrameInfo, allowance
 		!errors.As(cause, &trap) && !errors.As(cause, &answer) {
 		return
 	}
+	outcome := capture.OutcomeOf(cause)
+	alone := allowance == guest.AllowRecord
+	if !r.cfg.Capture.Wants(r.cfg.Module.SHA256(), r.spec.Name, alone, &outcome, r.cfg.Now()) {
+		return
+	}
 	size, err := layout.Size()
 	if err != nil {
 		return // the frame was never written
@@ -67,12 +72,12 @@ func (r *runner) failed(s span, layout abi.Layout, info abi.FrameInfo, allowance
 		return
 	}
 	b := &capture.Batch{Header: r.captureHeader(), Frame: frame}
-	b.Alone, b.Reserved = allowance == guest.AllowRecord, r.life.reserved
+	b.Alone, b.Reserved = alone, r.life.reserved
 	if r.life.frames > 0 {
 		b.FramesBefore = r.life.frames - 1
 	}
 	b.Places, b.Splits = r.places(s)
-	b.Outcome = capture.OutcomeOf(cause)
+	b.Outcome = outcome
 	b.Outcome.Calls, b.Outcome.Fuel = r.at.calls, r.at.fuel
 	b.Outcome.First, b.Outcome.Cursor = r.at.first, r.at.cursor
 	if answer != nil {

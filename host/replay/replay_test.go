@@ -65,6 +65,7 @@ func newBench(t *testing.T, module []byte) *bench {
 	b := &bench{t: t, module: module, dir: t.TempDir(), limits: guest.Limits{
 		TimePerBatch: time.Minute, TimePerRecord: time.Minute, TimeToStart: time.Minute,
 	}}
+	require.NoError(t, os.Chmod(b.dir, 0o700)) // captures are for their owner's eyes
 	b.config = operator.Config{
 		Function: "f0", Step: "step", Job: "job",
 		Now:    func() time.Time { return time.Date(2030, 1, 1, 12, 30, 0, 0, time.UTC) },

@@ -223,8 +223,7 @@ func TestTheOldestCapturesGoFirst(t *testing.T) {
 }
 
 func TestACaptureIsPrivateAndWhole(t *testing.T) {
-	dir := t.TempDir()
-	require.NoError(t, os.Chmod(dir, 0o755))
+	dir := filepath.Join(t.TempDir(), "captures")
 	f := folder(dir, 3, 1<<20)
 	path, err := f.Write(sample(t), "")
 	require.NoError(t, err)
@@ -262,4 +261,16 @@ func TestWhatCannotBeKept(t *testing.T) {
 	_, err = folder(dir, 1, 100).Write(sample(t), "")
 	require.ErrorIs(t, err, capture.ErrTooLarge)
 	require.Empty(t, names(t, dir))
+
+	require.NoError(t, os.Chmod(dir, 0o750))
+	_, err = folder(dir, 1, 1<<20).Write(sample(t), "")
+	require.ErrorIs(t, err, capture.ErrOpenFolder)
+	require.ErrorContains(t, err, dir+" has mode 0750; chmod it to 0700, or name another one")
+	require.Empty(t, names(t, dir))
+	info, err := os.Stat(dir)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o750), info.Mode().Perm(), "it stays as it was")
+	require.NoError(t, os.Chmod(dir, 0o700))
+	_, err = folder(dir, 1, 1<<20).Write(sample(t), "")
+	require.NoError(t, err, "a private folder of the user")
 }

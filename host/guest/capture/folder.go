@@ -38,6 +38,7 @@ type Folder struct {
 	settings Settings
 	plugin   string
 	writing  sync.Mutex // held while a file is written: tasks that fail at once take turns
+	quota    quota
 }
 
 // NewFolder returns the folder of a plugin. It touches no disk.
@@ -82,7 +83,8 @@ func (f *Folder) Write(b *Batch, instead string) (path string, err error) {
 	return path, nil
 }
 
-// prepare makes the folder, out of others' reach (K2).
+// prepare makes the folder, out of others' reach (K2). One that is there is somebody's decision: it
+// is not changed.
 func (f *Folder) prepare() error {
 	if err := os.MkdirAll(f.settings.Dir, folderMode); err != nil {
 		return fmt.Errorf("making the folder of captured batches: %w", err)
@@ -91,11 +93,9 @@ func (f *Folder) prepare() error {
 	if err != nil {
 		return fmt.Errorf("looking at the folder of captured batches: %w", err)
 	}
-	if info.Mode().Perm()&0o077 == 0 {
-		return nil
-	}
-	if err := os.Chmod(f.settings.Dir, folderMode); err != nil {
-		return fmt.Errorf("closing the folder of captured batches to others: %w", err)
+	if mode := info.Mode().Perm(); mode&^folderMode != 0 {
+		return fmt.Errorf("looking at the folder of captured batches: %w: %s has mode %#o; chmod it to "+
+			"%#o, or name another one in capture.dir", ErrOpenFolder, f.settings.Dir, mode, folderMode)
 	}
 	return nil
 }
