@@ -157,7 +157,9 @@ func (f *fullAfter) Write(p []byte) (int, error) {
 }
 
 func (s *formatSuite) streamError(t *testing.T) {
-	whole := len(s.write(t, s.h.Values, nil))
+	whole := len(s.write(t, s.h.Values, func(_ int, w format.Writer, _ *bytes.Buffer) {
+		require.NoError(t, w.Flush())
+	}))
 	for _, room := range []int{0, 1, whole / 2, whole - 1} {
 		full := fullAfter(room)
 		w := s.h.Open(t, &full)

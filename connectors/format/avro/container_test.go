@@ -47,7 +47,7 @@ func (e endless) Read(p []byte) (int, error) { return copy(p, e), nil }
 
 func lineValues(n int) (values [][]byte) {
 	for i := range n {
-		values = append(values, fmt.Appendf(nil, `{"n":%d,"text":"%s"}`, i, strings.Repeat("x", 2*i)))
+		values = append(values, fmt.Appendf(nil, `{"n":%d,"text":"%s"}`, i, strings.Repeat("x", i*i)))
 	}
 	return append(values, []byte(`{"n":-1,"text":null}`))
 }
@@ -83,7 +83,7 @@ func TestFileWriterConformance(t *testing.T) {
 		t.Run(compression, func(t *testing.T) {
 			files := openFiles(t, lineSchema, compression)
 			connectortest.RunFormatWriter(t, connectortest.FormatWriterHarness{
-				Values: lineValues(400), Blocks: true,
+				Values: lineValues(100), Blocks: true,
 				Refused: [][]byte{nil, {}, []byte("{"), []byte(`{"text":"no n"}`),
 					[]byte(`{"n":1,"text":"x","more":1}`), []byte(`{"n":3000000000}`)},
 				Open: func(t *testing.T, out io.Writer) format.Writer {

@@ -81,8 +81,8 @@ func TestPoolIsSharedByGoroutines(t *testing.T) {
 
 func TestWriterConformance(t *testing.T) {
 	var values [][]byte
-	for i := range 3000 {
-		values = append(values, fmt.Appendf(nil, "%d %s", i, strings.Repeat("x", i%397)))
+	for i := range 150 {
+		values = append(values, fmt.Appendf(nil, "%d %s", i, strings.Repeat("x", i*i)))
 	}
 	for name, tt := range map[string]struct {
 		form   compress.Form

@@ -17,9 +17,9 @@ import (
 
 func TestWriterConformance(t *testing.T) {
 	var texts, numbers [][]byte
-	for i := range 300 {
-		texts = append(slices.Clip(texts), fmt.Appendf(nil, "%d %s", i, strings.Repeat("x", 3*i)))
-		numbers = append(slices.Clip(numbers), fmt.Appendf(nil, "%d", (i-150)*997))
+	for i := range 100 {
+		texts = append(slices.Clip(texts), fmt.Appendf(nil, "%d %s", i, strings.Repeat("x", i*i)))
+		numbers = append(slices.Clip(numbers), fmt.Appendf(nil, "%d", (i-50)*99_991))
 	}
 	classes := map[string]connectortest.FormatWriterHarness{
 		Text:  {Values: append(slices.Clip(texts), []byte{}), Refused: [][]byte{nil, []byte("\xff")}},
@@ -35,7 +35,7 @@ func TestWriterConformance(t *testing.T) {
 			}
 			for class, h := range classes {
 				o := Options{KeyClass: Null, ValueClass: class, Compression: compression, CompressBy: by}
-				if by == ByRecord && class != Text {
+				if compression != None && class != Text {
 					continue // classes do not look at codecs
 				}
 				h.Blocks = compression != None && by == ByBlock
