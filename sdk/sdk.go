@@ -28,6 +28,9 @@ var assemblyScriptFiles embed.FS
 //go:embed zig/src/*.zig zig/README.md
 var zigFiles embed.FS
 
+//go:embed js/*.js js/*.d.ts js/package.json js/README.md
+var javaScriptFiles embed.FS
+
 // File is a source file of an SDK.
 type File struct {
 	Path string // below the folder of the SDKs: "go/emitter.go"
@@ -51,6 +54,9 @@ func AssemblyScript() ([]File, error) { return sources(assemblyScriptFiles) }
 
 // Zig returns the sources and the page of the Zig SDK, sorted by path.
 func Zig() ([]File, error) { return sources(zigFiles) }
+
+// JavaScript returns the package of the SDK for JavaScript and TypeScript, sorted by path.
+func JavaScript() ([]File, error) { return sources(javaScriptFiles) }
 
 // sources returns all files but tests of Go.
 func sources(embedded embed.FS) ([]File, error) {

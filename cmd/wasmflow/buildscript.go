@@ -24,16 +24,25 @@ other tool is needed:
 
   wasmflow build plugin.ts                 makes plugin.wasm beside it
   wasmflow build --out p.wasm plugin.js
+  wasmflow build --module --out test.mjs plugin.test.ts
+                                           the bundled script itself, for node
 
 What the plugin offers is printed: it was loaded, as run would load it. Types of
 TypeScript are taken out, not checked.
 `,
 		setup: func(flags *flag.FlagSet) action {
 			out := flags.String("out", "", "`FILE` to write; by default beside the script")
+			module := flags.Bool("module", false, "write the bundled script instead of a plugin")
 			return func(ctx context.Context, p *process, args []string) error {
 				path, err := one("build", "a script", args)
 				if err != nil {
 					return err
+				}
+				if *module {
+					if *out == "" {
+						return usagef("build", "--module wants --out, too")
+					}
+					return bundleScript(path, *out)
 				}
 				if *out == "" {
 					*out = strings.TrimSuffix(path, filepath.Ext(path)) + ".wasm"
@@ -66,6 +75,18 @@ func buildScript(ctx context.Context, p *process, path, out string) (err error) 
 	fmt.Fprintf(p.stdout, "%s: %s %s, %v\n", out, d.Name, d.Version, connectors.Size(m.Size()))
 	for _, f := range d.Functions {
 		fmt.Fprintf(p.stdout, "  %s %s\n", f.Role, f.Name)
+	}
+	return nil
+}
+
+// bundleScript writes the script as one ECMAScript module.
+func bundleScript(path, out string) error {
+	s, err := script.Bundle(path)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(out, s.Text, 0o666); err != nil {
+		return &startError{fmt.Errorf("writing the module: %w", err)}
 	}
 	return nil
 }

@@ -11,7 +11,8 @@ import (
 	"github.com/evanw/esbuild/pkg/api"
 )
 
-// sdkModule is what every script imports and the engine has.
+// sdkModule is what every script imports and the engine has. Modules of node stay imports as well:
+// a unit test is bundled like a plugin.
 const sdkModule = "wasmflow"
 
 // problemsMax bounds the mistakes of a script that are told: a screenful.
@@ -49,7 +50,7 @@ func Bundle(path string) (*Script, error) {
 		EntryPoints: []string{absolute}, AbsWorkingDir: filepath.Dir(absolute),
 		Bundle: true, Format: api.FormatESModule, Platform: api.PlatformNeutral,
 		Target: api.ES2024, Charset: api.CharsetUTF8, LegalComments: api.LegalCommentsInline,
-		MainFields: []string{"module", "main"}, External: []string{sdkModule},
+		MainFields: []string{"module", "main"}, External: []string{sdkModule, "node:*"},
 		Metafile: true, Write: false, LogLevel: api.LogLevelSilent,
 	})
 	if len(result.Errors) > 0 {

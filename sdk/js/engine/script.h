@@ -8,7 +8,7 @@
 
 /* The source of the module "wasmflow", with a 0 behind it. */
 static const char wf_sdk_source[] = {
-#embed "../wasmflow/wasmflow.js"
+#embed "../wasmflow.js"
     , 0,
 };
 
