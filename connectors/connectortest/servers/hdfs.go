@@ -37,6 +37,8 @@ type HDFSOptions struct {
 	DataNodes int // 1 when 0; every file has as many replicas unless it says otherwise
 	// Properties of every node, over those that the harness sets.
 	Properties map[string]string
+	// Kerberos makes everybody log in. The cluster does not close it.
+	Kerberos *KDC
 }
 
 // HDFS is a cluster that runs.
@@ -191,7 +193,31 @@ func (h *HDFS) properties() map[string]string {
 		"dfs.datanode.directoryscan.interval":                  "-1",
 		"dfs.namenode.datanode.registration.ip-hostname-check": "false",
 	}
+	if h.options.Kerberos != nil {
+		maps.Copy(p, h.options.Kerberos.hdfs())
+	}
 	maps.Copy(p, h.options.Properties)
+	return p
+}
+
+// hdfs returns the properties of a cluster where everybody logs in.
+func (d *KDC) hdfs() map[string]string {
+	p := map[string]string{
+		"hadoop.security.authentication":                "kerberos",
+		"hadoop.http.filter.initializers":               "org.apache.hadoop.hdfs.web.AuthFilterInitializer",
+		"dfs.block.access.token.enable":                 "true",
+		"dfs.data.transfer.protection":                  "authentication",
+		"ignore.secure.ports.for.testing":               "true", // ports below 1024 are root's
+		"dfs.web.authentication.kerberos.principal":     webPrincipal + "@" + Realm,
+		"dfs.web.authentication.kerberos.keytab":        d.Keytab(),
+		"hadoop.http.authentication.type":               "kerberos",
+		"hadoop.http.authentication.kerberos.principal": webPrincipal + "@" + Realm,
+		"hadoop.http.authentication.kerberos.keytab":    d.Keytab(),
+	}
+	for _, node := range []string{"namenode", "datanode"} {
+		p["dfs."+node+".kerberos.principal"] = HDFSPrincipal + "@" + Realm
+		p["dfs."+node+".keytab.file"] = d.Keytab()
+	}
 	return p
 }
 
@@ -206,6 +232,9 @@ func (h *HDFS) format(ctx context.Context) error {
 
 // Ready waits until the NameNode has left safe mode and knows all DataNodes that run.
 func (h *HDFS) Ready(ctx context.Context) error {
+	if h.options.Kerberos != nil {
+		return nil // its pages ask for a login; a new cluster serves once its nodes have registered
+	}
 	live := 0
 	for _, n := range h.data {
 		if n.process != nil {
@@ -355,6 +384,9 @@ func (n *HDFSNode) command(flags []string, args ...string) []string {
 		class = "org.apache.hadoop.hdfs.server.namenode.NameNode"
 	}
 	flags = append(hdfsFlags("warn"), flags...)
+	if d := n.hdfs.options.Kerberos; d != nil {
+		flags = append(flags, "-Djava.security.krb5.conf="+d.Config())
+	}
 	flags = append(flags, "-Dorg.slf4j.simpleLogger.log."+class+"=info",
 		"-Dorg.slf4j.simpleLogger.showDateTime=true")
 	return n.hdfs.java.command(flags, class, append([]string{"-conf", n.config}, args...)...)

@@ -13,6 +13,10 @@ const (
 	Realm = "WASMFLOW.TEST"
 	// brokerPrincipal is what clients ask a ticket for: the service and the host of an address.
 	brokerPrincipal = "kafka/127.0.0.1"
+	// HDFSPrincipal is that of all nodes of HDFS, and its superuser.
+	HDFSPrincipal = "hdfs/127.0.0.1"
+	// webPrincipal is that of HTTP servers.
+	webPrincipal = "HTTP/127.0.0.1"
 	// hadoopRelease has the key distribution center.
 	hadoopRelease = "3.4.1"
 )
@@ -24,7 +28,7 @@ type KDC struct {
 	process *process
 }
 
-// StartKDC starts a center that knows UserAdmin, UserNobody and the brokers.
+// StartKDC starts a center that knows UserAdmin, UserNobody, the brokers and the nodes of HDFS.
 func StartKDC(ctx context.Context) (d *KDC, err error) {
 	ctx, cancel := context.WithTimeout(ctx, startMax)
 	defer cancel()
@@ -60,7 +64,7 @@ func StartKDC(ctx context.Context) (d *KDC, err error) {
 		return d, fmt.Errorf("writing the configuration: %w", err)
 	}
 	argv := java.command([]string{"-Xmx128m"}, "org.apache.hadoop.minikdc.MiniKdc",
-		d.dir, config, d.Keytab(), UserAdmin, UserNobody, brokerPrincipal)
+		d.dir, config, d.Keytab(), UserAdmin, UserNobody, brokerPrincipal, HDFSPrincipal, webPrincipal)
 	d.process, err = start(ctx, "the KDC", filepath.Join(d.dir, "kdc.log"),
 		"Standalone MiniKdc Running", argv)
 	return d, err
