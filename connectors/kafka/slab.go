@@ -19,6 +19,10 @@ const slabsMax = 64
 // not to stay in memory for ever, times slabsMax.
 const slabBytesMax = 2 << 20
 
+// slabFirst is the room that a slab begins with, in bytes, headers or records: it doubles until a
+// batch fits.
+const slabFirst = 64
+
 // clientRecordBytes is about what the client keeps of a record beside its bytes.
 const clientRecordBytes = 200
 
@@ -74,41 +78,10 @@ func (p *slabs) take(b *connectors.Batch) *slab {
 	s.left.Store(1)
 	s.size, s.charged = 0, 0
 	s.state.Store(slabUnsent)
-	s.reserve(b)
-	return s
-}
-
-// reserve makes room for b, so that nothing moves once the client points at it.
-func (s *slab) reserve(b *connectors.Batch) {
-	size, headers, own := 0, 0, 0
-	for i := range b.Records {
-		r, lent := &b.Records[i], carrierOf(b, i)
-		if lent == nil {
-			own++
-		}
-		if lent == nil || !aliases(r.Key, lent.Key) {
-			size += len(r.Key)
-		}
-		if lent == nil || !aliases(r.Value, lent.Value) {
-			size += len(r.Value)
-		}
-		for _, h := range r.Headers {
-			size += len(h.Value)
-		}
-		headers += len(r.Headers)
-	}
 	if cap(s.sent) < b.Len() {
 		s.sent = make([]*kgo.Record, 0, b.Len())
 	}
-	if cap(s.own) < own {
-		s.own = make([]kgo.Record, 0, own)
-	}
-	if cap(s.headers) < headers {
-		s.headers = make([]kgo.RecordHeader, 0, headers)
-	}
-	if cap(s.bytes) < size {
-		s.bytes = make([]byte, 0, size)
-	}
+	return s
 }
 
 // fill makes the next record of the slab from record i of b. way is what the partitioner goes by
@@ -137,6 +110,7 @@ func (s *slab) fill(b *connectors.Batch, i int, topic string, way int32) *kgo.Re
 		out.Timestamp = time.UnixMilli(r.Timestamp)
 	}
 	if n := len(r.Headers); n > 0 {
+		s.headers = room(s.headers, n)
 		from := len(s.headers)
 		for _, h := range r.Headers {
 			s.headers = append(s.headers, kgo.RecordHeader{Key: h.Key, Value: s.copy(h.Value)})
@@ -149,8 +123,18 @@ func (s *slab) fill(b *connectors.Batch, i int, topic string, way int32) *kgo.Re
 
 // next returns a record of the slab's own.
 func (s *slab) next() *kgo.Record {
+	s.own = room(s.own, 1)
 	s.own = s.own[:len(s.own)+1]
 	return &s.own[len(s.own)-1]
+}
+
+// room returns s if it has room for n more, else an empty slice that has, and for many more. What s
+// holds stays where it is, for the client points at it.
+func room[T any](s []T, n int) []T {
+	if cap(s)-len(s) >= n {
+		return s
+	}
+	return make([]T, 0, max(n, 2*cap(s), slabFirst))
 }
 
 // send hands the filled records to the client, in order, and gives up the writer's hold.
@@ -168,6 +152,7 @@ func (s *slab) copy(p []byte) []byte {
 	if p == nil {
 		return nil
 	}
+	s.bytes = room(s.bytes, len(p))
 	from := len(s.bytes)
 	s.bytes = append(s.bytes, p...)
 	return s.bytes[from:len(s.bytes):len(s.bytes)]
