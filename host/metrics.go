@@ -161,8 +161,8 @@ func perPlugin() []pluginSeries {
 		{describe("plugin_records_bypassed_total",
 			"Records that a plugin with a spent crash budget was not called for.", "plugin"), counter,
 			func(p PluginStatus) float64 { return float64(p.CrashBudget.Bypassed) }},
-		{describe("plugin_captures_skipped_total", "Failures of a plugin that were not captured, because "+
-			"there are enough like them or were too many in a second.", "plugin"), counter,
+		{describe("plugin_captures_skipped_total", "Failures of a plugin that were not captured, "+
+			"because there are enough like them or were too many in a second.", "plugin"), counter,
 			func(p PluginStatus) float64 { return float64(p.CapturesSkipped) }},
 	}
 }

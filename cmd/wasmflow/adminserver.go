@@ -148,7 +148,8 @@ func (r *runner) listen(ctx context.Context, cancel context.CancelCauseFunc, car
 	}
 	server, err := admin.Listen(ctx, admin.Config{
 		Address: r.job.Admin.Address, Token: r.job.Admin.Token, TLS: secure, Hosts: r.job.Admin.Hosts,
-		Version: version, Routes: engineRoutes(r.engine),
+		RenewTLS: func() (*admin.TLS, error) { return adminTLS(r.job) },
+		Version:  version, Routes: engineRoutes(r.engine),
 		Job:      &runningJob{r: r, cancel: cancel, hostname: hostname},
 		Gatherer: r.engine.Gatherer(), Logger: r.logger,
 	})

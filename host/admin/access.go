@@ -20,9 +20,9 @@ type access struct {
 	loopback   bool // only this machine can reach the server
 	configured bool // the token comes from the job file
 	token      [sha256.Size]byte
-	hosts      []string          // further names of the server
-	leaf       *x509.Certificate // of the server; nil without TLS
-	open       map[string]bool   // paths of routes that need no credentials
+	hosts      []string                 // further names of the server
+	leaf       func() *x509.Certificate // of the server; nil without TLS
+	open       map[string]bool          // paths of routes that need no credentials
 }
 
 // newAccess returns the rules for a server and the token it drew, which is zero when one is
@@ -79,7 +79,7 @@ func (a access) isNamed(host string) bool {
 		return false
 	}
 	// A browser shows a certificate by itself, to the names of the server's.
-	return isAddress(host) || a.leaf == nil || a.leaf.VerifyHostname(host) == nil
+	return isAddress(host) || a.leaf == nil || a.leaf().VerifyHostname(host) == nil
 }
 
 func (a access) nameRemedy() string {

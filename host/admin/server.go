@@ -38,11 +38,15 @@ const (
 
 // Config says where a server listens and what it shows.
 type Config struct {
-	Address  string            // host:port, or "auto": a free port of 127.0.0.1
-	Token    connectors.Secret // zero: none is configured
-	TLS      *TLS              // nil is plain HTTP
-	Hosts    []string          // names that requests may call the server by, beside its own
-	Version  string            // of wasmflow, for the OpenAPI document
+	Address string            // host:port, or "auto": a free port of 127.0.0.1
+	Token   connectors.Secret // zero: none is configured
+	TLS     *TLS              // nil is plain HTTP
+	// RenewTLS reads the files of TLS again; nil keeps TLS. It is asked at connections, every ten
+	// seconds at most, and what it refuses changes nothing.
+	RenewTLS func() (*TLS, error)
+	Now      func() time.Time // nil is time.Now
+	Hosts    []string         // names that requests may call the server by, beside its own
+	Version  string           // of wasmflow, for the OpenAPI document
 	Job      Job
 	Routes   []Route // beside those of this package
 	Gatherer prometheus.Gatherer
@@ -119,8 +123,9 @@ func newServer(c Config, listener net.Listener, loopback bool) *Server {
 		ErrorLog: slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug),
 	}
 	if c.TLS != nil {
-		rules.leaf = c.TLS.certificate.Leaf
-		s.http.TLSConfig = c.TLS.config()
+		renewal := newRenewal(&c)
+		rules.leaf = renewal.leaf
+		s.http.TLSConfig = renewal.config()
 	}
 	s.http.Handler = rules.guard(http.HandlerFunc(s.dispatch))
 	return s
