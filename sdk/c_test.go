@@ -25,7 +25,9 @@ func TestCRunsNatively(t *testing.T) {
 
 func TestNativeSDKsAreComplete(t *testing.T) {
 	require.Equal(t, []string{"c/README.md", "c/wasmflow.h", "c/wasmflow_test.h"}, paths(t, C))
-	require.Equal(t, []string{"cpp/README.md", "cpp/wasmflow.hpp"}, paths(t, Cpp))
+	require.Equal(t, []string{
+		"c/wasmflow.h", "c/wasmflow_test.h", "cpp/README.md", "cpp/wasmflow.hpp",
+	}, paths(t, Cpp))
 	require.Equal(t, []string{
 		"zig/README.md", "zig/src/layout.zig", "zig/src/output.zig", "zig/src/settings.zig",
 		"zig/src/wasmflow.zig",

@@ -15,7 +15,7 @@ var goFiles embed.FS
 //go:embed c/*.h c/README.md
 var cFiles embed.FS
 
-//go:embed cpp/*.hpp cpp/README.md
+//go:embed cpp/*.hpp cpp/README.md c/*.h
 var cppFiles embed.FS
 
 //go:embed rust/Cargo.toml rust/README.md rust/src/*.rs rust/macros/Cargo.toml rust/macros/src/*.rs
@@ -43,7 +43,7 @@ func Go() ([]File, error) { return sources(goFiles) }
 // C returns the headers and the page of the C SDK, sorted by path.
 func C() ([]File, error) { return sources(cFiles) }
 
-// Cpp returns the header and the page of the C++ SDK, which needs that of C beside it.
+// Cpp returns the header and the page of the C++ SDK, and the headers of C that it needs.
 func Cpp() ([]File, error) { return sources(cppFiles) }
 
 // Rust returns the crate of the Rust SDK and that of its macros, sorted by path.
