@@ -8,7 +8,9 @@ import (
 	"flag"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -33,7 +35,7 @@ const modulePath = "github.com/wasmflow/wasmflow"
 // language is a row of the table of languages that new can begin a plugin in.
 type language struct {
 	name  string
-	files map[string]string // template -> path in the new folder
+	files map[string]string // template -> path in the new folder, beside those of anyFiles
 	sdk   func() ([]sdk.File, error)
 	// root is where the SDK's files go, and rootFiles what it needs beside them.
 	root      string
@@ -45,15 +47,59 @@ func languages() []language {
 		name: "go",
 		files: map[string]string{
 			"main.go.tmpl": "main.go", "main_test.go.tmpl": "main_test.go", "go.mod.tmpl": "go.mod",
-			"Makefile.tmpl": "Makefile", "job.toml.tmpl": "job.toml", "README.md.tmpl": "README.md",
-			"prices.csv.tmpl": "input/prices.csv", "gitignore.tmpl": ".gitignore",
 		},
 		sdk:  sdk.Go,
 		root: "wasmflow/sdk",
 		rootFiles: map[string]string{
 			"wasmflow/go.mod": "module " + modulePath + "\n\ngo " + goVersion + "\n",
 		},
+	}, {
+		name:  "rust",
+		files: map[string]string{"Cargo.toml.tmpl": "Cargo.toml", "lib.rs.tmpl": "src/lib.rs"},
+		sdk:   sdk.Rust,
+		root:  "wasmflow",
+	}, {
+		name: "assemblyscript",
+		files: map[string]string{
+			"package.json.tmpl": "package.json", "plugin.ts.tmpl": "plugin.ts",
+			"plugin.test.mjs.tmpl": "plugin.test.mjs",
+		},
+		sdk:  sdk.AssemblyScript,
+		root: "wasmflow",
+	}, {
+		name: "javascript",
+		files: map[string]string{
+			"package.json.tmpl": "package.json", "jsconfig.json.tmpl": "jsconfig.json",
+			"plugin.js.tmpl": "plugin.js", "plugin.test.js.tmpl": "plugin.test.js",
+		},
+		sdk:  sdk.JavaScript,
+		root: "wasmflow",
+	}, {
+		name: "typescript",
+		files: map[string]string{
+			"package.json.tmpl": "package.json", "tsconfig.json.tmpl": "tsconfig.json",
+			"plugin.ts.tmpl": "plugin.ts", "plugin.test.ts.tmpl": "plugin.test.ts",
+		},
+		sdk:  sdk.JavaScript,
+		root: "wasmflow",
 	}}
+}
+
+// anyFiles are the templates that every language has, and those that all have in common.
+func anyFiles() map[string]string {
+	return map[string]string{
+		"Makefile.tmpl": "Makefile", "README.md.tmpl": "README.md", "gitignore.tmpl": ".gitignore",
+		"../any/job.toml.tmpl": "job.toml", "../any/prices.csv.tmpl": "input/prices.csv",
+	}
+}
+
+// languageNames lists the languages for messages.
+func languageNames() string {
+	var names []string
+	for _, l := range languages() {
+		names = append(names, l.name)
+	}
+	return strings.Join(names, ", ")
 }
 
 func newCommand() command {
@@ -63,13 +109,13 @@ func newCommand() command {
 		help: `
   wasmflow new plugin prices --lang go
   cd prices
-  make test    the function runs natively under go test
+  make test    the function runs as the language's own tests do
   make run     builds prices.wasm and runs job.toml
 
 The folder holds all it needs, the SDK's source too: it builds without a network.
 `,
 		setup: func(flags *flag.FlagSet) action {
-			lang := flags.String("lang", "go", "`LANGUAGE` of the plugin: go")
+			lang := flags.String("lang", "go", "`LANGUAGE` of the plugin: "+languageNames())
 			dir := flags.String("dir", "", "`FOLDER` to make; by default the plugin's name")
 			return func(_ context.Context, p *process, args []string) error {
 				if len(args) != 2 || args[0] != "plugin" {
@@ -137,15 +183,13 @@ func newPlugin(p *process, name, lang, dir string) error {
 		return err
 	}
 	var l *language
-	var known []string
 	for _, x := range languages() {
-		known = append(known, x.name)
 		if x.name == lang {
 			l = &x
 		}
 	}
 	if l == nil {
-		return usagef("new", "--lang %q: there are %s", lang, strings.Join(known, ", "))
+		return usagef("new", "--lang %q: there are %s", lang, languageNames())
 	}
 	if dir == "" {
 		dir = name
@@ -160,7 +204,7 @@ func newPlugin(p *process, name, lang, dir string) error {
 	fmt.Fprintf(p.stdout, `%s is there:
 
   cd %s
-  make test    run the function natively
+  make test    run the function's tests
   make run     build %s.wasm and run job.toml
 `, dir, dir, name)
 	return nil
@@ -169,8 +213,10 @@ func newPlugin(p *process, name, lang, dir string) error {
 // render returns the files of a new plugin by path.
 func (l *language) render(names pluginNames) (map[string][]byte, error) {
 	files := map[string][]byte{}
-	for from, to := range l.files {
-		text, err := scaffolds.ReadFile("scaffold/" + l.name + "/" + from)
+	templates := anyFiles()
+	maps.Copy(templates, l.files)
+	for from, to := range templates {
+		text, err := scaffolds.ReadFile(path.Join("scaffold", l.name, from))
 		if err != nil {
 			return nil, fmt.Errorf("reading the scaffold: %w", err)
 		}
@@ -205,8 +251,8 @@ func writeNew(dir string, files map[string][]byte) error {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return &startError{fmt.Errorf("looking at the new folder: %w", err)}
 	}
-	for path, data := range files {
-		to := filepath.Join(dir, filepath.FromSlash(path))
+	for name, data := range files {
+		to := filepath.Join(dir, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(to), 0o777); err != nil {
 			return &startError{fmt.Errorf("making a folder: %w", err)}
 		}
