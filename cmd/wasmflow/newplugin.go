@@ -67,6 +67,25 @@ func languages() []language {
 		sdk:  sdk.AssemblyScript,
 		root: "wasmflow",
 	}, {
+		name: "c",
+		files: map[string]string{
+			"plugin.c.tmpl": "plugin.c", "plugin_test.c.tmpl": "plugin_test.c",
+		},
+		sdk:  sdk.C,
+		root: "wasmflow",
+	}, {
+		name: "cpp",
+		files: map[string]string{
+			"plugin.cpp.tmpl": "plugin.cpp", "plugin_test.cpp.tmpl": "plugin_test.cpp",
+		},
+		sdk:  sdk.Cpp,
+		root: "wasmflow",
+	}, {
+		name:  "zig",
+		files: map[string]string{"plugin.zig.tmpl": "plugin.zig", "line.zig.tmpl": "line.zig"},
+		sdk:   sdk.Zig,
+		root:  "wasmflow",
+	}, {
 		name: "javascript",
 		files: map[string]string{
 			"package.json.tmpl": "package.json", "jsconfig.json.tmpl": "jsconfig.json",
