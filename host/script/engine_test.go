@@ -166,18 +166,20 @@ func TestValues(t *testing.T) {
 		switch (record.value[0]) {
 		case "{": return out.value(String(record.json().n) + record.json().s);
 		case "n": return out.emit({ value: null });
+		case "l": return out.value(record.value.toLowerCase());
 		case "b": return out.value(record.valueBytes.subarray(1));
 		}
 		out.value(record.value.toUpperCase());
 	});`
 	got := answers(t, head+f, `{"n":1.5,"s":"\u00e4"}`, `{"n":`, "n", "bytes", "gr\u00fc\u00df",
-		"\xff\xfe", "\xed\xa0\x80", "\U0001f600")
+		"\xff\xfe", "\xed\xa0\x80", "\U0001f600",
+		"aZ{`@[ 09\x00\x7f", "lAZ{`@[z\u00c4")
 	require.Equal(t, "1.5\u00e4", got[0])
 	require.Contains(t, got[1], "error 0: SyntaxError: ")
 	require.Equal(t, []string{"", "ytes", "GR\u00dcSS"}, got[2:5])
 	require.Contains(t, got[5], "the value is no UTF-8; read valueBytes")
 	require.Contains(t, got[6], "the value is no UTF-8; read valueBytes")
-	require.Equal(t, "\U0001f600", got[7])
+	require.Equal(t, []string{"\U0001f600", "AZ{`@[ 09\x00\x7f", "laz{`@[z\u00e4"}, got[7:])
 }
 
 // TestRecordsAreOfTheirTime: a record that a script keeps cannot be read later.

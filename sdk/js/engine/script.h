@@ -4,6 +4,7 @@
 #ifndef WF_SCRIPT_H
 #define WF_SCRIPT_H
 
+#include "case.h"
 #include "emit.h"
 
 /* The source of the module "wasmflow", with a 0 behind it. */
@@ -268,7 +269,8 @@ static bool wf_begin_engine(void) {
     JSContext *ctx = engine.context = JS_NewContext(engine.runtime);
     if (!ctx) return false;
     wf_atoms(ctx);
-    if (!wf_class(ctx, &at_hand.class, "Record", wf_record_members, countof(wf_record_members)) ||
+    if (!wf_case_begin(ctx) ||
+        !wf_class(ctx, &at_hand.class, "Record", wf_record_members, countof(wf_record_members)) ||
         !wf_class(ctx, &emit.class, "Emitter", wf_emit_members, countof(wf_emit_members)) ||
         !wf_class(ctx, &batch.class, "Records", wf_batch_members, countof(wf_batch_members)))
         return false;
