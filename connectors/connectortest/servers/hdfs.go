@@ -28,6 +28,8 @@ const (
 	hdfsHeap = "-Xmx256m"
 	// hdfsAskEvery is how often the NameNode is asked whether it serves: it takes seconds.
 	hdfsAskEvery = 50 * time.Millisecond
+	// loginFilter makes WebHDFS ask for tickets.
+	loginFilter = "org.apache.hadoop.hdfs.web.AuthFilterInitializer"
 	// HDFSUser is the superuser. Other users are whoever says so.
 	HDFSUser = "admin"
 )
@@ -200,14 +202,14 @@ func (h *HDFS) properties() map[string]string {
 	return p
 }
 
-// hdfs returns the properties of a cluster where everybody logs in.
+// hdfs returns the properties of a cluster where everybody logs in, on ports that are not root's.
 func (d *KDC) hdfs() map[string]string {
 	p := map[string]string{
 		"hadoop.security.authentication":                "kerberos",
-		"hadoop.http.filter.initializers":               "org.apache.hadoop.hdfs.web.AuthFilterInitializer",
+		"hadoop.http.filter.initializers":               loginFilter,
 		"dfs.block.access.token.enable":                 "true",
 		"dfs.data.transfer.protection":                  "authentication",
-		"ignore.secure.ports.for.testing":               "true", // ports below 1024 are root's
+		"ignore.secure.ports.for.testing":               "true",
 		"dfs.web.authentication.kerberos.principal":     webPrincipal + "@" + Realm,
 		"dfs.web.authentication.kerberos.keytab":        d.Keytab(),
 		"hadoop.http.authentication.type":               "kerberos",
@@ -233,7 +235,7 @@ func (h *HDFS) format(ctx context.Context) error {
 // Ready waits until the NameNode has left safe mode and knows all DataNodes that run.
 func (h *HDFS) Ready(ctx context.Context) error {
 	if h.options.Kerberos != nil {
-		return nil // its pages ask for a login; a new cluster serves once its nodes have registered
+		return nil // its pages ask for a login; a new cluster serves once its nodes are known
 	}
 	live := 0
 	for _, n := range h.data {
