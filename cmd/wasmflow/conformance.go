@@ -24,7 +24,7 @@ instances replaced at random frames, which must change nothing:
   wasmflow conformance --seed 7 --json x.wasm | jq '.rows[] | select(.status == "failed")'
 
 A plugin is checked for what holds for every function. The guest of a new SDK
-offers the functions of the kit, too: names and answers are in abi/SPEC.md.
+offers the functions of the kit, too: names and answers are in docs/conformance.md.
 
 Exit code 0 is no failed check, 2 at least one.
 `,
