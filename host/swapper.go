@@ -351,8 +351,8 @@ func (s *swapper) follow(ctx context.Context, t *trial) (closing error) {
 		case trialOn:
 			s.tell(t.id, func(e *Swap) { e.State, e.First = SwapTrial, v.first })
 		case trialProving:
+			s.board.settleFor(t) // before it is told: whoever sees a probation may ask for another swap
 			s.tell(t.id, func(e *Swap) { e.State, e.First = SwapProbation, v.first })
-			s.board.settleFor(t) // another swap may be asked for now
 		case trialSettled:
 			s.tell(t.id, func(e *Swap) { e.State, e.First = SwapDone, v.first })
 			s.e.cfg.Logger.Info("a plugin was swapped", "plugin", t.plugin.Name,
