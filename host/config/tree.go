@@ -71,6 +71,11 @@ func addSyntaxError(c *collector, err error, marks *mark) {
 	if strings.HasPrefix(text, "expected value but found") {
 		text += "; put text between quotes"
 	}
+	if strings.HasPrefix(text, "strings cannot contain newlines") ||
+		strings.HasPrefix(text, "unexpected EOF; expected '\"'") {
+		text = "a string has no end; close it with a quote in the line it begins in, or write it " +
+			"between three quotes"
+	}
 	c.addf(max(parse.Position.Line, 1), "", "not valid TOML: %s", text)
 }
 
