@@ -13,6 +13,7 @@ import (
 	"github.com/wasmflow/wasmflow/connectors"
 	"github.com/wasmflow/wasmflow/connectors/filesystem"
 	"github.com/wasmflow/wasmflow/host/config"
+	"github.com/wasmflow/wasmflow/host/operator"
 	"github.com/wasmflow/wasmflow/host/task"
 )
 
@@ -23,6 +24,7 @@ const storeKey = "checkpoint.store"
 // of err stays, for the exit code.
 func blame(job *config.Job, err error) error {
 	var (
+		crash   *operator.CrashBudgetError
 		share   *task.ShareError
 		record  *task.RecordError
 		stage   *task.StageError
@@ -32,6 +34,10 @@ func blame(job *config.Job, err error) error {
 	switch {
 	case errors.Is(err, checkpoint.ErrFenced):
 		return fencing(err)
+	case errors.As(err, &crash):
+		// The plugin's table is to blame, wherever it was called.
+		return refuse(job, "plugins."+crash.Plugin+".crash_budget", fmt.Errorf("%w; mend the plugin "+
+			"with what is captured, or raise the budget", err))
 	case errors.As(err, &share):
 		return refuse(job, stageKey(job, share.Stage)+".on_error.share_max", err)
 	case errors.As(err, &record):

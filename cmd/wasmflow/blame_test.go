@@ -3,11 +3,14 @@ package main
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/wasmflow/wasmflow/checkpoint"
+	"github.com/wasmflow/wasmflow/host/operator"
 	"github.com/wasmflow/wasmflow/host/task"
 )
 
@@ -24,4 +27,19 @@ func TestWhatTasksFailOfIsSaidOnce(t *testing.T) {
 	same := errors.New("reading orders: deleted")
 	require.Equal(t, "reading orders: deleted\nwriting out: full",
 		withRemedy(errors.Join(same, errors.New("writing out: full"), same)))
+}
+
+// TestASpentCrashBudgetBlamesThePlugin: the stage that called it last has nothing to do with it.
+func TestASpentCrashBudgetBlamesThePlugin(t *testing.T) {
+	dir := folder(t, map[string]string{
+		"job.toml": swapJob, "upper.wasm": string(guestC(t, "uppercase_c.wasm")),
+	})
+	p, _, _ := testProcess(t)
+	job, err := loadJob(p, filepath.Join(dir, "job.toml"), false)
+	require.NoError(t, err)
+	spent := &operator.CrashBudgetError{Plugin: "upper", Traps: 3, Within: time.Minute}
+	err = blame(job, task.AtStage(job.Transforms[0].Name, spent, "transforming"))
+	require.ErrorIs(t, err, spent)
+	require.ErrorContains(t, err, "job.toml:5: plugins.upper.crash_budget: ")
+	require.ErrorContains(t, err, "; mend the plugin with what is captured, or raise the budget")
 }

@@ -68,11 +68,12 @@ too; docs/supply-chain.md has more.
 func sign(p *process, keyPath, path string) error {
 	key, err := config.ReadFile(keyPath, keyBytesMax)
 	if err != nil {
-		return usagef("sign", "--key: reading %s: %v", keyPath, err)
+		return usagef("sign", "--key: reading %s: %v; name the PEM file of a private key", keyPath,
+			cause(err))
 	}
 	module, err := config.ReadFile(path, signedBytesMax)
 	if err != nil {
-		return usagef("sign", "reading %s: %v", path, err)
+		return usagef("sign", "reading %s: %v; build the plugin, or correct the path", path, cause(err))
 	}
 	signature, err := modules.Sign(key, module)
 	if err != nil {

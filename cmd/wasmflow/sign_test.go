@@ -56,9 +56,11 @@ func TestSignAndVerify(t *testing.T) {
 		{[]string{"verify", "--sha256", sum, "http://127.0.0.1/x"}, 2, "use https://, oci:// or a file"},
 		{[]string{"verify", "--sha256", sum, "https://127.0.0.1:1/x"}, 3, "see whether the server is"},
 		{[]string{"sign", at("x.wasm")}, 2, "--key: name the file of the private key"},
-		{[]string{"sign", "--key", at("none"), at("x.wasm")}, 2, "no such file"},
+		{[]string{"sign", "--key", at("none"), at("x.wasm")}, 2,
+			"--key: reading " + at("none") + ": no such file or directory; name the PEM file"},
 		{[]string{"sign", "--key", at("key.pub"), at("x.wasm")}, 2, `holds a "PUBLIC KEY"`},
-		{[]string{"sign", "--key", at("key.pem"), at("none")}, 2, "no such file"},
+		{[]string{"sign", "--key", at("key.pem"), at("none")}, 2,
+			"reading " + at("none") + ": no such file or directory; build the plugin"},
 	} {
 		got := do(t, c.args...)
 		require.Equal(t, c.code, got.code, got.stderr)
