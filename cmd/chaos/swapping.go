@@ -36,6 +36,9 @@ func runSwaps(ctx context.Context, dir string, o options, out io.Writer) error {
 		s = shortSwaps()
 	}
 	fmt.Fprintf(out, "chaos: swaps: seed %d\n", o.seed)
+	if o.only != "" && o.only != trialFiles && o.only != trialKafka {
+		return fmt.Errorf("-trial: there is no trial %q of swaps", o.only)
+	}
 	for _, name := range []string{trialFiles, trialKafka} {
 		if o.only != "" && o.only != name {
 			continue

@@ -97,13 +97,18 @@ func runTrials(ctx context.Context, dir string, o options, out io.Writer) error 
 	if o.short {
 		s = short()
 	}
+	ran := false
 	for _, t := range trials(s) {
 		if o.only != "" && t.name != o.only {
 			continue
 		}
+		ran = true
 		if err := t.run(ctx, filepath.Join(dir, t.name), o, out); err != nil {
 			return err
 		}
+	}
+	if !ran {
+		return fmt.Errorf("-trial: there is no trial %q", o.only)
 	}
 	return nil
 }
