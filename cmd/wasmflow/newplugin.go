@@ -134,7 +134,7 @@ func newCommand() command {
 The folder holds all it needs, the SDK's source too: it builds without a network.
 `,
 		setup: func(flags *flag.FlagSet) action {
-			lang := flags.String("lang", "go", "`LANGUAGE` of the plugin: "+languageNames())
+			lang := flags.String("lang", "go", "`LANGUAGE`: "+languageNames())
 			dir := flags.String("dir", "", "`FOLDER` to make; by default the plugin's name")
 			return func(_ context.Context, p *process, args []string) error {
 				if len(args) != 2 || args[0] != "plugin" {

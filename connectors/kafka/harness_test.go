@@ -107,6 +107,18 @@ func (c *cluster) topicWith(name string, partitions int32, configs map[string]*s
 	})
 }
 
+// grow adds partitions to a topic, up to so many, and waits until every one has a leader: a broker
+// answers before it has heard of them itself.
+func (c *cluster) grow(name string, partitions int) {
+	c.t.Helper()
+	updated, err := c.admin.UpdatePartitions(c.t.Context(), partitions, name)
+	require.NoError(c.t, err)
+	require.NoError(c.t, updated.Error())
+	c.settle(func(topics kadm.TopicDetails) bool {
+		return len(topics[name].Partitions) == partitions && topics.Error() == nil
+	})
+}
+
 // delete deletes topics and waits until nobody sees them.
 func (c *cluster) delete(names ...string) {
 	c.t.Helper()

@@ -107,8 +107,7 @@ func testScale(t *testing.T, tasks, tasksAfter int, partitions, partitionsAfter 
 	state, splits := j.state, j.snapshot()
 	require.Len(t, splits, int(partitions))
 	require.NoError(t, j.close())
-	_, err := c.admin.UpdatePartitions(t.Context(), int(partitionsAfter), "t")
-	require.NoError(t, err)
+	c.grow("t", int(partitionsAfter))
 	j = start(t, c.source("t"), tasksAfter, state, splits...)
 	j.discoverNew(int(partitionsAfter - partitions))
 	positions := map[string]int64{}
