@@ -131,19 +131,34 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// offset returns what list says of the group's partition.
+// offset returns what list says of the group's partition. It waits for a leader that was just elected:
+// (1) the old one dies, (2) a claim asks the new one, (3) which does not know yet how far the others
+// are.
 func (s *Session) offset(
 	ctx context.Context, list func(context.Context, ...string) (kadm.ListedOffsets, error),
 ) (int64, error) {
-	listed, err := list(ctx, s.topic.name)
-	if err != nil {
-		return 0, err
+	wait, cancel := context.WithTimeout(ctx, readBackTimeout)
+	defer cancel()
+	for {
+		listed, err := list(ctx, s.topic.name)
+		if err != nil {
+			return 0, err
+		}
+		o, ok := listed.Lookup(s.topic.name, s.topic.partition)
+		if !ok {
+			return 0, kerr.UnknownTopicOrPartition
+		}
+		if !electing(o.Err) || pause(wait, endingPoll) != nil {
+			return o.Offset, o.Err
+		}
 	}
-	o, ok := listed.Lookup(s.topic.name, s.topic.partition)
-	if !ok {
-		return 0, kerr.UnknownTopicOrPartition
-	}
-	return o.Offset, o.Err
+}
+
+// electing reports whether err says that a partition's leader is not ready yet.
+func electing(err error) bool {
+	return errors.Is(err, kerr.OffsetNotAvailable) || errors.Is(err, kerr.LeaderNotAvailable) ||
+		errors.Is(err, kerr.NotLeaderForPartition) || errors.Is(err, kerr.FencedLeaderEpoch) ||
+		errors.Is(err, kerr.UnknownLeaderEpoch)
 }
 
 // window returns the committed records from offset from up to offset end, in order. All of them

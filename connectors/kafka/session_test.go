@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -333,6 +334,33 @@ func TestReadBackInWindows(t *testing.T) {
 		return len(few) < 3
 	}))
 	require.Equal(t, got[:3], few)
+}
+
+// TestReadBackWaitsForALeaderThatWasJustElected: it cannot tell offsets at first.
+func TestReadBackWaitsForALeaderThatWasJustElected(t *testing.T) {
+	c := newCluster(t)
+	s := openSession(t, c.exactlyOnce(""))
+	require.NoError(t, s.Fence(t.Context()))
+	begin(t, s, 1)
+	require.NoError(t, decide(t, s, "epoch 1"))
+	refusals := 0
+	c.fake.ControlKey(int16(kmsg.ListOffsets), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		c.fake.KeepControl()
+		refusals++
+		answer := r.ResponseKind().(*kmsg.ListOffsetsResponse)
+		for _, topic := range r.(*kmsg.ListOffsetsRequest).Topics {
+			named := kmsg.ListOffsetsResponseTopic{Topic: topic.Topic}
+			for _, p := range topic.Partitions {
+				named.Partitions = append(named.Partitions, kmsg.ListOffsetsResponseTopicPartition{
+					Partition: p.Partition, ErrorCode: kerr.OffsetNotAvailable.Code,
+				})
+			}
+			answer.Topics = append(answer.Topics, named)
+		}
+		return answer, nil, refusals <= 3
+	})
+	require.Equal(t, []string{"epoch 1"}, readBack(t, s))
+	require.Greater(t, refusals, 3)
 }
 
 // TestReadBackSeesNoOpenTransaction: one who has not fenced reads up to the open transaction and
