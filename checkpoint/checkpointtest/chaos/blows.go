@@ -93,6 +93,15 @@ func (r *Runner) bear(ctx context.Context, p *process, b Blow) (*process, error)
 			return nil, err
 		}
 	}
+	err = r.getsOn(ctx, p)
+	if err == nil || !p.exitedWithin(progressAsk) || p.exitCode() != exitOutside {
+		return p, err
+	}
+	// (1) What the run before had committed became visible, (2) this run was taken to get on, (3) the
+	// blow met its start, which is refused when the outside does not answer. Now it does.
+	if p, err = r.start(ctx, r.cfg.Ends.Start, true, ""); err != nil {
+		return nil, err
+	}
 	return p, r.getsOn(ctx, p)
 }
 
