@@ -47,8 +47,8 @@ type Batch struct {
 	// Carriers holds, when its length equals that of Records, what a source gives to a sink of the
 	// same system so that it need not rebuild it (a fetched client record, say). Where several sinks
 	// are given the same one, the first takes it and has to be able to tell that from the carrier.
-	// Functions hand a carrier on with the first record that they make of its own. nil is none,
-	// and no two records of a batch have the same one.
+	// nil is none, and no two records of a batch have the same one. Functions hand none on: a carrier
+	// keeps all alive that was fetched with it, and a filter may leave one of ten thousand.
 	Carriers []any
 
 	blocks [][]byte

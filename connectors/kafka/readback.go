@@ -140,7 +140,7 @@ func (s *Session) offset(
 	wait, cancel := context.WithTimeout(ctx, readBackTimeout)
 	defer cancel()
 	for {
-		listed, err := list(ctx, s.topic.name)
+		listed, err := list(wait, s.topic.name)
 		if err != nil {
 			return 0, err
 		}

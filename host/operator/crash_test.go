@@ -142,7 +142,6 @@ func TestPassedRecordsKeepAllTheyHave(t *testing.T) {
 	in.Targets = []string{"there"}
 	in.Records[0].Headers = []connectors.Header{{Key: "h", Value: []byte("v")}}
 	in.Records[0].Target, in.Records[0].Partition = 1, 3
-	in.Carriers = []any{"lent"}
 	var out connectors.Batch
 	var faults connectors.Faults
 	require.NoError(t, tr.Transform(context.Background(), in, &out, &faults))
@@ -151,7 +150,6 @@ func TestPassedRecordsKeepAllTheyHave(t *testing.T) {
 	require.Equal(t, []connectors.Record{want}, out.Records)
 	require.Equal(t, in.Splits, out.Splits)
 	require.Equal(t, in.Targets, out.Targets)
-	require.Equal(t, in.Carriers, out.Carriers)
 	require.Empty(t, faults.List)
 }
 

@@ -60,7 +60,7 @@ func (t *records) made() (records int, bytes int64) {
 
 func (t *records) rewind(record int) {
 	if t.parent == record {
-		t.cut()
+		t.out.Records = t.out.Records[:t.start]
 		t.out.Rewind(t.mark)
 		t.headers.drop(t.headers.made - t.headerAt)
 	}
@@ -73,30 +73,6 @@ func (t *records) pass(in *connectors.Batch, record int) {
 	x := t.out.Append()
 	*x = *p
 	x.Ordinal, x.Output = abi.Ordinal(p.Ordinal, t.seed, 0), 0
-	if carries(in) {
-		t.out.Carriers = append(t.out.Carriers, in.Carriers[record])
-	}
-}
-
-// carries reports whether the source lent carriers with the records of b.
-func carries(b *connectors.Batch) bool { return len(b.Carriers) == len(b.Records) }
-
-// carry hands on the carrier of the running record, to the first that is made of it.
-func (t *records) carry(in *connectors.Batch) {
-	var carrier any
-	if t.said == 0 {
-		carrier = in.Carriers[t.parent]
-	}
-	t.out.Carriers = append(t.out.Carriers, carrier)
-}
-
-// cut takes the records back that were made of the running one.
-func (t *records) cut() {
-	t.out.Records = t.out.Records[:t.start]
-	if len(t.out.Carriers) > t.start {
-		clear(t.out.Carriers[t.start:])
-		t.out.Carriers = t.out.Carriers[:t.start]
-	}
 }
 
 // begin starts on the output of another parent; unused is what is left of the answer's memory.
@@ -111,7 +87,6 @@ func (t *records) take(r *runner, base int) {
 	// copied at most (O4).
 	room := t.out.Alloc(int(o.Bytes()))
 	t.targets = resetTo(t.targets, o.Strings())
-	carried := carries(r.in)
 	var e abi.Entry
 	for i := range o.Len() {
 		o.Read(i, &e)
@@ -130,9 +105,6 @@ func (t *records) take(r *runner, base int) {
 		x := t.out.Append()
 		x.Position, x.Split, x.Target, x.Partition = p.Position, p.Split, p.Target, p.Partition
 		x.Ordinal, x.Output = abi.Ordinal(p.Ordinal, t.seed, uint64(t.said)), e.Output
-		if carried {
-			t.carry(r.in)
-		}
 		before := len(room)
 		switch {
 		case e.Flags.Has(abi.OutSameKey):
@@ -206,7 +178,7 @@ func (t *records) takeStatus(r *runner, base, i int, e *abi.Entry) {
 	switch e.Status {
 	case abi.StatusError:
 		// It may have said something in earlier calls (O2).
-		t.cut()
+		t.out.Records = t.out.Records[:t.start]
 		code, text := r.out.Error(i)
 		r.fault(base, e.Parent, code, text)
 	case abi.StatusEndOfStream:
