@@ -304,6 +304,19 @@ func TestSlabsGrowAwayFromWhatTheyHold(t *testing.T) {
 	}
 }
 
+// TestEmptyIsNotNull: the first bytes of a slab may be none (C5).
+func TestEmptyIsNotNull(t *testing.T) {
+	b := new(connectors.Batch)
+	r := b.Append()
+	r.Key, r.Value = []byte{}, []byte{}
+	r.Headers = []connectors.Header{{Key: "empty", Value: []byte{}}, {Key: "null"}}
+	out := new(slabs).take(b).fill(b, 0, "t", wayKey)
+	require.NotNil(t, out.Key)
+	require.NotNil(t, out.Value)
+	require.NotNil(t, out.Headers[0].Value)
+	require.Nil(t, out.Headers[1].Value)
+}
+
 // TestFetchedRecordsAreSentAgain: a fetched record goes on itself, once, whatever became of its
 // value.
 func TestFetchedRecordsAreSentAgain(t *testing.T) {

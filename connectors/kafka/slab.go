@@ -149,8 +149,11 @@ func (s *slab) send(ctx context.Context, client *kgo.Client) {
 
 // copy returns a copy of p. A nil p stays nil, and an empty one empty (C5).
 func (s *slab) copy(p []byte) []byte {
-	if p == nil {
-		return nil
+	if len(p) == 0 {
+		if p == nil {
+			return nil
+		}
+		return []byte{} // there may be no bytes yet to point into
 	}
 	s.bytes = room(s.bytes, len(p))
 	from := len(s.bytes)
