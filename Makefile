@@ -13,7 +13,7 @@ SHM       = $(shell df -k --output=avail /dev/shm 2>/dev/null | \
 
 export CGO_ENABLED = 0
 
-.PHONY: all build guests run run-files test check cross race simulation differential chaos chaos-short chaos-kafka chaos-kafka-short chaos-swap chaos-swap-short bench bench-kafka bench-meter bench-hostile fuzz kafka hdfs clean tools
+.PHONY: all build guests run run-files test check cross race simulation differential chaos chaos-short chaos-kafka chaos-kafka-short chaos-swap chaos-swap-short chaos-hdfs chaos-hdfs-short bench bench-kafka bench-meter bench-hostile fuzz kafka hdfs clean tools
 
 all: build guests
 
@@ -72,7 +72,7 @@ run: build guests ## the main job: orders from one topic to another, enriched by
 run-files: build guests ## access logs, parsed by a guest, exactly once into bucket folders
 	./examples/access-log/run.sh $(BUILD)
 
-test: tools check cross race simulation differential chaos-short chaos-kafka-short chaos-swap-short ## everything CI runs
+test: tools check cross race simulation differential chaos-short chaos-kafka-short chaos-swap-short chaos-hdfs-short ## everything CI runs
 	@echo PASS
 
 tools: # name what is missing before anything starts
@@ -121,6 +121,14 @@ chaos-swap: build ## 1,000 swaps under load: good, broken and killed ones, into 
 chaos-swap-short: build ## the same with fewer swaps
 	$(GO) build -tags failpoints -o $(BUILD)/wasmflow-failpoints ./cmd/wasmflow
 	$(GO) run ./cmd/chaos -swaps -short $(SHM) -binary $(BUILD)/wasmflow-failpoints
+
+chaos-hdfs: build guests ## the kill test on HDFS: 1,200,000 lines, 100 kills and more; NameNode and DataNodes die, too
+	$(GO) build -tags failpoints -o $(BUILD)/wasmflow-failpoints ./cmd/wasmflow
+	$(GO) run ./cmd/chaos -hdfs -binary $(BUILD)/wasmflow-failpoints -guests $(BUILD)/guests
+
+chaos-hdfs-short: build guests ## the same with fewer lines, kills and deaths of nodes
+	$(GO) build -tags failpoints -o $(BUILD)/wasmflow-failpoints ./cmd/wasmflow
+	$(GO) run ./cmd/chaos -hdfs -short -binary $(BUILD)/wasmflow-failpoints -guests $(BUILD)/guests
 
 chaos-short: build guests ## the same with fewer lines and kills
 	$(GO) build -tags failpoints -o $(BUILD)/wasmflow-failpoints ./cmd/wasmflow
