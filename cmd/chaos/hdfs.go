@@ -53,7 +53,7 @@ type hdfsScale struct {
 }
 
 func fullHDFS() hdfsScale {
-	return hdfsScale{scale{1_200_000, 1_000, 30, 6, 5, 1500 * time.Millisecond}, 10, 10}
+	return hdfsScale{scale{1_200_000, 1_000, 30, 7, 5, 1500 * time.Millisecond}, 10, 10}
 }
 
 func shortHDFS() hdfsScale {

@@ -125,7 +125,7 @@ func TestStrays(t *testing.T) {
 // pend makes a pending file of a name.
 func pend(t *testing.T, j *job, part string, claim uint64) string {
 	t.Helper()
-	name := pendingPart(part)
+	name := j.pendingPart(part)
 	name.Claim = claim
 	w, err := j.FileSystem().CreatePending(t.Context(), name)
 	require.NoError(t, err)

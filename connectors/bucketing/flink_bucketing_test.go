@@ -16,20 +16,19 @@ import (
 
 	"github.com/wasmflow/wasmflow/connectors"
 	"github.com/wasmflow/wasmflow/connectors/filesystem"
-	"github.com/wasmflow/wasmflow/connectors/filesystem/local"
 )
 
 // The scenarios of BucketingSinkTest and its neighbours.
 
 const millisecond = time.Millisecond
 
-func closingWithoutInput(t *testing.T) {
-	j := newJob(t).start(1).close()
+func closingWithoutInput(t *ground) {
+	j := t.newJob().start(1).close()
 	require.Equal(t, counts{0, 0, 0}, j.counts())
 }
 
-func inactivityWithLateNotify(t *testing.T) {
-	j := newJob(t, inactivity(100*millisecond)).start(1)
+func inactivityWithLateNotify(t *ground) {
+	j := t.newJob(inactivity(100 * millisecond)).start(1)
 	j.at(0).write(0, "test1").write(0, "test2")
 	require.Equal(t, counts{2, 0, 0}, j.counts())
 	j.at(101)
@@ -48,8 +47,8 @@ func inactivityWithLateNotify(t *testing.T) {
 	require.Equal(t, []string{"test1", "test1", "test2", "test2"}, j.values())
 }
 
-func bucketStateTransitions(t *testing.T) {
-	j := newJob(t, inactivity(100*millisecond)).start(1)
+func bucketStateTransitions(t *ground) {
+	j := t.newJob(inactivity(100 * millisecond)).start(1)
 	j.at(0).write(0, "test1").write(0, "test2")
 	require.Equal(t, counts{2, 0, 0}, j.counts())
 	j.at(101)
@@ -76,9 +75,9 @@ func bucketStateTransitions(t *testing.T) {
 }
 
 // rescale writes values with one number of tasks, snapshots, dies, and goes on with another one.
-func rescale(before, after int, values ...string) func(*testing.T) {
-	return func(t *testing.T) {
-		j := newJob(t).start(before)
+func rescale(before, after int, values ...string) func(*ground) {
+	return func(t *ground) {
+		j := t.newJob().start(before)
 		parts := map[string]bool{}
 		for i, v := range values {
 			j.write(i%before, v)
@@ -99,8 +98,8 @@ func rescale(before, after int, values ...string) func(*testing.T) {
 	}
 }
 
-func rolloverInterval(t *testing.T) {
-	j := newJob(t, inactivity(1000*millisecond), func(c *Config) {
+func rolloverInterval(t *ground) {
+	j := t.newJob(inactivity(1000*millisecond), func(c *Config) {
 		c.RolloverInterval = connectors.Duration(100 * millisecond)
 	}).start(1)
 	j.at(0).write(0, "test1@1")
@@ -115,8 +114,8 @@ func rolloverInterval(t *testing.T) {
 	require.Equal(t, []string{"test1@1", "test1@2"}, j.values())
 }
 
-func nonRollingStringWriter(t *testing.T) {
-	j := newJob(t, func(c *Config) { c.Bucketer = Bucketer{} }).start(1)
+func nonRollingStringWriter(t *ground) {
+	j := t.newJob(func(c *Config) { c.Bucketer = Bucketer{} }).start(1)
 	var want []string
 	for i := range 20 {
 		want = append(want, fmt.Sprintf("message #%02d", i))
@@ -128,8 +127,8 @@ func nonRollingStringWriter(t *testing.T) {
 	require.Equal(t, strings.Join(want, "\n")+"\n", files["part-5eed-out-0-1-00000001-0"])
 }
 
-func dateTimeRolling(t *testing.T) {
-	j := newJob(t, func(c *Config) {
+func dateTimeRolling(t *ground) {
+	j := t.newJob(func(c *Config) {
 		c.Bucketer = defaultBucketer()
 		c.Bucketer.Pattern = "ss"
 	}).start(1)
@@ -152,8 +151,8 @@ func dateTimeRolling(t *testing.T) {
 	}
 }
 
-func customBucketing(t *testing.T) {
-	j := newJob(t).start(1)
+func customBucketing(t *ground) {
+	j := t.newJob().start(1)
 	for i := range 20 {
 		j.write(0, fmt.Sprintf("%d@%02d", i%4, i))
 	}
@@ -167,8 +166,8 @@ func customBucketing(t *testing.T) {
 	}
 }
 
-func inactiveBucketCleanup(t *testing.T) {
-	j := newJob(t, inactivity(5*time.Minute)).start(1).at(0)
+func inactiveBucketCleanup(t *ground) {
+	j := t.newJob(inactivity(5 * time.Minute)).start(1).at(0)
 	for _, id := range []string{"0", "1", "2", "3"} {
 		j.write(0, id)
 	}
@@ -184,15 +183,15 @@ func inactiveBucketCleanup(t *testing.T) {
 }
 
 // partIndexIncremented has a file of another program, or of Flink, in the way.
-func partIndexIncremented(suffix, existing string) func(*testing.T) {
-	return func(t *testing.T) {
-		j := newJob(t, func(c *Config) {
+func partIndexIncremented(suffix, existing string) func(*ground) {
+	return func(t *ground) {
+		j := t.newJob(func(c *Config) {
 			c.Bucketer = Bucketer{}
 			c.PartSuffix = suffix
 			c.BatchSize = 0
 		})
-		fs := local.New(local.Options{Disk: j.Disk})
-		require.NoError(t, fs.WriteFile(t.Context(), testRoot+"/"+existing, []byte("old\n")))
+		name := path.Join(j.root, existing)
+		require.NoError(t, j.View().WriteFile(t.Context(), name, []byte("old\n")))
 		j.start(1).at(0).write(0, "test1").at(101).checkpoint().close()
 		require.Equal(t, map[string]string{
 			existing: "old\n", "part-5eed-out-0-1-00000001-0" + suffix: "test1\n",
@@ -202,11 +201,15 @@ func partIndexIncremented(suffix, existing string) func(*testing.T) {
 
 // faultTolerance writes 16,000 strings with 12 tasks, dies once between 70 and 90 % of them, and
 // goes on from the last epoch.
-func faultTolerance(t *testing.T) {
-	const strings, tasks, epochEvery = 16_000, 12, 500
+func faultTolerance(t *ground) {
+	const strings, tasks = 16_000, 12
+	epochEvery := 500
+	if t.fs != nil {
+		epochEvery = 2000 // each takes as many parts as there are tasks
+	}
 	rng := rand.New(rand.NewPCG(16, 12))
 	failAt := strings*7/10 + rng.IntN(strings/5)
-	j := newJob(t, func(c *Config) { c.Bucketer, c.BatchSize = Bucketer{}, 10_000 }).start(tasks)
+	j := t.newJob(func(c *Config) { c.Bucketer, c.BatchSize = Bucketer{}, 10_000 }).start(tasks)
 
 	decided := 0 // strings read when the last epoch was taken
 	for i := 0; i < strings; i++ {
@@ -244,20 +247,15 @@ func (j *job) notifyAll() {
 	}
 }
 
-func initLocal(t *testing.T) {
-	c := NewConfig()
-	c.Path = "file://" + t.TempDir()
-	sink, err := c.Open(t.Context(), connectors.Env{
-		FileSystems: func(_ context.Context, url string) (filesystem.FileSystem, string, error) {
-			p, err := local.Path(url)
-			return local.New(local.Options{}), p, err
-		},
-	})
+// initFileSystem opens a sink on the file system of the scenario.
+func initFileSystem(t *ground) {
+	j := t.newJob()
+	sink, err := j.config.Open(t.Context(), j.Env(1))
 	require.NoError(t, err)
 	require.NoError(t, sink.Close())
 }
 
-func initUnsupported(t *testing.T) {
+func initUnsupported(t *ground) {
 	c := NewConfig()
 	c.Path = "nope:///base"
 	unknown := errors.New("no file system has the scheme nope")
@@ -272,9 +270,9 @@ func initUnsupported(t *testing.T) {
 	require.ErrorIs(t, c.CheckConnect(t.Context(), env), unknown)
 }
 
-func dateTimeBucketer(pattern, want string) func(*testing.T) {
-	return func(t *testing.T) {
-		j := newJob(t, func(c *Config) {
+func dateTimeBucketer(pattern, want string) func(*ground) {
+	return func(t *ground) {
+		j := t.newJob(func(c *Config) {
 			c.Bucketer = defaultBucketer()
 			c.Bucketer.Pattern, c.Bucketer.Zone = pattern, "America/Los_Angeles"
 		}).start(1).at(1533363082011)
@@ -283,9 +281,9 @@ func dateTimeBucketer(pattern, want string) func(*testing.T) {
 	}
 }
 
-func stringWriter(t *testing.T) {
+func stringWriter(t *ground) {
 	for _, delimiter := range []string{"\n", "\r\n", "*", "##", ""} {
-		j := newJob(t, func(c *Config) { c.Writer.Lines.Delimiter = delimiter }).start(1)
+		j := t.newJob(func(c *Config) { c.Writer.Lines.Delimiter = delimiter }).start(1)
 		j.write(0, "a@1").write(0, "a@2").checkpoint().close()
 		for _, content := range j.files() {
 			require.Equal(t, "a@1"+delimiter+"a@2"+delimiter, content)
@@ -294,8 +292,8 @@ func stringWriter(t *testing.T) {
 }
 
 // stringWriterOfEveryBucket has all parts written with the settings of the sink.
-func stringWriterOfEveryBucket(t *testing.T) {
-	j := newJob(t, func(c *Config) { c.Writer.Lines.Delimiter = "##" }).start(2)
+func stringWriterOfEveryBucket(t *ground) {
+	j := t.newJob(func(c *Config) { c.Writer.Lines.Delimiter = "##" }).start(2)
 	for task := range 2 {
 		j.write(task, "a@1").write(task, "b@1")
 	}

@@ -1,9 +1,9 @@
 package bucketing
 
 import (
+	"path"
 	"slices"
 	"strings"
-	"testing"
 
 	"github.com/stretchr/testify/require"
 
@@ -17,9 +17,9 @@ import (
 // recoverAfter decides an epoch for each row of decided ("" for an epoch without rows), writes
 // lost, and dies. A reader sees what was decided once and what was lost not at all; then the job
 // goes on.
-func recoverAfter(lost string, decided ...string) func(*testing.T) {
-	return func(t *testing.T) {
-		j := newJob(t, func(c *Config) { c.Bucketer = Bucketer{} }).start(1)
+func recoverAfter(lost string, decided ...string) func(*ground) {
+	return func(t *ground) {
+		j := t.newJob(func(c *Config) { c.Bucketer = Bucketer{} }).start(1)
 		want := []string{}
 		for i, row := range decided {
 			if row != "" {
@@ -42,8 +42,8 @@ func recoverAfter(lost string, decided ...string) func(*testing.T) {
 	}
 }
 
-func commitKeepsLaterParts(t *testing.T) {
-	j := newJob(t).start(1)
+func commitKeepsLaterParts(t *ground) {
+	j := t.newJob().start(1)
 	first := j.write(0, "test1").snapshot()
 	second := j.write(0, "test2").snapshot()
 	pending := strays(j)
@@ -57,8 +57,8 @@ func commitKeepsLaterParts(t *testing.T) {
 	require.Equal(t, []string{"test1", "test2"}, j.values())
 }
 
-func strayIsCleaned(t *testing.T) {
-	j := newJob(t).start(1)
+func strayIsCleaned(t *ground) {
+	j := t.newJob().start(1)
 	j.write(0, "test1").checkpoint().write(0, "test2")
 	require.Len(t, strays(j), 1)
 	j.start(1)
@@ -66,8 +66,8 @@ func strayIsCleaned(t *testing.T) {
 	require.Equal(t, []string{"test1"}, j.values())
 }
 
-func restoringLeavesNothing(t *testing.T) {
-	j := newJob(t).start(1)
+func restoringLeavesNothing(t *ground) {
+	j := t.newJob().start(1)
 	j.write(0, "test").snapshot()
 	require.Len(t, strays(j), 1)
 	j.start(1)
@@ -75,8 +75,8 @@ func restoringLeavesNothing(t *testing.T) {
 	require.Equal(t, []string{"test"}, j.values())
 }
 
-func emptyEpochsTouchNothing(t *testing.T) {
-	j := newJob(t).start(1)
+func emptyEpochsTouchNothing(t *ground) {
+	j := t.newJob().start(1)
 	for range 3 {
 		j.snapshot()
 		require.Empty(t, j.Decided[j.Epoch])
@@ -85,16 +85,16 @@ func emptyEpochsTouchNothing(t *testing.T) {
 	require.Equal(t, counts{0, 0, 0}, j.counts())
 }
 
-func emptyEpoch(t *testing.T) {
-	j := newJob(t).start(2)
+func emptyEpoch(t *ground) {
+	j := t.newJob().start(2)
 	j.snapshot()
 	require.Empty(t, j.Decided[j.Epoch])
 	j.notify(j.Epoch).close()
 	require.Empty(t, j.files())
 }
 
-func committableRoundTrip(t *testing.T) {
-	j := newJob(t).start(1)
+func committableRoundTrip(t *ground) {
+	j := t.newJob().start(1)
 	j.write(0, "a", "b", "a@2").snapshot()
 	cs := j.Decided[j.Epoch]
 	require.Len(t, cs, 2)
@@ -109,8 +109,8 @@ func committableRoundTrip(t *testing.T) {
 }
 
 // openPartTravels takes the epoch of an open part through the durable form into a new process.
-func openPartTravels(t *testing.T) {
-	j := newJob(t).start(1)
+func openPartTravels(t *ground) {
+	j := t.newJob().start(1)
 	j.write(0, "writing")
 	require.Equal(t, counts{1, 0, 0}, j.counts())
 	j.snapshot()
@@ -124,8 +124,8 @@ func openPartTravels(t *testing.T) {
 }
 
 // commitAfterPersist hands rows to the file system in two turns.
-func commitAfterPersist(t *testing.T) {
-	j := newJob(t).start(1)
+func commitAfterPersist(t *ground) {
+	j := t.newJob().start(1)
 	j.write(0, "test@1")
 	require.NoError(t, j.Writers[0].Flush(t.Context()))
 	j.write(0, "test@2")
@@ -136,28 +136,29 @@ func commitAfterPersist(t *testing.T) {
 	}, j.files())
 }
 
-func pendingPart(name string) filesystem.PendingName {
+func (j *job) pendingPart(name string) filesystem.PendingName {
 	return filesystem.PendingName{
-		Root: testRoot, Job: testJob, Part: name, Target: testRoot + "/" + name, Claim: 1,
+		Root: j.root, Job: testJob, Part: name, Target: path.Join(j.root, name), Claim: 1,
 	}
 }
 
-func commitAfterClose(t *testing.T) {
-	fs := newJob(t).FileSystem()
-	w, err := fs.CreatePending(t.Context(), pendingPart("p"))
+func commitAfterClose(t *ground) {
+	j := t.newJob()
+	fs := j.FileSystem()
+	w, err := fs.CreatePending(t.Context(), j.pendingPart("p"))
 	require.NoError(t, err)
 	_, err = w.Write([]byte("THIS IS A TEST 1.\n"))
 	require.NoError(t, err)
 	token, err := w.Close(t.Context())
 	require.NoError(t, err)
 	require.NoError(t, fs.Publish(t.Context(), token))
-	require.Equal(t, "THIS IS A TEST 1.\n", readAll(t, fs, testRoot+"/p"))
+	require.Equal(t, "THIS IS A TEST 1.\n", readAll(t.T, fs, path.Join(j.root, "p")))
 }
 
-func closeWithNoData(t *testing.T) {
-	j := newJob(t)
+func closeWithNoData(t *ground) {
+	j := t.newJob()
 	fs := j.FileSystem()
-	w, err := fs.CreatePending(t.Context(), pendingPart("p"))
+	w, err := fs.CreatePending(t.Context(), j.pendingPart("p"))
 	require.NoError(t, err)
 	token, err := w.Close(t.Context())
 	require.NoError(t, err)
@@ -166,10 +167,10 @@ func closeWithNoData(t *testing.T) {
 	require.Equal(t, map[string]string{"p": ""}, j.files())
 }
 
-func resumeAfterCommit(t *testing.T) {
-	j := newJob(t)
+func resumeAfterCommit(t *ground) {
+	j := t.newJob()
 	fs := j.FileSystem()
-	w, err := fs.CreatePending(t.Context(), pendingPart("p"))
+	w, err := fs.CreatePending(t.Context(), j.pendingPart("p"))
 	require.NoError(t, err)
 	_, err = w.Write([]byte("THIS IS A TEST 1.\n"))
 	require.NoError(t, err)
@@ -182,28 +183,27 @@ func resumeAfterCommit(t *testing.T) {
 	require.Equal(t, map[string]string{"p": "THIS IS A TEST 1.\n"}, j.files())
 }
 
-func writeAfterClose(t *testing.T) {
-	fs := newJob(t).FileSystem()
-	w, err := fs.CreatePending(t.Context(), pendingPart("p"))
+func writeAfterClose(t *ground) {
+	j := t.newJob()
+	fs := j.FileSystem()
+	w, err := fs.CreatePending(t.Context(), j.pendingPart("p"))
 	require.NoError(t, err)
 	token, err := w.Close(t.Context())
 	require.NoError(t, err)
 	_, err = w.Write([]byte("late"))
 	require.Error(t, err)
 	require.NoError(t, fs.Publish(t.Context(), token))
-	require.Empty(t, readAll(t, fs, testRoot+"/p"))
+	require.Empty(t, readAll(t.T, fs, path.Join(j.root, "p")))
 }
 
 // damagedPart: something outside wrote to a part between its epoch and the next claim.
-func damagedPart(t *testing.T) {
-	j := newJob(t).start(1)
+func damagedPart(t *ground) {
+	j := t.newJob().start(1)
 	j.write(0, "test1@1").snapshot()
 	name := strays(j)[0]
-	f, err := j.Disk.Append(testRoot + "/.wasmflow/" + testJob + "/" + name + ".1.pending")
-	require.NoError(t, err)
-	_, err = f.Write([]byte("junk"))
-	require.NoError(t, err)
-	err = j.Start(1)
+	pending := path.Join(filesystem.Staging(j.root, testJob), name+".1.pending")
+	require.NoError(t, j.View().WriteFile(t.Context(), pending, []byte("test1@1\njunk")))
+	err := j.Start(1)
 	require.ErrorIs(t, err, filesystem.ErrDamaged)
 	require.Equal(t, connectors.Fatal, connectors.Classify(err))
 	require.True(t, strings.Contains(err.Error(), name), "%v names no part", err)

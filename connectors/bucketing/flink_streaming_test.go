@@ -3,19 +3,17 @@ package bucketing
 import (
 	"fmt"
 	"slices"
-	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/wasmflow/wasmflow/checkpoint"
 	"github.com/wasmflow/wasmflow/connectors"
-	"github.com/wasmflow/wasmflow/connectors/filesystem/local"
 )
 
 // The scenarios of StreamingFileSink's tests.
 
-func closingWithoutWriters(t *testing.T) {
-	j := newJob(t)
+func closingWithoutWriters(t *ground) {
+	j := t.newJob()
 	sink, err := j.config.Open(t.Context(), j.Env(len(j.Writers)))
 	require.NoError(t, err)
 	require.NoError(t, sink.Close())
@@ -26,8 +24,8 @@ func size(bytes connectors.Size) func(*Config) {
 	return func(c *Config) { c.BatchSize = bytes }
 }
 
-func truncateAfterRecovery(t *testing.T) {
-	j := newJob(t, size(10)).start(1)
+func truncateAfterRecovery(t *ground) {
+	j := t.newJob(size(10)).start(1)
 	j.write(0, "test1@1")
 	require.Equal(t, counts{1, 0, 0}, j.counts())
 	j.snapshot()
@@ -46,8 +44,8 @@ func truncateAfterRecovery(t *testing.T) {
 		[]string{"test1@1", "test1@2", "test1@3", "test1@4", "test1@5", "test1@6"}, j.values())
 }
 
-func commitInOrder(t *testing.T) {
-	j := newJob(t, size(10)).start(1)
+func commitInOrder(t *ground) {
+	j := t.newJob(size(10)).start(1)
 	epochs := []checkpoint.Epoch{}
 	write := func(from, until int) {
 		for i := from; i <= until; i++ {
@@ -72,8 +70,8 @@ func commitInOrder(t *testing.T) {
 	}, contents)
 }
 
-func closingOnSnapshot(t *testing.T) {
-	j := newJob(t).start(1)
+func closingOnSnapshot(t *ground) {
+	j := t.newJob().start(1)
 	j.write(0, "test1@1").write(0, "test2@1").write(0, "test3@1")
 	require.Equal(t, counts{3, 0, 0}, j.counts())
 	j.checkpoint()
@@ -88,16 +86,15 @@ func closingOnSnapshot(t *testing.T) {
 
 func strays(j *job) []string {
 	var parts []string
-	fs := local.New(local.Options{Disk: j.Disk})
-	for stray, err := range fs.ListStrays(j.Ctx, testRoot, testJob) {
+	for stray, err := range j.View().ListStrays(j.Ctx, j.root, testJob) {
 		require.NoError(j.T, err)
 		parts = append(parts, stray.Part)
 	}
 	return parts
 }
 
-func closingWithCustomBucketer(t *testing.T) {
-	j := newJob(t).start(1)
+func closingWithCustomBucketer(t *ground) {
+	j := t.newJob().start(1)
 	for i := range 4 {
 		j.write(0, fmt.Sprintf("%d@x", i))
 	}
@@ -107,8 +104,8 @@ func closingWithCustomBucketer(t *testing.T) {
 }
 
 // defaultRollingPolicy takes Flink's figures: 10 bytes, 4 ms idle, 11 ms old.
-func defaultRollingPolicy(t *testing.T) {
-	j := newJob(t, size(10), inactivity(4*millisecond), func(c *Config) {
+func defaultRollingPolicy(t *ground) {
+	j := t.newJob(size(10), inactivity(4*millisecond), func(c *Config) {
 		c.RolloverInterval = connectors.Duration(11 * millisecond)
 		c.InactiveCheck = connectors.Duration(millisecond)
 	}).start(1)
@@ -136,8 +133,8 @@ func defaultRollingPolicy(t *testing.T) {
 }
 
 // customRollingPolicy rolls above 9 bytes, after 10 ms without a record, and with every epoch.
-func customRollingPolicy(t *testing.T) {
-	j := newJob(t, size(9), inactivity(10*millisecond), func(c *Config) {
+func customRollingPolicy(t *ground) {
+	j := t.newJob(size(9), inactivity(10*millisecond), func(c *Config) {
 		c.InactiveCheck = connectors.Duration(millisecond)
 	}).start(1)
 	j.clock = 2
@@ -157,8 +154,8 @@ func customRollingPolicy(t *testing.T) {
 	require.Equal(t, []string{"test1", "test1", "test1", "test1"}, j.values())
 }
 
-func rollOnCheckpoint(t *testing.T) {
-	j := newJob(t).start(1)
+func rollOnCheckpoint(t *ground) {
+	j := t.newJob().start(1)
 	j.write(0, "test1@1").write(0, "test1@2").write(0, "test1@3")
 	require.Equal(t, counts{1, 0, 0}, j.counts())
 	j.snapshot()
@@ -170,9 +167,9 @@ func rollOnCheckpoint(t *testing.T) {
 }
 
 // partConfig holds the names of parts and what is in them.
-func partConfig(prefix, suffix string) func(*testing.T) {
-	return func(t *testing.T) {
-		j := newJob(t, size(10), func(c *Config) {
+func partConfig(prefix, suffix string) func(*ground) {
+	return func(t *ground) {
+		j := t.newJob(size(10), func(c *Config) {
 			c.PartPrefix, c.PartSuffix = prefix, suffix
 		}).start(1)
 		j.write(0, "test1@1")
@@ -190,8 +187,8 @@ func partConfig(prefix, suffix string) func(*testing.T) {
 }
 
 // snapshotAndRestore: whatever an epoch decided is published by the next claim.
-func snapshotAndRestore(t *testing.T) {
-	j := newJob(t).start(1)
+func snapshotAndRestore(t *ground) {
+	j := t.newJob().start(1)
 	j.write(0, "test1").snapshot()
 	j.notify(j.Epoch)
 	j.write(0, "test2").write(0, "test1@2").snapshot()
@@ -202,8 +199,8 @@ func snapshotAndRestore(t *testing.T) {
 	require.Equal(t, counts{0, 0, 3}, j.counts(), "recovering again changes nothing")
 }
 
-func onProcessingTime(t *testing.T) {
-	j := newJob(t, func(c *Config) {
+func onProcessingTime(t *ground) {
+	j := t.newJob(func(c *Config) {
 		c.RolloverInterval = connectors.Duration(2 * millisecond)
 		c.InactiveCheck = connectors.Duration(millisecond)
 	}).start(1)
@@ -214,8 +211,8 @@ func onProcessingTime(t *testing.T) {
 	require.Equal(t, []string{"test"}, j.values())
 }
 
-func bucketIsRemoved(t *testing.T) {
-	j := newJob(t).start(1)
+func bucketIsRemoved(t *ground) {
+	j := t.newJob().start(1)
 	j.write(0, "test1", "test2")
 	require.Len(t, j.Writers[0].buckets, 2)
 	j.checkpoint()
@@ -223,8 +220,8 @@ func bucketIsRemoved(t *testing.T) {
 	require.Empty(t, j.Writers[0].open)
 }
 
-func partCounterGoesOn(t *testing.T) {
-	j := newJob(t).start(1)
+func partCounterGoesOn(t *ground) {
+	j := t.newJob().start(1)
 	for range 3 {
 		j.write(0, "test").checkpoint()
 	}
@@ -240,9 +237,9 @@ func partCounterGoesOn(t *testing.T) {
 }
 
 // byTime writes records with timestamps under a time of the date-time bucketer.
-func byTime(t *testing.T, mode string, timestamps ...int64) *job {
+func byTime(t *ground, mode string, timestamps ...int64) *job {
 	t.Helper()
-	j := newJob(t, func(c *Config) {
+	j := t.newJob(func(c *Config) {
 		c.Bucketer = defaultBucketer()
 		c.Bucketer.Time = mode
 	}).start(1).at(3 * 3_600_000)
@@ -255,7 +252,7 @@ func byTime(t *testing.T, mode string, timestamps ...int64) *job {
 	return j.checkpoint()
 }
 
-func timestampReachesBucketer(t *testing.T) {
+func timestampReachesBucketer(t *ground) {
 	const hour = 3_600_000
 	want := []string{"1970-01-01--00: r0", "1970-01-01--00: r3", "1970-01-01--01: r1",
 		"1970-01-01--01: r2"}
@@ -264,7 +261,7 @@ func timestampReachesBucketer(t *testing.T) {
 	require.Equal(t, []string{"1970-01-01--03: r0"}, byTime(t, timeProcessing, 1).rows())
 }
 
-func nullTimestamp(t *testing.T) {
+func nullTimestamp(t *ground) {
 	require.Equal(t, []string{"1970-01-01--00: r1", "1970-01-01--03: r0"},
 		byTime(t, timeRecord, connectors.NoTimestamp, 1).rows())
 	j := byTime(t, timeEvent, connectors.NoTimestamp, 1)
@@ -273,8 +270,8 @@ func nullTimestamp(t *testing.T) {
 	require.Contains(t, j.Faults[0], "r0: bucketing: the record has no timestamp")
 }
 
-func assembleBucketPath(t *testing.T) {
-	j := newJob(t).start(1)
+func assembleBucketPath(t *ground) {
+	j := t.newJob().start(1)
 	j.write(0, "@in the base path", "a/b@below").checkpoint()
 	require.Equal(t, []string{".: @in the base path", "a/b: a/b@below"}, j.rows())
 }

@@ -12,7 +12,7 @@ var update = flag.Bool("update", false, "write golden files and the generated ta
 // upstream is a connectortest.Upstream that reads as a row of a table.
 type upstream struct {
 	name string
-	run  func(*testing.T)
+	run  func(*ground)
 	note string
 }
 
@@ -20,13 +20,13 @@ const (
 	closesAtEpoch = "an epoch closes every part (B1), so parts that Flink keeps open over a " +
 		"checkpoint are published with it"
 	oldState = "is about the binary state of old Flink versions"
-	isHadoop = "is about Hadoop's client, which a local disk does not use"
+	isHadoop = "is about Hadoop's settings, which come from its own files here and not from code"
 )
 
-// TestUpstream runs, by their own names, Flink's tests of its two file sinks as far as a local
-// file system goes, with what a reader sees as the measure: which rows, each once, in files that
-// never change. Where counts of files are asserted they are those of Flink unless a note says why
-// not.
+// TestUpstream runs, by their own names, Flink's tests of its two file sinks, with what a reader
+// sees as the measure: which rows, each once, in files that never change. Where counts of files are
+// asserted they are those of Flink unless a note says why not. This one runs on a disk in memory;
+// TestUpstreamOn runs the same on real file systems.
 func TestUpstream(t *testing.T) {
 	connectortest.UpstreamPage{
 		Page: "flink-bucketing.md", Package: "connectors/bucketing",
@@ -34,18 +34,38 @@ func TestUpstream(t *testing.T) {
 		Intro: "What becomes of the tests of BucketingSink and StreamingFileSink in the sink " +
 			"`bucketing`. A test that runs is found under its own name below `TestUpstream` in " +
 			"connectors/bucketing and checks what a reader sees: which rows, each once, in files " +
-			"that never change.",
+			"that never change. All of them run on a disk in memory, on the machine's own disk and on " +
+			"a real HDFS.",
 		Files: upstreamFiles(),
 	}.Run(t, *update)
 }
 
-// upstreamFiles is the table.
+// upstreamFiles is the table as the page has it, with tests on a disk in memory.
 func upstreamFiles() []connectortest.UpstreamFile {
 	var files []connectortest.UpstreamFile
-	for _, file := range []struct {
-		name string
-		rows []upstream
-	}{
+	for _, file := range upstreamRows() {
+		f := connectortest.UpstreamFile{Name: file.name}
+		for _, u := range file.rows {
+			test := connectortest.Upstream{Name: u.name, Note: u.note}
+			if u.run != nil {
+				test.Run = func(t *testing.T) { u.run(&ground{T: t}) }
+			}
+			f.Tests = append(f.Tests, test)
+		}
+		files = append(files, f)
+	}
+	return files
+}
+
+// upstreamClass is the tests of one class.
+type upstreamClass struct {
+	name string
+	rows []upstream
+}
+
+// upstreamRows is the table.
+func upstreamRows() []upstreamClass {
+	return []upstreamClass{
 		{"BucketingSinkTest", bucketingSinkTests()},
 		{"BucketingSinkFaultToleranceITCase", []upstream{{"runCheckpointedProgram", faultTolerance,
 			"no valid-length files: a visible file holds nothing that must not be read"}}},
@@ -67,14 +87,7 @@ func upstreamFiles() []connectortest.UpstreamFile {
 		{"BucketAssignerITCases", []upstream{{"testAssembleBucketPath", assembleBucketPath, ""}}},
 		{"AbstractRecoverableWriterTest", recoverableTests()},
 		{"HadoopRecoverableWriterOldHadoopWithNoTruncateSupportTest", hadoopTests()},
-	} {
-		f := connectortest.UpstreamFile{Name: file.name}
-		for _, u := range file.rows {
-			f.Tests = append(f.Tests, connectortest.Upstream{Name: u.name, Run: u.run, Note: u.note})
-		}
-		files = append(files, f)
 	}
-	return files
 }
 
 func bucketingSinkTests() []upstream {
@@ -118,8 +131,8 @@ func bucketingSinkTests() []upstream {
 
 func fsInitTests() []upstream {
 	return []upstream{
-		{"testInitForLocalFileSystem", initLocal, ""},
-		{"testInitForHadoopFileSystem", nil, isHadoop},
+		{"testInitForLocalFileSystem", initFileSystem, ""},
+		{"testInitForHadoopFileSystem", initFileSystem, ""},
 		{"testInitForUnsupportedFileSystem", initUnsupported, ""},
 	}
 }
@@ -238,8 +251,10 @@ func recoverableTests() []upstream {
 
 func hadoopTests() []upstream {
 	return []upstream{
-		{"testWriteAndCommitWorks", nil, isHadoop},
-		{"testRecoveryAfterClosingForCommitWorks", nil, isHadoop},
-		{"testExceptionThrownWhenRecoveringWithInProgressFile", nil, isHadoop},
+		{"testWriteAndCommitWorks", commitAfterClose, ""},
+		{"testRecoveryAfterClosingForCommitWorks", recoverAfter("", "test"), ""},
+		{"testExceptionThrownWhenRecoveringWithInProgressFile", strayIsCleaned,
+			"nothing is ever cut, so it is no error that a system cannot: an open file of a crash is " +
+				"removed, and its rows come again"},
 	}
 }

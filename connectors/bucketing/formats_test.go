@@ -120,10 +120,10 @@ func sequenceValues(t *testing.T, content string) (values []string) {
 
 // nonRollingSequenceFile is Flink's test of a file without compression; the bytes are those that
 // Hadoop writes, but for the sync marker.
-func nonRollingSequenceFile(t *testing.T) {
-	j := newJob(t, func(c *Config) {
+func nonRollingSequenceFile(t *ground) {
+	j := t.newJob(func(c *Config) {
 		c.Bucketer = Bucketer{}
-		c.Writer = writerOf(t, map[string]any{"format": "sequence-file", "key_class": "int"})
+		c.Writer = writerOf(t.T, map[string]any{"format": "sequence-file", "key_class": "int"})
 	}).start(1)
 	b := &j.batch
 	b.Reset()
@@ -150,9 +150,9 @@ func nonRollingSequenceFile(t *testing.T) {
 }
 
 // sequenceFileOfEveryBucket has all parts written with the settings of the sink.
-func sequenceFileOfEveryBucket(t *testing.T) {
-	j := newJob(t, func(c *Config) {
-		c.Writer = writerOf(t, map[string]any{"format": "sequence-file", "compression": "gzip"})
+func sequenceFileOfEveryBucket(t *ground) {
+	j := t.newJob(func(c *Config) {
+		c.Writer = writerOf(t.T, map[string]any{"format": "sequence-file", "compression": "gzip"})
 	}).start(2)
 	for task := range 2 {
 		j.write(task, "a@1").write(task, "b@1")
@@ -163,7 +163,7 @@ func sequenceFileOfEveryBucket(t *testing.T) {
 	for name, content := range files {
 		require.Contains(t, content, "org.apache.hadoop.io.compress.GzipCodec")
 		bucket, _, _ := strings.Cut(name, "/")
-		require.Equal(t, []string{bucket + "@1"}, sequenceValues(t, content))
+		require.Equal(t, []string{bucket + "@1"}, sequenceValues(t.T, content))
 	}
 }
 
@@ -223,21 +223,21 @@ func avroWriter(compression string) Writer {
 }
 
 // nonRollingAvro is Flink's test of a file with Snappy.
-func nonRollingAvro(t *testing.T) {
-	j := newJob(t, func(c *Config) {
+func nonRollingAvro(t *ground) {
+	j := t.newJob(func(c *Config) {
 		c.Bucketer, c.Writer, c.Schema = Bucketer{}, avroWriter("snappy"), keyValueSchema
 	}).start(1)
 	j.write(0, append(pairs(), "no JSON", `{"key":"text"}`)...).checkpoint().close()
 	require.Len(t, j.files(), 1)
 	for _, content := range j.files() {
-		require.Equal(t, pairs(), avroPairs(t, content))
+		require.Equal(t, pairs(), avroPairs(t.T, content))
 	}
 	require.Len(t, j.Faults, 2)
 }
 
 // avroFileOfEveryBucket has all parts written with the settings of the sink.
-func avroFileOfEveryBucket(t *testing.T) {
-	j := newJob(t, func(c *Config) {
+func avroFileOfEveryBucket(t *ground) {
+	j := t.newJob(func(c *Config) {
 		c.Writer, c.Schema = avroWriter("deflate"), `"string"`
 		c.Bucketer = defaultBucketer()
 		c.Bucketer.Pattern = "ss"

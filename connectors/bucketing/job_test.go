@@ -13,7 +13,6 @@ import (
 	"github.com/wasmflow/wasmflow/checkpoint"
 	"github.com/wasmflow/wasmflow/connectors"
 	"github.com/wasmflow/wasmflow/connectors/connectortest/sinkjob"
-	"github.com/wasmflow/wasmflow/connectors/filesystem/local"
 )
 
 const (
@@ -26,6 +25,7 @@ const (
 type job struct {
 	*sinkjob.Job[*Sink, *writer]
 	config *Config
+	root   string // where it began to write
 	clock  int64
 	batch  connectors.Batch
 	seen   map[string]string // every file that was ever visible
@@ -43,7 +43,7 @@ func newJob(t *testing.T, change ...func(*Config)) *job {
 		f(j.config)
 	}
 	j.Job = sinkjob.New[*Sink, *writer](t, j.config)
-	j.Bucketer = &byValue{}
+	j.root, j.Bucketer = j.config.Path, &byValue{}
 	j.Now = func() time.Time { return time.UnixMilli(j.clock) }
 	return j
 }
@@ -151,7 +151,7 @@ func (j *job) close() *job {
 // files returns what a reader sees: content by path below the base path.
 func (j *job) files() map[string]string {
 	j.T.Helper()
-	return j.Files(testRoot)
+	return j.Files(j.root)
 }
 
 // look holds that what was visible once is there and has not changed.
@@ -207,8 +207,7 @@ func (j *job) counts() counts {
 	for _, w := range j.Writers {
 		c[0] += len(w.open)
 	}
-	fs := local.New(local.Options{Disk: j.Disk})
-	for _, err := range fs.ListStrays(j.Ctx, testRoot, testJob) {
+	for _, err := range j.View().ListStrays(j.Ctx, j.root, testJob) {
 		require.NoError(j.T, err)
 		c[1]++
 	}

@@ -250,7 +250,7 @@ func TestCharset(t *testing.T) {
 }
 
 func TestFarTimesAreFaults(t *testing.T) {
-	j := byTime(t, timeEvent, 0, 1<<62, -(1 << 62), timeMax, timeMin)
+	j := byTime(&ground{T: t}, timeEvent, 0, 1<<62, -(1 << 62), timeMax, timeMin)
 	require.Equal(t,
 		[]string{"0001-01-01--00: r4", "1970-01-01--00: r0", "9999-12-31--23: r3"}, j.rows())
 	require.Len(t, j.Faults, 2)
@@ -264,7 +264,7 @@ func TestManyHoursAtOnce(t *testing.T) {
 	for i := range 100 {
 		timestamps = append(timestamps, int64(i%13)*hour+int64(i))
 	}
-	rows := byTime(t, timeEvent, timestamps...).rows()
+	rows := byTime(&ground{T: t}, timeEvent, timestamps...).rows()
 	require.Len(t, rows, 100)
 	for _, row := range rows {
 		var bucketHour, record int

@@ -44,8 +44,8 @@ type Job[S OpenedSink, W Writer] struct {
 	T        *testing.T
 	Ctx      context.Context
 	Disk     *fstest.Disk
-	OnDisk   *local.FileSystem // instead of Disk, when set
-	Hooks    []fstest.Hook     // between the local implementation and the disk
+	OnDisk   filesystem.FileSystem // instead of Disk, when set
+	Hooks    []fstest.Hook         // between the local implementation and the disk
 	Config   connectors.SinkConfig
 	Now      func() time.Time
 	Bucketer connectors.BucketAssigner // nil for sinks without buckets
@@ -62,6 +62,8 @@ type Job[S OpenedSink, W Writer] struct {
 	Committer checkpoint.Committer
 	Writers   []W
 	Faults    []string // "record: function: text"
+
+	read map[filesystem.Info]string // by the call of Files before
 }
 
 // New returns a job that has not started, on an empty disk. It checks config.
@@ -77,11 +79,19 @@ func New[S OpenedSink, W Writer](t *testing.T, config connectors.SinkConfig) *Jo
 }
 
 // FileSystem returns what the sink writes to.
-func (j *Job[S, W]) FileSystem() *local.FileSystem {
+func (j *Job[S, W]) FileSystem() filesystem.FileSystem {
 	if j.OnDisk != nil {
 		return j.OnDisk
 	}
 	return local.New(local.Options{Disk: fstest.WrapDisk(j.Disk, j.Hooks...), Nonce: "test"})
+}
+
+// View returns what a reader looks with: the same, past the hooks.
+func (j *Job[S, W]) View() filesystem.FileSystem {
+	if j.OnDisk != nil {
+		return j.OnDisk
+	}
+	return local.New(local.Options{Disk: j.Disk})
 }
 
 // Env returns what the host lends to the sink of a job with so many tasks.
@@ -175,12 +185,14 @@ func (j *Job[S, W]) Close() {
 	require.NoError(j.T, j.Sink.Close())
 }
 
-// Files returns what a reader sees below root: content by path relative to it.
+// Files returns what a reader sees below root: content by path relative to it. A file that is the
+// same as in the call before is not read again from OnDisk, where that may take long.
 func (j *Job[S, W]) Files(root string) map[string]string {
 	j.T.Helper()
 	files := map[string]string{}
-	fs := local.New(local.Options{Disk: j.Disk})
-	for info, err := range fs.List(j.Ctx, root, true) {
+	read := map[filesystem.Info]string{}
+	defer func() { j.read = read }()
+	for info, err := range j.View().List(j.Ctx, root, true) {
 		if err != nil {
 			require.ErrorIs(j.T, err, filesystem.ErrNotFound)
 			return files
@@ -189,9 +201,13 @@ func (j *Job[S, W]) Files(root string) map[string]string {
 		if info.Dir || strings.HasPrefix(name, filesystem.StagingFolder) {
 			continue
 		}
-		data, err := fs.ReadFile(j.Ctx, info.Path, 1<<30)
-		require.NoError(j.T, err)
-		files[name] = string(data)
+		text, ok := j.read[info]
+		if !ok || j.OnDisk == nil {
+			data, err := j.View().ReadFile(j.Ctx, info.Path, 1<<30)
+			require.NoError(j.T, err)
+			text = string(data)
+		}
+		files[name], read[info] = text, text
 	}
 	return files
 }
