@@ -19,9 +19,7 @@ type Report struct {
 	Splits map[string][]Split
 	// Committables are what the writers prepared.
 	Committables []Committable
-	// Held is every part the task holds back after this epoch, old ones included.
-	Held  []Committable
-	State []StateHandle
+	State        []StateHandle
 	// Counts are what each stage of the task has counted since the tasks were started.
 	Counts map[string]Count
 }
@@ -55,6 +53,7 @@ func (m *Machine) assemble() (Manifest, error) {
 		Generation:  m.restored.Generation,
 		Log:         m.cfg.Log,
 		Modules:     slices.Clone(a.collected.Modules),
+		Held:        slices.Clone(m.restored.Held), // unless a Settler says something else
 		Counts:      maps.Clone(m.restored.Counts),
 	}
 	slices.SortFunc(out.Modules, func(x, y Module) int { return cmp.Compare(x.Plugin, y.Plugin) })
@@ -69,7 +68,6 @@ func (m *Machine) assemble() (Manifest, error) {
 			c.Epoch = a.epoch
 			out.Committables = append(out.Committables, c)
 		}
-		out.Held = append(out.Held, r.Held...)
 		out.State = append(out.State, r.State...)
 		out.count(r.Counts)
 	}

@@ -98,7 +98,6 @@ func TestAssembleCarriesEveryPart(t *testing.T) {
 		effects := r.step(Prepared{Report{
 			Task: task, Epoch: 8,
 			Committables: []Committable{{Sink: "out", Task: task, Epoch: 1, Claim: 3}},
-			Held:         []Committable{{Sink: "out", Task: task, Epoch: 5, Claim: 2}},
 			State:        []StateHandle{{Task: task}},
 			Counts:       map[string]Count{"in": {In: 2, Out: uint64(task)}},
 		}})
@@ -112,9 +111,6 @@ func TestAssembleCarriesEveryPart(t *testing.T) {
 			Sources: []SourceState{{Name: "in"}},
 			Committables: []Committable{
 				{Sink: "out", Task: 0, Epoch: 8, Claim: 3}, {Sink: "out", Task: 1, Epoch: 8, Claim: 3},
-			},
-			Held: []Committable{
-				{Sink: "out", Task: 0, Epoch: 5, Claim: 2}, {Sink: "out", Task: 1, Epoch: 5, Claim: 2},
 			},
 			State:   []StateHandle{{Task: 0}, {Task: 1}},
 			Modules: []Module{{Plugin: "a"}, {Plugin: "b"}},

@@ -118,7 +118,7 @@ type Manifest struct {
 	// Committables of the newest decided epoch: the ones a new owner must Recover.
 	Committables []Committable
 	// Held are parts that are durable but deliberately not published yet; they travel from
-	// manifest to manifest until a later epoch publishes or replaces them.
+	// manifest to manifest until a Settler publishes or replaces them.
 	Held    []Committable
 	State   []StateHandle
 	Modules []Module // sorted by plugin
@@ -185,10 +185,25 @@ type Committer interface {
 	Close() error
 }
 
+// Settler is the ability of a Committer to hold prepared output back, and to join pieces of it,
+// before it is published. It sees the output of all tasks of an epoch, so it may join across them.
+type Settler interface {
+	// Settles tells, after Recover, whether Settle wants to see every epoch.
+	Settles() bool
+	// Settle takes what the writers prepared for an epoch and returns what the epoch publishes
+	// and what stays held, everything that was held before included. It is called once per epoch
+	// before Decide, while the tasks work on. Until the epoch is decided it may remove nothing
+	// that prepared or an earlier epoch names (I2); what it makes itself is a stray if it is not.
+	// With final nothing may stay held: no epoch follows in this run.
+	Settle(ctx context.Context, e Epoch, final bool, prepared []Committable) (
+		publish, hold []Committable, err error)
+}
+
 // Retained tells a Committer what clean-up must leave alone.
 type Retained struct {
 	Claim uint64        // own claim number: only lower ones may be cleaned
 	Named []Committable // every committable and held part of every retained manifest
+	Held  []Committable // held parts of the last manifest, which a Settler goes on with
 	// Applied is the highest epoch known to be committed completely. A committable of that or
 	// an earlier epoch whose output is missing was published and removed by someone later, and
 	// is not published again: a power failure may have brought its pending name back.

@@ -21,10 +21,12 @@ type (
 		Fatal    bool
 	}
 
-	// RecoverDone says that Recover of every committer returned, or the first error.
+	// RecoverDone says that Recover of every committer returned, or the first error. Settles says
+	// that one of them is a Settler that wants to see every epoch.
 	RecoverDone struct {
-		Err   error
-		Fatal bool
+		Settles bool
+		Err     error
+		Fatal   bool
 	}
 
 	// Collected is the coordinator's part of an epoch. The driver sends it at once when it gets
@@ -38,6 +40,16 @@ type (
 	// Prepared is the part of one task in an epoch: it stopped at a batch boundary, took its
 	// snapshots and its writers prepared.
 	Prepared struct{ Report }
+
+	// SettleDone says what the epoch publishes and what it holds back, of all sinks, or the first
+	// error of a Settler.
+	SettleDone struct {
+		Epoch        Epoch
+		Committables []Committable
+		Held         []Committable
+		Err          error
+		Fatal        bool
+	}
 
 	// DecideDone is what CommitLog.Decide returned. An error is Fatal when a record that the log's
 	// transaction holds is refused for good.
@@ -94,6 +106,7 @@ func (ClaimDone) event()    {}
 func (RecoverDone) event()  {}
 func (Collected) event()    {}
 func (Prepared) event()     {}
+func (SettleDone) event()   {}
 func (DecideDone) event()   {}
 func (CommitDone) event()   {}
 func (TasksStopped) event() {}
@@ -106,7 +119,7 @@ func (Resume) event()       {}
 func (Failed) event()       {}
 
 // Effect is something the driver must do, in the order in which Step returned it. Claim, Recover,
-// Decide, Commit and Abort are never under way at the same time: one goroutine may do them.
+// Settle, Decide, Commit and Abort are never under way at the same time: one goroutine may do them.
 type Effect interface{ effect() }
 
 // The effects.
@@ -131,6 +144,13 @@ type (
 	Prepare struct {
 		Epoch Epoch
 		Final bool
+	}
+
+	// Settle: give every Settler what was prepared for it, pass the rest on, answer SettleDone.
+	Settle struct {
+		Epoch        Epoch
+		Final        bool
+		Committables []Committable
 	}
 
 	// Decide: call CommitLog.Decide, answer DecideDone. It must not be given up half-way.
@@ -168,6 +188,7 @@ func (Recover) effect()     {}
 func (Begin) effect()       {}
 func (StartTasks) effect()  {}
 func (Prepare) effect()     {}
+func (Settle) effect()      {}
 func (Decide) effect()      {}
 func (Commit) effect()      {}
 func (Acknowledge) effect() {}

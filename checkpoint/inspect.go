@@ -42,17 +42,25 @@ func VerifyOutput(
 	ctx context.Context, last Manifest, keep Retained, verifiers map[string]Verifier,
 ) ([]Finding, error) {
 	bySink := map[string][]Committable{}
+	held := map[string][]Committable{}
 	for _, c := range last.Committables {
 		bySink[c.Sink] = append(bySink[c.Sink], c)
 	}
+	for _, c := range last.Held {
+		held[c.Sink] = append(held[c.Sink], c)
+	}
 	var findings []Finding
-	for _, sink := range slices.Sorted(maps.Keys(bySink)) {
+	sinks := slices.AppendSeq(slices.Collect(maps.Keys(bySink)), maps.Keys(held))
+	slices.Sort(sinks)
+	for _, sink := range slices.Compact(sinks) {
 		verifier, ok := verifiers[sink]
 		if !ok {
 			findings = append(findings, Finding{Severity: Note, Subject: "sink " + sink,
-				Text: fmt.Sprintf("%d pieces of output were not checked", len(bySink[sink]))})
+				Text: fmt.Sprintf("%d pieces of output were not checked",
+					len(bySink[sink])+len(held[sink]))})
 			continue
 		}
+		keep.Held = held[sink]
 		found, err := verifier.Verify(ctx, bySink[sink], keep)
 		if err != nil {
 			return findings, fmt.Errorf("checking output of sink %q: %w", sink, err)

@@ -15,6 +15,9 @@ import (
 //	                                   Preparing              |
 //	                                      | all parts         |
 //	                                      v                   |
+//	                                  (Settling)              |
+//	                                      |                   |
+//	                                      v                   |
 //	                     DecideWait <-> Deciding              |
 //	                                      | decided           |
 //	                                      v                   |
@@ -24,8 +27,9 @@ import (
 //	            failure in any state      v
 //	           -----------------------> Stopping --> Aborting --> Ended
 //
-// Tasks work in Running, Preparing, Deciding, Committing and the two waits: all of an epoch after
-// its Prepare runs beside the work of the next one.
+// Tasks work in Running, Preparing, Settling, Deciding, Committing and the two waits: all of an
+// epoch after its Prepare runs beside the work of the next one. Settling is passed by unless a
+// sink asked for it.
 type State int
 
 // The states.
@@ -35,6 +39,7 @@ const (
 	StateRecovering              // the committers finish what the last owner decided
 	StateRunning                 // tasks work, no epoch is in progress
 	StatePreparing               // waiting for the parts of an epoch
+	StateSettling                // sinks choose what to publish and what to hold back
 	StateDeciding                // CommitLog.Decide is under way
 	StateDecideWait              // Decide said "not decided" and is called again soon
 	StateCommitting              // Commit is under way
@@ -48,8 +53,8 @@ const (
 // String returns the name for messages and metrics.
 func (s State) String() string {
 	names := [stateCount]string{
-		"new", "claiming", "recovering", "running", "preparing", "deciding", "decide-wait",
-		"committing", "commit-wait", "stopping", "aborting", "ended",
+		"new", "claiming", "recovering", "running", "preparing", "settling", "deciding",
+		"decide-wait", "committing", "commit-wait", "stopping", "aborting", "ended",
 	}
 	if s < 0 || s >= stateCount {
 		return fmt.Sprintf("state %d", int(s))
@@ -60,19 +65,21 @@ func (s State) String() string {
 // The machine, state by event. "." = noted or ignored without leaving the state, "!" = the driver
 // has a bug and the machine panics. Ended takes nothing.
 //
-//	            Start    Tick       Claim  Recover  Parts     Decide     Commit    Tasks   Abort
-//	                                Done   Done               Done       Done      Stopped Done
-//	New         Claiming !          !      !        !         !          !         !       !
-//	Claiming    !        .          Recov. !        !         !          !         !       !
-//	Recovering  !        .          !      Running  !         !          !         !       !
-//	Running     !        Preparing  !      !        !         !          !         !       !
-//	Preparing   !        . Stopping !      !        Deciding  !          !         !       !
-//	Deciding    !        .          !      !        !         Committing !         !       !
-//	DecideWait  !        Deciding   !      !        !         !          !         !       !
-//	Committing  !        .          !      !        !         !          Running   !       !
-//	CommitWait  !        Committing !      !        !         !          !         !       !
-//	Stopping    !        .          .      .        .         .          .         Ended   !
-//	Aborting    !        .          !      !        !         !          !         !       Ended
+//	            Start    Tick       Claim  Recover Parts    Settle   Decide     Commit  Tasks   Abort
+//	                                Done   Done             Done     Done       Done    Stopped Done
+//	New         Claiming !          !      !       !        !        !          !       !       !
+//	Claiming    !        .          Recov. !       !        !        !          !       !       !
+//	Recovering  !        .          !      Running !        !        !          !       !       !
+//	Running     !        Preparing  !      !       !        !        !          !       !       !
+//	Preparing   !        . Stopping !      !       Settling !        !          !       !       !
+//	                                               Deciding
+//	Settling    !        .          !      !       !        Deciding !          !       !       !
+//	Deciding    !        .          !      !       !        !        Committing !       !       !
+//	DecideWait  !        Deciding   !      !       !        !        !          !       !       !
+//	Committing  !        .          !      !       !        !        !          Running !       !
+//	CommitWait  !        Committing !      !       !        !        !          !       !       !
+//	Stopping    !        .          .      .       .        .        .          .       Ended   !
+//	Aborting    !        .          !      !       !        !        !          !       !       Ended
 //
 // Stop is noted in every state and acted on in Running, and so is InputEnded once tasks run.
 // Trigger, Pause and Resume are noted in every state too and change when Running ends; all other
@@ -139,7 +146,8 @@ type Machine struct {
 	tasksUp   bool // StartTasks was emitted, TasksStopped has not come
 	asked     bool // the next epoch begins as soon as it can
 	paused    bool // no epoch begins by itself
-	calling   bool // an answer to Claim, Recover, Decide or Commit is due
+	settles   bool // a sink settles epochs
+	calling   bool // an answer to Claim, Recover, Settle, Decide or Commit is due
 	failures  int  // in a row
 
 	decidedAt  time.Duration // the last decided epoch, or the start of the tasks
@@ -245,6 +253,8 @@ func (m *Machine) dispatch(ev Event) {
 		m.inRecovering(ev)
 	case StatePreparing:
 		m.inPreparing(ev)
+	case StateSettling:
+		m.inSettling(ev)
 	case StateDeciding:
 		m.inDeciding(ev)
 	case StateCommitting:
@@ -314,7 +324,7 @@ func (m *Machine) inRecovering(ev Event) {
 		m.stop(Stopped, nil)
 		return
 	}
-	m.state, m.tasksUp = StateRunning, true
+	m.state, m.tasksUp, m.settles = StateRunning, true, done.Settles
 	m.attempt, m.decidedAt = attempt{epoch: m.restored.Epoch + 1}, m.now
 	m.triggerAt = m.now + m.cfg.Interval
 	m.emit(Begin{Epoch: m.attempt.epoch})
@@ -364,6 +374,10 @@ func (m *Machine) inPreparing(ev Event) {
 		return
 	}
 	m.attempt.manifest, m.retryDelay = manifest, 0
+	if m.settles {
+		m.settle()
+		return
+	}
 	m.decide()
 }
 

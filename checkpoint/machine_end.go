@@ -69,6 +69,9 @@ func (m *Machine) inStopping(ev Event) {
 	case RecoverDone:
 		m.answered(ev)
 		err, fatal = ev.Err, ev.Fatal
+	case SettleDone:
+		m.answered(ev)
+		err, fatal = ev.Err, ev.Fatal
 	case DecideDone:
 		m.answered(ev)
 		err, fatal = ev.Err, ev.Fatal

@@ -85,12 +85,14 @@ func (r *rig) to(s State) *rig {
 		Start{}, claimed(), RecoverDone{}, Tick{}, collected(8), prepared(0, 8), prepared(1, 8),
 	}
 	committing := append(deciding[:len(deciding):len(deciding)], DecideDone{Epoch: 8})
+	settling := append([]Event{Start{}, claimed(), RecoverDone{Settles: true}}, deciding[3:]...)
 	script := map[State][]Event{
 		StateNew:        nil,
 		StateClaiming:   deciding[:1],
 		StateRecovering: deciding[:2],
 		StateRunning:    deciding[:3],
 		StatePreparing:  deciding[:4],
+		StateSettling:   settling,
 		StateDeciding:   deciding,
 		StateDecideWait: append(deciding[:len(deciding):len(deciding)], full),
 		StateCommitting: committing,
@@ -146,6 +148,8 @@ var pairEvents = []struct {
 	{"RecoverDone lost", 0, RecoverDone{Err: ErrLost}},
 	{"Collected", 0, collected(8)},
 	{"Prepared", 0, prepared(1, 8)},
+	{"SettleDone", 0, SettleDone{Epoch: 8}},
+	{"SettleDone lost", 0, SettleDone{Epoch: 8, Err: ErrLost}},
 	{"DecideDone", 0, DecideDone{Epoch: 8}},
 	{"DecideDone fenced", 0, DecideDone{Epoch: 8, Err: ErrFenced}},
 	{"DecideDone unknown", 0, DecideDone{Epoch: 8, Err: ErrOutcomeUnknown}},
@@ -196,6 +200,13 @@ var pairs = map[State]map[string]string{
 		"Tick early": "preparing: ", "Tick late": "preparing: ",
 		"Collected": "preparing: ", "Prepared": "preparing: ",
 		"InputEnded": "preparing: ", "Stop": "preparing: ",
+		"Failed": "stopping: StopTasks",
+	},
+	StateSettling: {
+		"Tick early": "settling: ", "Tick late": "settling: ",
+		"SettleDone":      "deciding: Decide",
+		"SettleDone lost": "stopping: StopTasks",
+		"InputEnded":      "settling: ", "Stop": "settling: ",
 		"Failed": "stopping: StopTasks",
 	},
 	StateDeciding: {

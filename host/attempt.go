@@ -254,7 +254,7 @@ func (a *attempt) do(ctx context.Context, effect checkpoint.Effect) {
 	case checkpoint.Recover:
 		a.call(func() checkpoint.Event {
 			err := a.recover(ctx, ef.Manifest)
-			return checkpoint.RecoverDone{Err: err, Fatal: isFatal(err)}
+			return checkpoint.RecoverDone{Settles: a.settles(), Err: err, Fatal: isFatal(err)}
 		})
 	case checkpoint.Begin:
 		tx, err := a.log.Begin(ctx, ef.Epoch)
@@ -271,6 +271,8 @@ func (a *attempt) do(ctx context.Context, effect checkpoint.Effect) {
 		a.handOut(ctx)
 	case checkpoint.Prepare:
 		a.prepare(ctx, ef)
+	case checkpoint.Settle:
+		a.call(func() checkpoint.Event { return a.settle(ctx, ef) })
 	case checkpoint.Decide:
 		// A decision is never given up half-way: its outcome would be unknown for nothing.
 		a.deciding = ef.Manifest.Counts

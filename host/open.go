@@ -63,6 +63,7 @@ func (a *attempt) recoverSink(
 	try := func() error {
 		keep := retained
 		keep.Named = committablesOf(retained.Named, run.name)
+		keep.Held = committablesOf(m.Held, run.name)
 		return run.committer.Recover(ctx, committablesOf(m.Committables, run.name), keep)
 	}
 	err := try()
@@ -81,15 +82,29 @@ func (a *attempt) recoverSink(
 // refuseOrphans stops a start that would leave decided output unpublished because its sink is no
 // longer in the job file.
 func (a *attempt) refuseOrphans(m checkpoint.Manifest, r checkpoint.Retained) error {
-	for _, c := range slices.Concat(m.Committables, m.Held) {
+	for _, c := range m.Committables {
 		known := slices.ContainsFunc(a.sinks, func(s *sinkRun) bool { return s.name == c.Sink })
 		if !known && c.Epoch > r.Applied {
-			err := fmt.Errorf("%w: it has decided output of epoch %d that is not published yet, but is "+
-				"not in the job file; put it back for one start", checkpoint.ErrRefused, c.Epoch)
-			return task.AtStage(c.Sink, err, "recovering sink %s", c.Sink)
+			return orphaned(c, "it has decided output of epoch %d that is not published yet, but is "+
+				"not in the job file; put it back for one start")
+		}
+	}
+	for _, c := range m.Held {
+		settles := slices.ContainsFunc(a.sinks, func(s *sinkRun) bool {
+			_, ok := s.committer.(checkpoint.Settler)
+			return ok && s.name == c.Sink
+		})
+		if !settles {
+			return orphaned(c, "it holds output back since epoch %d, and the job file has no sink of "+
+				"that name that could publish it; put the sink back until it has stopped once")
 		}
 	}
 	return nil
+}
+
+func orphaned(c checkpoint.Committable, text string) error {
+	err := fmt.Errorf("%w: "+text, checkpoint.ErrRefused, c.Epoch)
+	return task.AtStage(c.Sink, err, "recovering sink %s", c.Sink)
 }
 
 func committablesOf(cs []checkpoint.Committable, sink string) []checkpoint.Committable {
