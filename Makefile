@@ -30,7 +30,7 @@ $(GUESTS:%=$(BUILD)/guests/%.wasm): $(BUILD)/guests/%.wasm:
 
 # Guests of other languages are committed as they were built (guests/prebuilt), so that nobody needs
 # the languages' tools to test. To add a language: a name here and a target guests-rebuild-NAME.
-REBUILD := c cpp zig rust quickjs assemblyscript
+REBUILD := c cpp zig rust quickjs assemblyscript wat
 
 .PHONY: setup guests-rebuild $(REBUILD:%=guests-rebuild-%)
 guests-rebuild: $(REBUILD:%=guests-rebuild-%) ## build the committed guests of other languages anew; setup has the tools
@@ -62,9 +62,13 @@ guests-rebuild-quickjs: # the engine of scripts; its source is fetched by cargo
 	$(MAKE) -C sdk/js/engine
 	$(GO) run ./guests/prebuilt/stamp quickjs
 
+guests-rebuild-wat: # wat2wasm
+	$(MAKE) -C guests/conformance-wat
+	$(GO) run ./guests/prebuilt/stamp conformance-wat
+
 setup: ## on Debian 12: what guests-rebuild needs (wants root)
 	apt-get install -y --no-install-recommends clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32 \
-	  libc++-19-dev-wasm32
+	  libc++-19-dev-wasm32 wabt
 
 run: build guests ## the main job: orders from one topic to another, enriched by a guest, exactly once
 	./examples/orders/run.sh $(BUILD)

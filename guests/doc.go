@@ -9,6 +9,7 @@
 //	conformance-go      what `wasmflow conformance` asks of an SDK, in Go
 //	uppercase-c         uppercase in C, without a libc
 //	conformance-c       the same in C; -cpp, -zig in C++ and Zig
+//	conformance-wat     the core of it by hand, in WebAssembly text, without any SDK
 //	examples            what examples-LANGUAGE have to do, and the test that they do
 //	examples-go         access logs to JSON, orders to topics, addresses hidden; -c in C
 //	prebuilt            modules of many languages, committed, with what they were made of
