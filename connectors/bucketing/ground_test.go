@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -38,30 +39,30 @@ func (g *ground) newJob(change ...func(*Config)) *job {
 	return j
 }
 
+// onGrounds runs a scenario on a disk in memory and on a real HDFS.
+func onGrounds(t *testing.T, scenario func(*ground)) {
+	t.Helper()
+	t.Run("memory", func(t *testing.T) { scenario(&ground{T: t}) })
+	t.Run("HDFS", func(t *testing.T) { scenario(lake.ground(t)) })
+}
+
 // TestUpstreamOn runs the scenarios of TestUpstream on real file systems.
 func TestUpstreamOn(t *testing.T) {
-	for _, on := range []struct {
-		name string
-		fs   func(*testing.T) filesystem.FileSystem
-		root func(t *testing.T, n int) string
-	}{
-		{"the machine's disk",
-			func(*testing.T) filesystem.FileSystem { return local.New(local.Options{}) },
-			func(t *testing.T, _ int) string { return t.TempDir() }},
-		{"HDFS", lake.fileSystem, func(_ *testing.T, n int) string { return fmt.Sprint("/upstream/", n) }},
+	for name, newGround := range map[string]func(*testing.T) *ground{
+		"the machine's disk": func(t *testing.T) *ground {
+			return &ground{T: t, fs: local.New(local.Options{}), root: t.TempDir()}
+		},
+		"HDFS": lake.ground,
 	} {
-		t.Run(on.name, func(t *testing.T) {
-			fs, n := on.fs(t), 0
+		t.Run(name, func(t *testing.T) {
 			for _, class := range upstreamRows() {
 				for _, u := range class.rows {
 					if u.run == nil {
 						continue
 					}
-					n++
-					root := on.root(t, n)
 					t.Run(class.name+"/"+u.name, func(t *testing.T) {
 						t.Parallel() // most of it is waiting for a server
-						u.run(&ground{T: t, fs: fs, root: root})
+						u.run(newGround(t))
 					})
 				}
 			}
@@ -75,6 +76,7 @@ type hadoop struct {
 	cluster *servers.HDFS
 	fs      *hdfs.FileSystem
 	err     error
+	grounds atomic.Int64
 }
 
 var lake hadoop
@@ -88,11 +90,12 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-func (h *hadoop) fileSystem(t *testing.T) filesystem.FileSystem {
+// ground returns a new one on the cluster.
+func (h *hadoop) ground(t *testing.T) *ground {
 	t.Helper()
 	h.once.Do(func() { h.err = h.start(context.Background()) })
 	require.NoError(t, h.err)
-	return h.fs
+	return &ground{T: t, fs: h.fs, root: fmt.Sprint("/grounds/", h.grounds.Add(1))}
 }
 
 func (h *hadoop) start(ctx context.Context) (err error) {
