@@ -55,6 +55,7 @@ var soleImporters = map[string]string{
 	"github.com/twmb/franz-go":                      "connectors/kafka",
 	"github.com/twmb/franz-go/pkg/sr":               "connectors/format/registry",
 	"github.com/twmb/avro":                          "connectors/format/avro",
+	"github.com/parquet-go/parquet-go":              "connectors/format/parquet",
 	"github.com/santhosh-tekuri/jsonschema":         "connectors/format/jsonschema",
 	"github.com/bufbuild/protocompile":              "connectors/format/protobuf",
 	"google.golang.org/protobuf/types/dynamicpb":    "connectors/format/protobuf",

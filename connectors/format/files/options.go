@@ -12,6 +12,7 @@ import (
 	"github.com/wasmflow/wasmflow/connectors/format/avro"
 	"github.com/wasmflow/wasmflow/connectors/format/compress"
 	"github.com/wasmflow/wasmflow/connectors/format/lines"
+	"github.com/wasmflow/wasmflow/connectors/format/parquet"
 	"github.com/wasmflow/wasmflow/connectors/format/sequencefile"
 )
 
@@ -22,6 +23,7 @@ const (
 	CSV          = "csv"
 	SequenceFile = "sequence-file"
 	Avro         = "avro"
+	Parquet      = "parquet"
 )
 
 // None is the compression of files that are not compressed.
@@ -50,6 +52,8 @@ func rows() []row {
 		{SequenceFile, "", []string{"key_class", "value_class", "compression", "compress_by"},
 			sequencefile.Compressions(), false},
 		{Avro, "", []string{"compression", "unions", "unknown_fields"}, avro.Compressions(), true},
+		{Parquet, "", []string{"compression", "unions", "unknown_fields", "schema_type",
+			"row_group_size"}, parquet.Compressions(), true},
 	}
 }
 
@@ -91,6 +95,7 @@ type Options struct {
 	Lines       lines.Options        // its Format follows from the one above
 	Sequence    sequencefile.Options // its Compression follows from the one below
 	Avro        avro.FileOptions     // likewise
+	Parquet     parquet.Options      // likewise; its Values follow from the ones above
 	Compression string
 	given       []string // keys that were set
 }
@@ -99,7 +104,7 @@ type Options struct {
 func Defaults() Options {
 	return Options{
 		Format: String, Lines: lines.Defaults(), Sequence: sequencefile.Defaults(),
-		Avro: avro.NewFileOptions(), Compression: None,
+		Avro: avro.NewFileOptions(), Parquet: parquet.NewOptions(), Compression: None,
 	}
 }
 
@@ -112,8 +117,11 @@ func (o *Options) SetSchema(text, file string) {
 // Set sets a key to what a job file says.
 func (o *Options) Set(key string, v any) error {
 	o.given = append(o.given, key)
-	if key == "columns" {
+	switch key {
+	case "columns":
 		return o.setColumns(v)
+	case "row_group_size":
+		return o.setRowGroup(v)
 	}
 	fields := map[string]*string{
 		"format": &o.Format, "compression": &o.Compression,
@@ -122,6 +130,7 @@ func (o *Options) Set(key string, v any) error {
 		"key_class": &o.Sequence.KeyClass, "value_class": &o.Sequence.ValueClass,
 		"compress_by": &o.Sequence.CompressBy,
 		"unions":      &o.Avro.Unions, "unknown_fields": &o.Avro.UnknownFields,
+		"schema_type": &o.Parquet.SchemaType,
 	}
 	s, isText := v.(string)
 	into, known := fields[key]
@@ -149,6 +158,18 @@ func (o *Options) setColumns(v any) error {
 		o.Lines.Columns = append(o.Lines.Columns, s)
 	}
 	return nil
+}
+
+func (o *Options) setRowGroup(v any) (err error) {
+	switch v := v.(type) {
+	case string:
+		o.Parquet.RowGroupSize, err = connectors.ParseSize(v)
+	case int64:
+		o.Parquet.RowGroupSize = connectors.Size(v)
+	default:
+		err = fmt.Errorf("want a size such as \"64MiB\", not %T", v)
+	}
+	return err
 }
 
 // row returns the row of the format. An unknown one becomes lines of text, so that Validate finds
@@ -180,15 +201,27 @@ func (o *Options) Validate(p *connectors.Problems, prefix string) {
 		o.lines(r).Validate(p, prefix)
 		return
 	}
-	if o.Format == Avro {
+	switch o.Format {
+	case Avro:
 		a := o.Avro
 		a.Compression = None // reported above
 		a.Validate(p, prefix)
-		return
+	case Parquet:
+		c := o.parquet()
+		c.Compression = None // likewise
+		c.Validate(p, prefix)
+	default:
+		s := o.Sequence
+		s.Compression = None // likewise
+		s.Validate(p, prefix)
 	}
-	s := o.Sequence
-	s.Compression = None // likewise
-	s.Validate(p, prefix)
+}
+
+func (o *Options) parquet() parquet.Options {
+	p := o.Parquet
+	p.Values, p.Compression = o.Avro, o.Compression
+	p.Values.Compression = None // of Avro's own files
+	return p
 }
 
 func (o *Options) lines(r row) lines.Options {
@@ -202,8 +235,8 @@ func (o *Options) Extension() string {
 	if r, _ := o.row(); r.lines != "" {
 		return o.stream().extension
 	}
-	if o.Format == Avro {
-		return ".avro"
+	if o.Format == Avro || o.Format == Parquet {
+		return "." + o.Format
 	}
 	return "" // Hadoop gives SequenceFiles none
 }
@@ -223,6 +256,8 @@ func (o *Options) Open(ctx context.Context, env connectors.Env) (format.Opener, 
 		a := o.Avro
 		a.Compression = o.Compression
 		return avro.OpenFiles(ctx, env, a)
+	case Parquet:
+		return parquet.Open(ctx, env, o.parquet())
 	case SequenceFile:
 		s := o.Sequence
 		s.Compression = o.Compression

@@ -1,0 +1,35 @@
+// Package parquet writes Parquet files: columns of typed values in groups of rows, for readers that
+// want some columns of many rows.
+//
+// It owns what a type of an Avro schema or a JSON Schema becomes in Parquet, how a record is taken
+// apart into columns, and when a row group ends. The bytes of a file are the library's. It never
+// opens a file and never decides what becomes of a record that it refuses. Records arrive as JSON,
+// exactly as package avro takes them: it checks them and brings them into Avro's binary form, from
+// which the columns are filled.
+//
+// What a type becomes:
+//
+//	boolean, int, long, float, double   BOOLEAN, INT32, INT64, FLOAT, DOUBLE
+//	string, enum, bytes, fixed          STRING, ENUM, BYTE_ARRAY, FIXED_LEN_BYTE_ARRAY
+//	date, time-*, timestamp-*           DATE, TIME (of no zone), TIMESTAMP in UTC
+//	local-timestamp-*                   TIMESTAMP of no zone
+//	decimal                             DECIMAL: INT32 to 9 digits, INT64 to 18, then fixed
+//	uuid (fixed), duration              UUID, INTERVAL
+//	array, map, record                  LIST, MAP, a group
+//	union of null and one other         that type, OPTIONAL
+//
+// Anything else has no form in Parquet and is refused by name before a job begins.
+//
+// Invariants:
+//
+//	P1  A record is a row, whole or not at all: it is encoded and checked before any column has a
+//	    value of it.
+//	P2  Memory is bounded: a row group ends at row_group_size, and all open files of an opener
+//	    together hold no more than groupsHeld row groups, plus groupBytesMin for each file.
+//	P3  No statistic excludes a value that is there: columns whose order the library does not know
+//	    have bounds that exclude nothing.
+//	P4  A file is whole only once it is closed: the index stands at its end.
+//
+// Below: connectors, connectors/format, connectors/format/avro and registry. Above: the table of
+// formats of files.
+package parquet
