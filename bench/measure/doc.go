@@ -7,5 +7,5 @@
 //
 //	N1  CPU time is user and system time as the kernel counted it, of all threads.
 //
-// Above: bench, bench/hostile, bench/kafka, bench/meter.
+// Above: bench, bench/hostile, bench/kafka, bench/languages, bench/meter.
 package measure

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime/debug"
 	"syscall"
 	"time"
 )
@@ -16,6 +17,15 @@ func OwnCPU() time.Duration {
 		panic(fmt.Sprintf("bench: reading the CPU time of this process: %v", err))
 	}
 	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
+}
+
+// CPU returns the CPU time that work takes of this process, with the collector off (N1).
+func CPU(work func() error) (time.Duration, error) {
+	percent := debug.SetGCPercent(-1)
+	defer debug.SetGCPercent(percent)
+	before := OwnCPU()
+	err := work()
+	return OwnCPU() - before, err
 }
 
 // CPUOf returns the CPU time that a command took that has ended (N1).

@@ -8,13 +8,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"slices"
 	"time"
 
+	"github.com/wasmflow/wasmflow/bench/guestwork"
 	"github.com/wasmflow/wasmflow/bench/measure"
 	"github.com/wasmflow/wasmflow/host/guest"
-	"github.com/wasmflow/wasmflow/host/guest/wasm"
 )
 
 const (
@@ -79,7 +78,7 @@ func (b *bench) measure(ctx context.Context, m module, binary []byte) ([]figure,
 	ratios := make([][]float64, len(m.work))
 	engines := make([][]float64, len(m.work))
 	for layout := range b.layouts {
-		padded, err := pad(binary, layout)
+		padded, err := guestwork.Pad(binary, layout)
 		if err != nil {
 			return nil, err
 		}
@@ -136,7 +135,7 @@ func (b *bench) compare(ctx context.Context, m module, w workload, binary []byte
 			if kinds()[at] == guest.MeteringEngine {
 				share = max(n/slowShare, 1)
 			}
-			d, err := cpu(func() error { return contenders[at].run(ctx, share) })
+			d, err := measure.CPU(func() error { return contenders[at].run(ctx, share) })
 			if err != nil {
 				return 0, 0, 0, err
 			}
@@ -180,7 +179,7 @@ func (c *contender) run(ctx context.Context, n int) error {
 // calibrate finds how much work takes a stretch.
 func calibrate(ctx context.Context, c *contender) (int, error) {
 	for n := 1; ; n *= 2 {
-		d, err := cpu(func() error { return c.run(ctx, n) })
+		d, err := measure.CPU(func() error { return c.run(ctx, n) })
 		if err != nil || d >= stretchMin {
 			return n, err
 		}
@@ -209,42 +208,6 @@ func sameResults(ctx context.Context, contenders []*contender, n int) error {
 		}
 	}
 	return nil
-}
-
-// cpu is the CPU time that work takes (R1).
-func cpu(work func() error) (time.Duration, error) {
-	percent := debug.SetGCPercent(-1)
-	defer debug.SetGCPercent(percent)
-	before := measure.OwnCPU()
-	err := work()
-	return measure.OwnCPU() - before, err
-}
-
-// padStores is how many stores, of ten to sixteen bytes of machine code, a layout adds.
-const padStores = 2
-
-// pad moves all functions of a module but the first by making that one longer (R3).
-func pad(binary []byte, layout int) ([]byte, error) {
-	m, err := wasm.Parse(binary)
-	if err != nil {
-		return nil, err
-	}
-	var stores []byte
-	for i := range layout * padStores {
-		stores = wasm.AppendS64(wasm.AppendOp(stores, wasm.OpI32Const), int64(i+1))
-		stores = wasm.AppendU32(wasm.AppendOp(stores, wasm.OpGlobalSet), uint32(len(m.Globals)))
-	}
-	return m.AppendPatched(nil, &wasm.Patch{
-		Globals: []wasm.GlobalDef{{Type: wasm.I32}},
-		Body: func(dst []byte, i int) []byte {
-			b := &m.Bodies[i]
-			dst = append(dst, binary[b.Start:b.Code]...)
-			if i == 0 {
-				dst = append(dst, stores...)
-			}
-			return append(dst, binary[b.Code:b.End]...)
-		},
-	}), nil
 }
 
 // median returns the middle value, or the mean of the two in the middle.

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/wasmflow/wasmflow/abi"
+	"github.com/wasmflow/wasmflow/bench/guestwork"
 	"github.com/wasmflow/wasmflow/host/guest"
 )
 
@@ -21,72 +21,22 @@ type runner interface {
 	run(ctx context.Context, in *guest.Instance, n int) (uint64, error)
 }
 
-// frameRecords is how many records a frame holds.
-const frameRecords = 256
-
 // frame is a function of the guest ABI, given frames of equal records.
 func frame(function, value string) workload {
 	return workload{name: function, open: func(m *guest.Module) (runner, error) {
-		i, err := m.Function(function)
+		f, err := guestwork.NewFrames(m, function, value)
 		if err != nil {
 			return nil, err
 		}
-		f := &frames{function: uint32(i), role: m.Description().Functions[i].Role, value: []byte(value)}
-		f.outputs = len(m.Description().Functions[i].Outputs)
-		return f, nil
+		return frames{f}, nil
 	}}
 }
 
-type frames struct {
-	function uint32
-	role     abi.Role
-	outputs  int
-	value    []byte
-	enc      abi.Encoder
-	out      abi.Output
-}
+// frames has no answer: outputs are in the memory.
+type frames struct{ *guestwork.Frames }
 
-// run has no answer: outputs are in the memory.
-func (f *frames) run(ctx context.Context, in *guest.Instance, n int) (uint64, error) {
-	for range n {
-		if err := f.once(ctx, in); err != nil {
-			return 0, err
-		}
-	}
-	return 0, nil
-}
-
-func (f *frames) once(ctx context.Context, in *guest.Instance) error {
-	layout := abi.Layout{Records: frameRecords, Arena: int64(frameRecords * len(f.value))}
-	size, err := layout.Size()
-	if err != nil {
-		return err
-	}
-	region, err := in.Reserve(ctx, size)
-	if err != nil {
-		return err
-	}
-	info := abi.FrameInfo{OutRecordsSoft: 1 << 15, OutBytesSoft: 1 << 20}
-	if err := f.enc.Begin(region, layout, info); err != nil {
-		return err
-	}
-	for range frameRecords {
-		f.enc.Append(nil, f.value, 0)
-	}
-	f.enc.Finish()
-	call := abi.Call{Role: f.role, Count: frameRecords, Outputs: f.outputs}
-	for call.First < frameRecords {
-		ptr, err := in.Process(ctx, guest.Call{Function: f.function, First: call.First})
-		if err != nil {
-			return err
-		}
-		if err := f.out.Decode(in.Memory(), ptr, call, abi.DefaultLimits()); err != nil {
-			return err
-		}
-		in.Discard()
-		call.First = f.out.Consumed()
-	}
-	return nil
+func (f frames) run(ctx context.Context, in *guest.Instance, n int) (uint64, error) {
+	return 0, f.Run(ctx, in, n)
 }
 
 // exported are the numbered workloads of a module's export "bench".
