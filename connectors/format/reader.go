@@ -16,6 +16,24 @@ var (
 	ErrTooLarge = errors.New("too large")
 )
 
+// growBytes is by how much the result of ReadBytes grows at first.
+const growBytes = 64 << 10
+
+// ReadBytes appends the next n bytes of in to dst. It takes memory as they come: a length that a
+// file claims is no reason to allocate. With an error the result holds what came before it.
+func ReadBytes(in io.Reader, dst []byte, n int) ([]byte, error) {
+	for n > 0 {
+		step := min(n, max(growBytes, len(dst)))
+		from := len(dst)
+		dst = append(dst, make([]byte, step)...)
+		if _, err := io.ReadFull(in, dst[from:]); err != nil {
+			return dst[:from], err
+		}
+		n -= step
+	}
+	return dst, nil
+}
+
 // Opener makes the writers of files that look alike. It is safe for concurrent use.
 type Opener interface {
 	// Open begins a file in out, which stays the caller's.

@@ -16,8 +16,6 @@ import (
 const (
 	// readBufferBytes is read from a file at once.
 	readBufferBytes = 128 << 10
-	// growBytes is by how much memory grows at first for bytes that a length promises (A2).
-	growBytes = 64 << 10
 	// headerBytesMax bounds a key or a value of a file's header, of which the schema is the longest.
 	headerBytesMax = 16 << 20
 	// headerPairsMax bounds the pairs of a file's header.
@@ -130,7 +128,7 @@ func (r *FileReader) metadata() (map[string]string, error) {
 				if size < 0 || size > headerBytesMax {
 					return nil, fmt.Errorf("%w: %d bytes in the header", format.ErrDamaged, size)
 				}
-				b, err := r.bytes(nil, int(size))
+				b, err := format.ReadBytes(r.in, nil, int(size))
 				if err != nil {
 					return nil, err
 				}
@@ -183,7 +181,7 @@ func (r *FileReader) readBlock() error {
 	case size > int64(sizeMax):
 		return fmt.Errorf("%w: a block of %d bytes", format.ErrTooLarge, size)
 	}
-	if r.raw, err = r.bytes(r.raw[:0], int(size)); err != nil {
+	if r.raw, err = format.ReadBytes(r.in, r.raw[:0], int(size)); err != nil {
 		return endsEarly(err)
 	}
 	var sync [syncBytes]byte
@@ -247,20 +245,6 @@ func (r *FileReader) long() (int64, error) {
 		}
 	}
 	return 0, fmt.Errorf("%w: a number of too many bytes", format.ErrDamaged)
-}
-
-// bytes appends the next n bytes to dst, which grows as they come.
-func (r *FileReader) bytes(dst []byte, n int) ([]byte, error) {
-	for n > 0 {
-		step := min(n, max(growBytes, len(dst)))
-		from := len(dst)
-		dst = append(dst, make([]byte, step)...)
-		if _, err := io.ReadFull(r.in, dst[from:]); err != nil {
-			return dst[:from], err
-		}
-		n -= step
-	}
-	return dst, nil
 }
 
 var _ format.Reader = (*FileReader)(nil)

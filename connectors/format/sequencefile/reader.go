@@ -15,8 +15,6 @@ import (
 const (
 	// readBufferBytes is read at once.
 	readBufferBytes = 128 << 10
-	// growBytes is by how much memory grows at first for bytes that a length promises (Q3).
-	growBytes = 64 << 10
 	// headerStringBytesMax bounds the names of classes and the texts of the metadata.
 	headerStringBytesMax = 1 << 20
 	// numberBytesMax is the length of the longest number in text.
@@ -190,7 +188,7 @@ func (r *Reader) nextRecord() (key, value []byte, err error) {
 		return nil, nil, fmt.Errorf("%w: a key of %d bytes in a record of %d",
 			format.ErrDamaged, keySize, size)
 	}
-	if r.record, err = r.bytes(r.record[:0], int(size)); err != nil {
+	if r.record, err = format.ReadBytes(r.in, r.record[:0], int(size)); err != nil {
 		return nil, nil, damaged(err)
 	}
 	key, value = r.record[:keySize:keySize], r.record[keySize:]
@@ -315,7 +313,7 @@ func (r *Reader) column(memory []byte) ([]byte, error) {
 	if n < 0 || n > int64(sizeMax) {
 		return nil, fmt.Errorf("%w: a column of %d bytes", format.ErrTooLarge, n)
 	}
-	if r.record, err = r.bytes(r.record[:0], int(n)); err != nil {
+	if r.record, err = format.ReadBytes(r.in, r.record[:0], int(n)); err != nil {
 		return nil, damaged(err)
 	}
 	return r.expand(memory[:0], r.record, sizeMax)
@@ -357,22 +355,8 @@ func (r *Reader) string() (string, error) {
 	if n < 0 || n > headerStringBytesMax {
 		return "", fmt.Errorf("%w: a text of %d bytes in the header", format.ErrDamaged, n)
 	}
-	b, err := r.bytes(nil, int(n))
+	b, err := format.ReadBytes(r.in, nil, int(n))
 	return string(b), err
-}
-
-// bytes appends the next n bytes to dst, which grows as they come.
-func (r *Reader) bytes(dst []byte, n int) ([]byte, error) {
-	for n > 0 {
-		step := min(n, max(growBytes, len(dst)))
-		from := len(dst)
-		dst = append(dst, make([]byte, step)...)
-		if _, err := io.ReadFull(r.in, dst[from:]); err != nil {
-			return dst[:from], err
-		}
-		n -= step
-	}
-	return dst, nil
 }
 
 var _ format.Reader = (*Reader)(nil)
