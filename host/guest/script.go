@@ -3,6 +3,7 @@ package guest
 import (
 	"bytes"
 	"context"
+	"errors"
 
 	"github.com/wasmflow/wasmflow/abi"
 	"github.com/wasmflow/wasmflow/host/guest/wasm"
@@ -41,6 +42,11 @@ func (in *Instance) takeScript(ctx context.Context) error {
 		return nil
 	}
 	refusal, err := in.give(ctx, abi.ExportScript, in.module.script)
+	if errors.Is(err, ErrNoMemory) {
+		return refuse("make it smaller, or raise limits.memory",
+			"has a script of %d bytes, for which there is no room in its %d KiB of memory",
+			len(in.module.script), kib(in.module.limits.memoryPages()))
+	}
 	if err != nil || refusal == nil {
 		return err
 	}

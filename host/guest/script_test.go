@@ -19,6 +19,19 @@ func scripted(open []byte) []byte {
 	}.Module()
 }
 
+// TestScriptWithoutRoom: an engine that has no memory for its script is no engine that is broken.
+func TestScriptWithoutRoom(t *testing.T) {
+	const openIndex = 2
+	binary := Join(Guest{
+		Reserve: I32Const(0), Also: [][]byte{Export(abi.ExportScript, Func, openIndex)},
+	}.Module(), Custom(abi.SectionScript, []byte("12345")))
+	rt := newRuntime(t, guest.Config{})
+	_, err := rt.Load(context.Background(), guest.Source{Path: "p.wasm", Bytes: binary},
+		guest.Limits{MemoryBytes: 1 << 20})
+	require.EqualError(t, err, "p.wasm: has a script of 5 bytes, for which there is no room in its "+
+		"1024 KiB of memory; make it smaller, or raise limits.memory")
+}
+
 func TestScripts(t *testing.T) {
 	// The text it is given is its refusal: address << 32 | length.
 	refuses := Join([]byte{0x20, 0, 0xad}, I64Const(32), []byte{0x86, 0x20, 1, 0xad, 0x84})

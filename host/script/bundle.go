@@ -2,13 +2,17 @@ package script
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
-	"os"
+	"io"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/evanw/esbuild/pkg/api"
+
+	"github.com/wasmflow/wasmflow/host/guest/wasm"
+	"github.com/wasmflow/wasmflow/host/regular"
 )
 
 // sdkModule is what every script imports and the engine has. Modules of node stay imports as well:
@@ -42,7 +46,7 @@ func Bundle(path string) (*Script, error) {
 	if err != nil {
 		return nil, fmt.Errorf("finding %s: %w", path, err)
 	}
-	source, err := os.ReadFile(absolute)
+	source, err := readSource(absolute)
 	if err != nil {
 		return nil, &Error{[]string{"reading the script: " + err.Error()}}
 	}
@@ -52,6 +56,7 @@ func Bundle(path string) (*Script, error) {
 		Target: api.ES2024, Charset: api.CharsetUTF8, LegalComments: api.LegalCommentsInline,
 		MainFields: []string{"module", "main"}, External: []string{sdkModule, "node:*"},
 		Metafile: true, Write: false, LogLevel: api.LogLevelSilent,
+		Plugins: []api.Plugin{{Name: "regular", Setup: refuseIrregular}},
 	})
 	if len(result.Errors) > 0 {
 		return nil, bundleError(result.Errors)
@@ -65,6 +70,32 @@ func Bundle(path string) (*Script, error) {
 		s.Text = source // S3
 	}
 	return s, nil
+}
+
+// readSource reads the script's own file (S4).
+func readSource(path string) (_ []byte, err error) {
+	f, err := regular.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	source, err := io.ReadAll(io.LimitReader(f, wasm.SizeMax+1))
+	if err == nil && len(source) > wasm.SizeMax {
+		err = fmt.Errorf("%s: is larger than a plugin may be, which is %d bytes", path, wasm.SizeMax)
+	}
+	return source, err
+}
+
+// refuseIrregular has esbuild, which would wait on a pipe, ask for each file it is about to read.
+func refuseIrregular(build api.PluginBuild) {
+	build.OnLoad(api.OnLoadOptions{Filter: ".*", Namespace: "file"},
+		func(args api.OnLoadArgs) (api.OnLoadResult, error) {
+			f, err := regular.Open(args.Path)
+			if err != nil {
+				return api.OnLoadResult{}, err
+			}
+			return api.OnLoadResult{}, f.Close() // nothing: it reads the file itself
+		})
 }
 
 func bundleError(messages []api.Message) error {

@@ -12,7 +12,9 @@
 //	S2  The same files make the same plugin.
 //	S3  A file that imports nothing but "wasmflow" is packed as it stands, so that the lines of a
 //	    stack are those of the file.
+//	S4  What is read is regular files, and of the script's own no more than a plugin may have.
 //
-// Below: the prebuilt engine (guests/prebuilt), the format of modules (host/guest/wasm). Above: the
+// Below: the prebuilt engine (guests/prebuilt), the format of modules (host/guest/wasm),
+// host/regular. Above: the
 // command build.
 package script

@@ -244,7 +244,13 @@ func TestScriptsThatDoNotLoad(t *testing.T) {
 		{"throws", head + `throw new Error("no")`, "Error: no; at <anonymous> (plugin.js:4:"},
 		{"no function", head, "the script registers no function"},
 		{"another import", `import "fs"`, `cannot import "fs": a script is packed with what it imports`},
-		{"endless", `for (;;);`, "InternalError: interrupted"},
+		{"endless", "const x = 1;\nfor (;;);", "InternalError: interrupted: to load it takes more than " +
+			"4000 steps of ten thousand loops and calls; at <anonymous> (plugin.js:"},
+		{"endless list", `for (const l = []; ;) l.push(new Array(1000).fill(0));`, "out of memory: it has " +
+			"64 bytes, and to load it takes more than 48 MiB, or than the instance has; at "},
+		{"too much text", strings.Repeat("()=>1;", 1<<18), "out of memory: it has 1572874 bytes, " +
+			"and to load it takes more than 48 MiB, or than the instance has"},
+		{"says so itself", head + `throw new Error("out of memory")`, "Error: out of memory; at <an"},
 		{"unknown option", `import { plugin } from "wasmflow"; plugin({ nmae: "x" });`,
 			"plugin: no option nmae; there are name, version, config, validate, limits"},
 	}
@@ -252,6 +258,26 @@ func TestScriptsThatDoNotLoad(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := load(t, tt.text)
 			require.ErrorContains(t, err, "plugin.wasm: has a script that does not load: ")
+			require.ErrorContains(t, err, tt.want)
+		})
+	}
+}
+
+// TestOpenIsBounded: what a script does with its configuration has the bounds of a record.
+func TestOpenIsBounded(t *testing.T) {
+	tests := []struct{ name, validate, want string }{
+		{"loops", `() => { for (;;); }`, "InternalError: interrupted: to check the configuration takes " +
+			"more steps than plugin({limits: {steps}}) allows; at validate (plugin.js:"},
+		{"hoards", `() => { for (const l = []; ;) l.push(new Array(1000).fill(0)); }`,
+			"InternalError: out of memory; at validate (plugin.js:"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			m, err := load(t, `import { plugin, transform } from "wasmflow";
+				plugin({ name: "test", validate: `+tt.validate+` });
+				transform("f", () => {});`)
+			require.NoError(t, err)
+			_, err = m.Instantiate(context.Background(), guest.InstanceConfig{})
 			require.ErrorContains(t, err, tt.want)
 		})
 	}

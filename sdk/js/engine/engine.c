@@ -38,31 +38,20 @@ static const JSCFunctionListEntry wf_batch_members[] = {
 
 #include "script.h"
 #include "process.h"
-
-static uint64_t wf_pack(const void *p, size_t length) {
-    return (uint64_t)(uintptr_t)p << 32 | (uint32_t)length;
-}
-
-/* wf_refusal makes the JSON of a refusal of the exception, or of the SDK's answer. */
-static uint64_t wf_refusal(void) {
-    JSContext *ctx = engine.context;
-    static const char broken[] = "{\"field\":\"\",\"message\":\"the engine has no memory\"}";
-    size_t n;
-    if (!ctx) return wf_pack(broken, sizeof broken - 1);
-    JSValue exception = JS_GetException(ctx);
-    engine.steps = 0;
-    JSValue text = JS_IsObject(engine.internals) ? wf_ask("refusal", 1, &exception) : exception;
-    engine.refusal = (char *)JS_ToCStringLen(ctx, &n, text);
-    JS_FreeValue(ctx, text);
-    return engine.refusal ? wf_pack(engine.refusal, n) : wf_pack(broken, sizeof broken - 1);
-}
+#include "refusal.h"
 
 WF_EXPORT("wasmflow_abi_v1") uint32_t wf_abi_v1(void) { return 0; }
 
 WF_EXPORT("wasmflow_script") uint64_t wf_script(char *at, uint32_t length) {
+    char late[WF_BOUND_MAX], large[WF_BOUND_MAX];
     at[length] = 0; /* there is slack behind the region */
-    if (!wf_begin_engine() || !wf_begin_sdk() || !wf_load(at, length)) return wf_refusal();
-    return 0;
+    if (wf_begin_engine() && wf_begin_sdk() && wf_load(at, length)) return 0;
+    snprintf(late, sizeof late, "interrupted: to load it takes more than %u steps of ten thousand "
+             "loops and calls", (unsigned)engine.steps_max);
+    snprintf(large, sizeof large, "out of memory: it has %u bytes, and to load it takes more than "
+             "%u MiB, or than the instance has", (unsigned)length,
+             (unsigned)(engine.memory_max >> 20));
+    return wf_refusal(late, large);
 }
 
 WF_EXPORT("wasmflow_describe") uint64_t wf_describe(void) {
@@ -70,14 +59,19 @@ WF_EXPORT("wasmflow_describe") uint64_t wf_describe(void) {
 }
 
 WF_EXPORT("wasmflow_open") uint64_t wf_open(const char *json, uint32_t length) {
+    static const char late[] = "interrupted: to check the configuration takes more steps than "
+                               "plugin({limits: {steps}}) allows";
+    static const char large[] = "out of memory: to check the configuration takes more than "
+                                "plugin({limits: {memory}}) allows, or than the instance has";
     JSContext *ctx = engine.context;
     engine.steps = 0;
+    engine.starved = false;
     JSValue text = JS_NewStringLen(ctx, json, length);
     JSValue refusal = wf_ask("open", 1, &text);
-    if (JS_IsException(refusal)) return wf_refusal();
+    if (JS_IsException(refusal)) return wf_refusal(late, large);
     if (JS_IsNull(refusal)) return 0;
     size_t n;
     engine.refusal = (char *)JS_ToCStringLen(ctx, &n, refusal);
     JS_FreeValue(ctx, refusal);
-    return engine.refusal ? wf_pack(engine.refusal, n) : wf_refusal();
+    return engine.refusal ? wf_pack(engine.refusal, n) : wf_refusal(late, large);
 }
