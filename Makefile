@@ -162,6 +162,13 @@ bench-hostile: ## what hostile modules cost those beside them; writes bench/host
 
 FUZZ_CPU_MINUTES ?= 30
 
+PYTHON ?= python3
+
+.PHONY: check-formats
+check-formats: ## the programs of others read files of every type; pip install pyarrow duckdb fastavro cramjam zstandard
+	$(GO) run ./cmd/formatfiles -dir $(BUILD)/formats
+	$(PYTHON) connectors/connectortest/formats/check.py $(BUILD)/formats
+
 fuzz: ## every decoder of foreign bytes, for so many CPU minutes each; FUZZ="-keep" keeps what it finds
 	$(GO) run ./cmd/fuzz -minutes $(FUZZ_CPU_MINUTES) $(FUZZ)
 

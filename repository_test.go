@@ -135,7 +135,8 @@ func TestTestSupportStaysInTests(t *testing.T) {
 // testProgram tells commands that are no part of the product. They start servers, and speak to them
 // past the product, which they judge.
 func testProgram(path string) bool {
-	return within(path, "cmd/chaos") || within(path, "cmd/testservers") || within(path, "bench")
+	return within(path, "cmd/chaos") || within(path, "cmd/testservers") ||
+		within(path, "cmd/formatfiles") || within(path, "bench")
 }
 
 func placeOf(path string) (row string, level int) {

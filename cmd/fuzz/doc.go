@@ -1,5 +1,6 @@
 // Command fuzz gives every decoder of foreign bytes its share of fuzzing: the frames and answers of
-// guests, modules from the first byte to the running instance, and what plugins say of themselves.
+// guests, modules from the first byte to the running instance, what plugins say of themselves, and
+// files that others wrote.
 //
 // It owns which targets stand for which subject, how their processor time is counted, and which of
 // the inputs that were found are worth keeping beside the tests. What is wrong with an input is the

@@ -12,7 +12,7 @@ type subject struct {
 	targets []target
 }
 
-// subjects are the decoders of what a plugin's author, or a plugin, can choose freely.
+// subjects are the decoders of what a plugin's author, or a plugin, can choose freely, and of files.
 func subjects() []subject {
 	return []subject{
 		{"frame decoder", []target{
@@ -27,6 +27,14 @@ func subjects() []subject {
 		}},
 		{"description", []target{
 			{"abi", "FuzzParseDescription"},
+		}},
+		{"files of formats", []target{
+			{"connectors/format/sequencefile", "FuzzReader"},
+			{"connectors/format/avro", "FuzzFileReader"},
+			{"connectors/format/avro", "FuzzDeserialize"},
+			{"connectors/format/compress", "FuzzExpand"},
+			{"connectors/format/parquet", "FuzzSchema"},
+			{"connectors/format/parquet", "FuzzRow"},
 		}},
 	}
 }

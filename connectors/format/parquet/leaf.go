@@ -2,7 +2,6 @@ package parquet
 
 import (
 	"bytes"
-	"math"
 	"math/big"
 
 	"github.com/parquet-go/parquet-go"
@@ -32,9 +31,9 @@ func leafOf(t *avro.Type) leaf {
 	case "int", "long":
 		return integerLeaf(t)
 	case "float":
-		return leaf{node: floatNode(parquet.FloatType), shape: shape{read: readFloat}}
+		return leaf{node: parquet.Leaf(parquet.FloatType), shape: shape{read: readFloat}}
 	case "double":
-		return leaf{node: floatNode(parquet.DoubleType), shape: shape{read: readDouble}}
+		return leaf{node: parquet.Leaf(parquet.DoubleType), shape: shape{read: readDouble}}
 	case "string":
 		return leaf{node: dictionary(parquet.String()), shape: shape{read: readBytes}}
 	case "enum":
@@ -167,36 +166,4 @@ func (i *wideIndexer) IndexPage(values, nulls int64, _, _ parquet.Value) {
 // ColumnIndex implements parquet.ColumnIndexer.
 func (i *wideIndexer) ColumnIndex() format.ColumnIndex { return i.index }
 
-// floatNode returns a column of floating-point numbers.
-func floatNode(typ parquet.Type) parquet.Node { return parquet.Leaf(floating{typ}) }
-
-// floating is a type of floating-point numbers. A page of nothing but NaN has no bounds, which the
-// library would take for zeros (P3).
-type floating struct{ parquet.Type }
-
-// NewColumnIndexer implements parquet.Type.
-func (f floating) NewColumnIndexer(sizeLimit int) parquet.ColumnIndexer {
-	return floatIndexer{f.Type.NewColumnIndexer(sizeLimit), f.Kind()}
-}
-
-type floatIndexer struct {
-	parquet.ColumnIndexer
-	kind parquet.Kind
-}
-
-// IndexPage implements parquet.ColumnIndexer.
-func (i floatIndexer) IndexPage(values, nulls int64, low, high parquet.Value) {
-	switch {
-	case nulls == values || !low.IsNull():
-	case i.kind == parquet.Float:
-		low, high = parquet.FloatValue(float32(math.Inf(-1))), parquet.FloatValue(float32(math.Inf(1)))
-	default:
-		low, high = parquet.DoubleValue(math.Inf(-1)), parquet.DoubleValue(math.Inf(1))
-	}
-	i.ColumnIndexer.IndexPage(values, nulls, low, high)
-}
-
-var (
-	_ parquet.ColumnIndexer = (*wideIndexer)(nil)
-	_ parquet.ColumnIndexer = floatIndexer{}
-)
+var _ parquet.ColumnIndexer = (*wideIndexer)(nil)
