@@ -42,7 +42,7 @@ var layers = []layer{
 	}},
 	{2, []string{"connectors"}},
 	{1, []string{"connectors/filesystem", "checkpoint", "guests"}},
-	{0, []string{"abi", "checkpoint/failpoint", "host/regular", "sdk", "sdk/go"}},
+	{0, []string{"abi", "checkpoint/failpoint", "host/collector", "host/regular", "sdk", "sdk/go"}},
 }
 
 // soleImporters names libraries that exactly one folder may import. The longest prefix decides: the

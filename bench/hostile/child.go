@@ -85,7 +85,7 @@ func (o *outcome) try(
 		return nil
 	}
 	tr, err := operator.NewTransform(ctx, operator.Config{
-		Module: m, Function: specimens.Function, Job: "hostile", Now: time.Now,
+		Module: m, Function: specimens.Function, Job: "hostile", Now: time.Now, Pace: time.Now,
 		Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
@@ -115,7 +115,7 @@ func (o *outcome) try(
 // told notes what the user is told, and how long it took if it was a limit of time that was met.
 func (o *outcome) told(err error, took time.Duration) {
 	o.Told = err.Error()
-	if took > 0 && strings.Contains(o.Told, "out of time") {
+	if took > 0 && strings.Contains(o.Told, specimens.OutOfTime) {
 		o.Killed = append(o.Killed, took)
 	}
 }

@@ -14,5 +14,5 @@
 //	    machine.
 //	H3  A bound that does not hold is told on the page, and by the exit code.
 //
-// Above: nothing. Below: bench/measure, host/guest, host/operator.
+// Above: nothing. Below: bench/measure, host/collector, host/guest, host/operator.
 package main

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/wasmflow/wasmflow/host/collector"
 	"github.com/wasmflow/wasmflow/host/guest/guesttest/specimens"
 )
 
@@ -31,6 +32,7 @@ func main() {
 }
 
 func run(ctx context.Context, args []string) error {
+	defer collector.Tune(os.LookupEnv)()
 	if len(args) == 1 && (args[0] == childArgument || args[0] == honestArgument) {
 		return child(ctx, os.Stdin, os.Stdout, args[0] == honestArgument)
 	}

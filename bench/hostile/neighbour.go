@@ -122,7 +122,7 @@ func newPipeline(ctx context.Context, rt *guest.Runtime, module []byte) (*pipeli
 		return nil, err
 	}
 	tr, err := operator.NewTransform(ctx, operator.Config{
-		Module: m, Function: specimens.Function, Job: "hostile", Now: time.Now,
+		Module: m, Function: specimens.Function, Job: "hostile", Now: time.Now, Pace: time.Now,
 		Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

@@ -8,11 +8,11 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
 
+	"github.com/wasmflow/wasmflow/host/collector"
 	"github.com/wasmflow/wasmflow/host/config"
 )
 
@@ -26,20 +26,13 @@ const remindEvery = 5 * time.Second
 // signalsMax is how many signals matter: the first one asks, the second one insists.
 const signalsMax = 2
 
-// gcPercent lets the heap triple between two collections, as GOGC does, which overrules it. Records
-// are garbage within milliseconds, so a collection costs what lives beside them and should be rare.
-// What lives is bounded by the buffers of a job: tens of megabytes for one between Kafka topics.
-const gcPercent = 200
-
 func main() {
 	signals := make(chan os.Signal, signalsMax)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
 	// A reader of standard output that goes away is an error of a write, which a job words and
 	// ends with; by default it would be a death without a word.
 	signal.Ignore(syscall.SIGPIPE)
-	if _, chosen := os.LookupEnv("GOGC"); !chosen {
-		debug.SetGCPercent(gcPercent)
-	}
+	collector.Tune(os.LookupEnv)
 	// Leave at once: whatever still runs after a second signal is not to be waited for.
 	os.Exit(run(os.Args[1:], &process{
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,

@@ -65,7 +65,7 @@ func TestParseFillsPlugins(t *testing.T) {
 	require.Equal(t, `{"at":"2026-11-22T10:00:00Z","host":"db.example","names":["b","a"],"rate":1.2}`,
 		string(p.Config.JSON()))
 	require.Equal(t, config.PluginLimits{
-		Memory: 128 << 20, Table: 1 << 18, Stack: 4 << 20,
+		Memory: 128 << 20, Table: 1 << 18, Stack: 1 << 20,
 		TimePerBatch: span(500 * time.Millisecond), TimePerRecord: span(500 * time.Millisecond),
 		TimeToStart:   span(10 * time.Second),
 		OutputRecords: 1 << 20, OutputBytes: 256 << 20, LogLines: 100, Module: 32 << 20,

@@ -273,7 +273,7 @@ func newPlugin(name string) Plugin {
 	return Plugin{
 		Name: name,
 		Limits: PluginLimits{
-			Memory: 64 << 20, Table: 1 << 18, Stack: 4 << 20,
+			Memory: 64 << 20, Table: 1 << 18, Stack: 1 << 20,
 			TimePerBatch: duration(time.Second), TimePerRecord: duration(500 * time.Millisecond),
 			TimeToStart:   duration(10 * time.Second),
 			OutputRecords: 1 << 20, OutputBytes: 256 << 20,

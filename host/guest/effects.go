@@ -121,6 +121,24 @@ func metricName(name []byte) bool {
 	return true
 }
 
+// spareEffects keeps the buffers of closed instances of a module for the next ones: a guest that
+// floods them and is ended for it would make garbage of megabytes each time.
+type spareEffects struct{ pool sync.Pool }
+
+func (s *spareEffects) take(e *effects) {
+	if spare, ok := s.pool.Get().(*effects); ok {
+		e.list, e.text = spare.list, spare.text
+	}
+}
+
+func (s *spareEffects) put(e *effects) {
+	if cap(e.list) == 0 {
+		return
+	}
+	s.pool.Put(&effects{list: e.list[:0], text: e.text[:0]})
+	e.list, e.text = nil, nil
+}
+
 func (e *effects) reset() {
 	e.list, e.text, e.dropped = e.list[:0], e.text[:0], 0
 }

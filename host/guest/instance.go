@@ -111,13 +111,14 @@ func (m *Module) start(ctx context.Context, cfg InstanceConfig) (*Instance, erro
 	in := &Instance{module: m, out: newOutlet(cfg, m.limits.LogLines, m.now)}
 	in.call.instance = in
 	in.effects.module = &m.metrics
+	m.spare.take(&in.effects)
 	in.clock.begin(cfg.Time)
 	in.random.begin(cfg.Key.Call("", 0, 0, 0, 0))
 
-	memory := &linear{}
+	memory := &linear{rooms: &m.rooms}
 	mod, err := m.runtime.InstantiateModule(
 		in.begin(experimental.WithMemoryAllocator(ctx, memory)), m.compiled,
-		wazero.NewModuleConfig().WithName("").WithStartFunctions())
+		wazero.NewModuleConfig().WithName("").WithStartFunctions().WithRandSource(noRandom{}))
 	in.call.Context = nil
 	if err != nil {
 		memory.free()
@@ -433,6 +434,7 @@ func (in *Instance) Close(ctx context.Context) error {
 	if in.wasm == nil {
 		return nil
 	}
+	in.module.spare.put(&in.effects)
 	in.memory = nil
 	return in.wasm.Close(ctx)
 }

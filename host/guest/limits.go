@@ -50,7 +50,7 @@ const (
 	DefaultModuleBytes   = wasm.SizeMax
 	DefaultMemoryBytes   = 64 << 20
 	DefaultTableElements = 1 << 18
-	DefaultStackBytes    = 4 << 20
+	DefaultStackBytes    = 1 << 20
 	DefaultTimePerBatch  = time.Second
 	DefaultTimePerRecord = 500 * time.Millisecond
 	DefaultTimeToStart   = 10 * time.Second

@@ -1,6 +1,7 @@
 package guest_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -63,6 +64,39 @@ func TestMemoryIsGivenBack(t *testing.T) {
 		require.Error(t, err)
 	}
 	require.Less(t, virtualBytes(t), before+instances*roomPages*pageSize/2)
+}
+
+// TestMemoryThatIsUsedAgainIsZero: what an instance wrote, the next one does not find.
+func TestMemoryThatIsUsedAgainIsZero(t *testing.T) {
+	ctx := context.Background()
+	page := Join(I32Const(1), []byte{0x40, 0}) // memory.grow
+	for name, grown := range map[string]int{"as it began": 0, "grown": 3, "grown to its limit": roomPages} {
+		t.Run(name, func(t *testing.T) {
+			m, err := load(t, Guest{Process: page, Pages: 16}.Module(), roomy())
+			require.NoError(t, err)
+			first, err := m.Instantiate(ctx, guest.InstanceConfig{})
+			require.NoError(t, err)
+			began, at := bytes.Clone(first.Memory()), unsafe.SliceData(first.Memory())
+			for range grown {
+				_, err := first.Process(ctx, guest.Call{})
+				require.NoError(t, err)
+			}
+			memory := first.Memory()
+			for i := range memory {
+				memory[i] = 0xa5
+			}
+			require.NoError(t, first.Close(ctx))
+
+			second := instantiate(t, m, guest.InstanceConfig{})
+			require.Equal(t, at, unsafe.SliceData(second.Memory()), "it is the same memory")
+			require.True(t, bytes.Equal(began, second.Memory()))
+			for range grown {
+				_, err := second.Process(ctx, guest.Call{})
+				require.NoError(t, err)
+			}
+			require.Zero(t, bytes.TrimLeft(second.Memory()[len(began):], "\x00"))
+		})
+	}
 }
 
 // virtualBytes is how much of its addresses the process has in use.

@@ -29,6 +29,8 @@ type Module struct {
 	runtime  wazero.Runtime
 	compiled wazero.CompiledModule
 	cache    wazero.CompilationCache
+	rooms    rooms
+	spare    spareEffects
 }
 
 // Path is the plugin's name in messages.
@@ -115,6 +117,7 @@ func (m *Module) Close(ctx context.Context) error {
 	if m.cache != nil {
 		err = errors.Join(err, m.cache.Close(ctx))
 	}
+	m.rooms.close()
 	return err
 }
 

@@ -28,7 +28,8 @@ type Config struct {
 	Metrics guest.MetricSink
 	// Now gives the batch time, which is the guest's clock.
 	Now func() time.Time
-	// Pace measures how long calls take, to size them; nil for calls of full size.
+	// Pace measures how long calls take, to size them, and to rest after a trap; nil for calls of full
+	// size, without a rest.
 	Pace func() time.Time
 	// Limits bound what a guest may answer.
 	Limits Limits

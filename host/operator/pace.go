@@ -1,6 +1,9 @@
 package operator
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 const (
 	// callTimeTarget is how long a call should take: a running guest holds up the stop of the
@@ -8,6 +11,10 @@ const (
 	callTimeTarget = time.Millisecond
 	// paceStep bounds how much a call may differ from the one before in size.
 	paceStep = 2
+	// restMax bounds the rest after a trap, which is as long as the call that was lost. A new
+	// instance, and the memory of the old one, are work for the whole process, so a guest that
+	// traps at every record is to leave others half of the time.
+	restMax = 5 * time.Millisecond
 )
 
 // pace sizes calls in records, so that a guest which takes 20 microseconds for each is not given
@@ -42,5 +49,18 @@ func (p *pace) end(n int) {
 	case n == p.records:
 		// Only a call of full size says that a larger one would fit.
 		p.records = min(want, n*paceStep, p.max)
+	}
+}
+
+// rest waits for as long as the call took that a trap has just ended.
+func (p *pace) rest(ctx context.Context) {
+	if p.now == nil {
+		return
+	}
+	t := time.NewTimer(min(p.now().Sub(p.began), restMax))
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
 	}
 }

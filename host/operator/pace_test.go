@@ -1,6 +1,7 @@
 package operator
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -38,4 +39,18 @@ func TestPace(t *testing.T) {
 	off.begin()
 	off.end(8_000)
 	require.Equal(t, 8_000, off.records)
+}
+
+// TestRestEnds: with what is being waited for, and at once where the clock is not looked at.
+func TestRestEnds(t *testing.T) {
+	now := time.Unix(0, 0)
+	p := newPace(func() time.Time { return now }, 1)
+	p.begin()
+	now = now.Add(time.Hour)
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	p.rest(canceled)
+	p.rest(t.Context()) // not for an hour
+	off := newPace(nil, 1)
+	off.rest(t.Context())
 }

@@ -202,6 +202,9 @@ func (r *runner) runSpan(
 	if err != nil {
 		r.at.fuel = r.inst.Spent()
 		r.failed(s, layout, info, allowance, err)
+		if r.inst.Dead() {
+			r.pace.rest(ctx)
+		}
 	}
 	return done, err
 }

@@ -9,8 +9,8 @@ import (
 
 // What users are told of specimens.
 const (
-	outOfTime  = "out of time"
-	outOfStack = "out of stack"
+	OutOfTime  = "out of time"
+	OutOfStack = "out of stack"
 	notEnabled = "is not enabled"
 )
 
@@ -79,7 +79,7 @@ func loops() []Specimen {
 			case "call":
 				g.More = [][]byte{Store32(2048, 1)}
 			}
-			list = append(list, Specimen{"loop, " + shape + ", " + filling, g.Module(), outOfTime})
+			list = append(list, Specimen{"loop, " + shape + ", " + filling, g.Module(), OutOfTime})
 		}
 	}
 	return list
@@ -100,7 +100,7 @@ func trees() []Specimen {
 			}
 			s := Specimen{Name: fmt.Sprintf("tree, %d to the %d", arity, depth), Module: g.Module()}
 			if depth > 12 || arity > 10 {
-				s.Text = outOfTime
+				s.Text = OutOfTime
 			}
 			list = append(list, s)
 		}
@@ -118,9 +118,9 @@ func recursions() []Specimen {
 		for i := range ring {
 			g.More = append(g.More, Call(uint32(8+(i+1)%ring)))
 		}
-		add(fmt.Sprintf("ring of %d", ring), g, outOfStack)
+		add(fmt.Sprintf("ring of %d", ring), g, OutOfStack)
 		g.More[0] = Join(g.More[0], g.More[0])
-		add(fmt.Sprintf("tree in a ring of %d", ring), g, outOfStack)
+		add(fmt.Sprintf("tree in a ring of %d", ring), g, OutOfStack)
 	}
 	tables := [][]byte{Join([]byte{FuncRef, 1}, U32(4), U32(4))}
 	indirect := Join(I32Const(1), []byte{0x11, TypeVoid, 0})
@@ -131,7 +131,7 @@ func recursions() []Specimen {
 	} {
 		g := doing(self)
 		g.Tables, g.More, g.Also = tables, [][]byte{code}, [][]byte{Export("more", Func, 8)}
-		add(name, g, outOfStack)
+		add(name, g, OutOfStack)
 	}
 	// A way down, and as many ways back as there are instructions to leave by.
 	for name, leave := range map[string][]byte{
@@ -144,7 +144,7 @@ func recursions() []Specimen {
 			Join(I32Const(2048), []byte{0x28, 2, 0, 0x04, 0x40}, Store32(2048, 0), []byte{0x05},
 				Store32(2048, 1), Call(8), ended, leave),
 		}
-		add("and back by "+name, g, outOfTime)
+		add("and back by "+name, g, OutOfTime)
 	}
 	return list
 }

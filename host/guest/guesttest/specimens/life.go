@@ -36,8 +36,8 @@ func steps() []Specimen {
 		{"overflow", "integer overflow", Join([]byte{0x43, 0, 0, 0x80, 0x7f, 0xa8}, dropped)},
 		{"exit", "exit with code 7", Join(I32Const(7), Call(0))},
 		{"abort", "abort: ", Join(I32Const(0), I32Const(0), I32Const(0), I32Const(0), Call(1))},
-		{"loop", outOfTime, Forever()},
-		{"recursion", outOfStack, Call(10)},
+		{"loop", OutOfTime, Forever()},
+		{"recursion", OutOfStack, Call(10)},
 		{"log beyond memory", "beyond the memory",
 			Join(I32Const(0), I32Const(-8), I32Const(64), Call(2))},
 	}
@@ -137,7 +137,7 @@ func arguments() []Specimen {
 				g.Type = Type([]byte{I32, I32}, []byte{I32})
 				s := Specimen{Name: fmt.Sprintf("argument, %s of %d %s", c.name, v, name), Module: g.Module()}
 				if name == "for ever" && c.name != "log" {
-					s.Text = outOfTime
+					s.Text = OutOfTime
 				}
 				list = append(list, s)
 			}

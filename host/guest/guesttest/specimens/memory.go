@@ -20,14 +20,14 @@ func memories() []Specimen {
 	for _, pages := range []int32{0, 1, 16, 1000, 65_535, 65_536, -1} {
 		grow := Join(I32Const(pages), []byte{0x40, 0}, dropped)
 		add(grow, "", "grow by %d", pages)
-		add(round(grow), outOfTime, "grow by %d for ever", pages)
+		add(round(grow), OutOfTime, "grow by %d for ever", pages)
 	}
 	for _, size := range []int32{0, 1, 64 << 10, 1 << 20} {
 		fill := Join(I32Const(0), I32Const(1), I32Const(size), []byte{0xfc, 11, 0})
-		add(round(fill), outOfTime, "fill %d for ever", size)
+		add(round(fill), OutOfTime, "fill %d for ever", size)
 		copied := Join(I32Const(0), I32Const(1), I32Const(size-1), []byte{0xfc, 10, 0, 0})
 		if size > 0 {
-			add(round(copied), outOfTime, "copy %d for ever", size-1)
+			add(round(copied), OutOfTime, "copy %d for ever", size-1)
 		}
 		add(repeated(2_000, fill), "", "fill %d in a row", size)
 	}
@@ -41,7 +41,7 @@ func memories() []Specimen {
 	} {
 		add(code, "out of bounds memory access", "%s", name)
 	}
-	add(Join(I32Const(0), I32Const(1), I32Const(-1), []byte{0xfc, 11, 0}), outOfTime,
+	add(Join(I32Const(0), I32Const(1), I32Const(-1), []byte{0xfc, 11, 0}), OutOfTime,
 		"fill 4 GiB, which is charged before it is found to be beyond")
 	// The progress cell lies in the region; all of the memory is overwritten and then walked.
 	add(Join(I32Const(0), I32Const(0xff), I32Const(1<<20), []byte{0xfc, 11, 0}, Unreachable()),
@@ -70,7 +70,7 @@ func bombs() []Specimen {
 		"walk, load":    walk([]byte{0x20, 0, 0x28, 2, 0, 0x1a}),
 		"walk, store":   walk(Join([]byte{0x20, 0}, I32Const(1), []byte{0x36, 2, 0})),
 	} {
-		s := Specimen{"bomb, " + name, doing(Join(grow, code)).Module(), outOfTime}
+		s := Specimen{"bomb, " + name, doing(Join(grow, code)).Module(), OutOfTime}
 		if name == "grow and trap" {
 			s.Text = "trapped: unreachable"
 		}
@@ -91,8 +91,8 @@ func tables() []Specimen {
 	for _, n := range []int32{0, 1, 1000, 1 << 16, -1} {
 		grow := Join(null, I32Const(n), []byte{0xfc, 15, 0}, dropped)
 		add(bounded, grow, "", "grow by %d", n)
-		add(bounded, round(grow), outOfTime, "grow by %d for ever", n)
-		add(bounded, round(Join(I32Const(0), null, I32Const(n&7), []byte{0xfc, 17, 0})), outOfTime,
+		add(bounded, round(grow), OutOfTime, "grow by %d for ever", n)
+		add(bounded, round(Join(I32Const(0), null, I32Const(n&7), []byte{0xfc, 17, 0})), OutOfTime,
 			"fill %d for ever", n)
 	}
 	grow := Join(null, I32Const(1), []byte{0xfc, 15, 0}, dropped)
