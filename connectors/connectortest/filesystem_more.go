@@ -98,7 +98,8 @@ func (s *fileSystemSuite) strays(t *testing.T) {
 
 	open, closed, published := s.name("open"), s.name("x/closed"), s.name("published")
 	closed.Claim = 12
-	s.create(t, open, []byte("open")) // never closed: its process dies
+	// Never closed: its process dies. It is large enough to have left something.
+	s.create(t, open, make([]byte, s.h.LargePartBytes))
 	s.closed(t, closed, []byte("closed"))
 	require.NoError(t, s.fs.Publish(s.ctx, s.closed(t, published, []byte("published"))))
 	other := s.name("other")

@@ -1,9 +1,9 @@
 // Package servers starts the real servers that tests and people try connectors against, from
 // released artefacts, on loopback ports that are free.
 //
-// It owns fetching the artefacts (through Maven, once, into a cache folder of the user), the
-// configuration of the servers, their processes and their data. It never listens on an address that
-// other machines reach, and it knows nothing of what is tested.
+// It owns fetching the artefacts (through Maven or the Go tools, once, into a cache folder of the
+// user), the configuration of the servers, their processes and their data. It never listens on an
+// address that other machines reach, and it knows nothing of what is tested.
 //
 // Invariants:
 //

@@ -1,0 +1,34 @@
+// Package s3 is the file-system contract on Amazon S3 and on servers that speak its protocol.
+//
+// It owns the connection to a bucket, what is done when the server is away for a while, and the
+// order of calls that makes a part whole before anybody sees it. It never renames, never copies and
+// never decides which uploads are strays: callers do.
+//
+// A part is a multipart upload to its final key, which shows nothing until it is completed:
+//
+//	CreatePending  nothing but memory
+//	first bytes    put the marker <root>/.wasmflow/<job>/<part>.<claim>.pending, which names the
+//	               key; create the upload; look whether the marker is still there
+//	Close          upload the last part                       -> token: upload and tags of its parts
+//	Publish        look at the key; complete the upload; remove the marker
+//	Discard        abort the upload; remove the marker
+//
+// Invariants:
+//
+//	O1  While an upload is open its marker stands: it is put before the upload begins and removed
+//	    after the upload ended. Uploads are found by their markers and not by listing all uploads,
+//	    which common servers do only for whole keys.
+//	O2  Who discards a part whose upload it does not know ends all uploads of the key, removes the
+//	    marker and looks for uploads once more. Who begins an upload and finds its marker gone ends
+//	    it. One of both sees the other: (1) the marker is removed, (2) an upload begins, (3) its
+//	    owner looks for the marker.
+//	O3  A part is fail-stop: after the first error nothing more is uploaded.
+//	O4  A call whose answer is lost is followed by a look at what stands: objects whose name
+//	    decides carry a nonce of the call, parts are known by key and length.
+//	O5  Nothing is published exclusively before the server has shown that it refuses a second
+//	    object under a name: there are servers that ignore the condition.
+//	O6  No call waits for ever, and what is tried again is tried within a bound.
+//
+// Below: checkpoint/failpoint, connectors (classes of errors), connectors/filesystem. Above: cmd,
+// which chooses it for s3: URLs.
+package s3

@@ -1,0 +1,182 @@
+package s3
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"path"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/wasmflow/wasmflow/checkpoint/failpoint"
+	"github.com/wasmflow/wasmflow/connectors/filesystem"
+)
+
+// tokenVersion is the version of Token.Data: 1 is the marker's path, the upload's id and the tags of
+// its parts, each as uvarint length and bytes. Without an id it is that of a stray.
+const tokenVersion uint16 = 1
+
+// keyBytesMax bounds what a marker says: S3 takes no longer keys.
+const keyBytesMax = 1024
+
+func (u *upload) encode() []byte {
+	var p []byte
+	for _, s := range append([]string{u.marker, u.id}, u.tags...) {
+		p = binary.AppendUvarint(p, uint64(len(s)))
+		p = append(p, s...)
+	}
+	return p
+}
+
+// uploadOf reads a token. Its marker must be one that CreatePending makes and its target a path, so
+// that no damaged token can name what is not ours.
+func (f *FileSystem) uploadOf(t filesystem.Token) (*upload, error) {
+	var texts []string
+	rest := t.Data
+	for len(rest) > 0 && len(texts) <= partsMax+2 {
+		n, used := binary.Uvarint(rest)
+		if used <= 0 || n > uint64(len(rest)-used) {
+			return nil, badToken(t)
+		}
+		texts = append(texts, string(rest[used:used+int(n)]))
+		rest = rest[used+int(n):]
+	}
+	if t.Version != tokenVersion || len(rest) > 0 || len(texts) < 2 || !isMarker(texts[0]) {
+		return nil, badToken(t)
+	}
+	u := &upload{
+		fs: f, marker: texts[0], target: t.Target, begun: true, id: texts[1], tags: texts[2:],
+	}
+	if u.id != "" && !isPath(u.target) {
+		return nil, badToken(t)
+	}
+	return u, nil
+}
+
+func badToken(t filesystem.Token) error {
+	return fmt.Errorf("reading token of %q, version %d: %w", t.Target, t.Version, filesystem.ErrToken)
+}
+
+func isMarker(p string) bool {
+	_, _, ok := filesystem.ParsePending(path.Base(p))
+	return ok && isPath(p) && path.Base(path.Dir(path.Dir(p))) == filesystem.StagingFolder
+}
+
+func isPath(p string) bool {
+	return path.IsAbs(p) && fs.ValidPath(strings.TrimPrefix(p, "/"))
+}
+
+// Publish implements filesystem.FileSystem.
+func (f *FileSystem) Publish(ctx context.Context, t filesystem.Token) error {
+	u, err := f.uploadOf(t)
+	if err != nil {
+		return err
+	}
+	if u.id == "" {
+		return badToken(t)
+	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("publishing %s: %w", t.Target, err)
+	}
+	done, err := f.isPublished(ctx, t)
+	switch {
+	case err != nil:
+		return err
+	case done: // before, or by somebody who put the object back, for whom the upload is still open
+		return u.drop(ctx)
+	}
+	if err := failpoint.Hit("s3/before-complete"); err != nil {
+		return err
+	}
+	if err := u.complete(ctx); err != nil {
+		// The call may have been carried out, by this process or by another one (O4).
+		done, again := f.isPublished(ctx, t)
+		switch {
+		case again != nil:
+			return again
+		case done:
+		case codeOf(err) == codeNoSuchUpload || isNotFound(err):
+			return fmt.Errorf("publishing %s://%s%s: %w", Scheme, f.bucket, t.Target,
+				filesystem.ErrMissing)
+		case codeOf(err) == codeInvalidPart:
+			return fmt.Errorf("publishing %s://%s%s: %s: %w", Scheme, f.bucket, t.Target,
+				messageOf(err), filesystem.ErrDamaged)
+		default:
+			return f.wrap("publishing", t.Target, err)
+		}
+	}
+	if err := failpoint.Hit("s3/after-complete"); err != nil {
+		return err
+	}
+	return f.Remove(ctx, u.marker)
+}
+
+// isPublished tells whether the target stands with the right length (F3).
+func (f *FileSystem) isPublished(ctx context.Context, t filesystem.Token) (bool, error) {
+	out, err := f.head(ctx, t.Target)
+	switch {
+	case isNotFound(err):
+		return false, nil
+	case err != nil:
+		return false, f.wrap("describing", t.Target, err)
+	case aws.ToInt64(out.ContentLength) != t.Size:
+		return false, fmt.Errorf("publishing %s://%s%s: there are %d bytes, not %d: %w", Scheme,
+			f.bucket, t.Target, aws.ToInt64(out.ContentLength), t.Size, filesystem.ErrConflict)
+	}
+	return true, nil
+}
+
+// Discard implements filesystem.FileSystem. A writer that still lives is fenced by it.
+func (f *FileSystem) Discard(ctx context.Context, t filesystem.Token) error {
+	u, err := f.uploadOf(t)
+	if err != nil {
+		return err
+	}
+	if u.id == "" {
+		target, err := f.ReadFile(ctx, u.marker, keyBytesMax)
+		if errors.Is(err, filesystem.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if u.target = string(target); !isPath(u.target) {
+			return fmt.Errorf("reading %s: it names no object: %w", u.marker, filesystem.ErrToken)
+		}
+	}
+	return u.drop(ctx)
+}
+
+// ListStrays implements filesystem.FileSystem. Objects whose names are not of our making are left
+// out.
+func (f *FileSystem) ListStrays(
+	ctx context.Context, root, job string,
+) iter.Seq2[filesystem.Stray, error] {
+	return func(yield func(filesystem.Stray, error) bool) {
+		for info, err := range f.List(ctx, filesystem.Staging(root, job), false) {
+			if errors.Is(err, filesystem.ErrNotFound) {
+				return
+			}
+			if err != nil {
+				yield(filesystem.Stray{}, err)
+				return
+			}
+			part, claim, ok := filesystem.ParsePending(path.Base(info.Path))
+			if !ok || info.Dir {
+				continue
+			}
+			u := upload{marker: info.Path}
+			stray := filesystem.Stray{
+				Token: filesystem.Token{Version: tokenVersion, Data: u.encode()},
+				Part:  part, Claim: claim,
+			}
+			if !yield(stray, nil) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,133 @@
+package s3
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	client "github.com/aws/aws-sdk-go-v2/service/s3"
+)
+
+const (
+	// stallMax bounds the wait for the next bytes of an object.
+	stallMax = 60 * time.Second
+	// resumesMax is how often a reader goes on behind a broken connection without a byte in between.
+	// Servers close connections of readers that take their time, which is nothing to tell.
+	resumesMax = 5
+)
+
+// Open implements filesystem.FileSystem. The reader sees one version of the object: when it has to
+// ask again it asks for that one.
+func (f *FileSystem) Open(ctx context.Context, p string, offset int64) (io.ReadCloser, error) {
+	r := &reader{fs: f, path: p, at: offset}
+	r.get = func() error { return r.fetch(context.WithoutCancel(ctx)) }
+	if err := r.fetch(ctx); err != nil {
+		return nil, f.wrap("opening", p, err)
+	}
+	return r, nil
+}
+
+// reader reads an object. The bytes of one answer may come over minutes, for as long as they come.
+type reader struct {
+	fs       *FileSystem
+	path     string
+	get      func() error // fetches from at on: a Read has no context of its own
+	tag      *string      // of the version that is read; nil before the first answer
+	at, size int64
+	body     io.ReadCloser // nil when there is none
+	stop     context.CancelFunc
+	fruit    int // answers without a byte
+}
+
+// fetch asks for the bytes from at on. ctx ends the wait for the answer, not its body.
+func (r *reader) fetch(ctx context.Context) error {
+	return r.fs.persist(ctx, func(bool) error {
+		if err := r.fs.meet(ctx); err != nil {
+			return err
+		}
+		reading, stop := context.WithCancel(context.WithoutCancel(ctx))
+		unbind := context.AfterFunc(ctx, stop)
+		in := &client.GetObjectInput{Bucket: &r.fs.bucket, Key: keyOf(r.path), IfMatch: r.tag}
+		if r.at > 0 {
+			in.Range = aws.String("bytes=" + strconv.FormatInt(r.at, 10) + "-")
+		}
+		out, err := r.fs.client.GetObject(reading, in)
+		if !unbind() && err == nil { // ctx has ended meanwhile
+			err = errors.Join(ctx.Err(), out.Body.Close())
+		}
+		switch {
+		case err == nil:
+			r.body, r.stop, r.tag = out.Body, stop, out.ETag
+			r.size = r.at + aws.ToInt64(out.ContentLength)
+			return nil
+		case codeOf(err) == codeInvalidRange: // behind the end there is nothing to read
+			stop()
+			r.size = r.at
+			return nil
+		case codeOf(err) == codePrecondition && r.tag != nil:
+			err = &systemError{"it was replaced while it was read", err, nil}
+		}
+		stop()
+		return err
+	})
+}
+
+// Read implements io.Reader. Its end of file is the object's: that of a connection is followed by
+// another question.
+func (r *reader) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	for r.at < r.size {
+		if r.body == nil {
+			if err := r.get(); err != nil {
+				return 0, r.fs.wrap("reading", r.path, err)
+			}
+			continue
+		}
+		n, err := r.receive(p)
+		r.at += int64(n)
+		if err != nil {
+			err = errors.Join(err, r.drop())
+		}
+		if n > 0 {
+			r.fruit = 0
+			return n, nil
+		}
+		if r.fruit++; err != nil && r.fruit > resumesMax {
+			return 0, r.fs.wrap("reading", r.path, err)
+		}
+	}
+	return 0, io.EOF
+}
+
+// receive reads from the answer for stallMax at most.
+func (r *reader) receive(p []byte) (int, error) {
+	timer := time.AfterFunc(stallMax, r.stop)
+	defer timer.Stop()
+	n, err := r.body.Read(p[:min(int64(len(p)), r.size-r.at)])
+	if errors.Is(err, io.EOF) && r.at+int64(n) < r.size {
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
+}
+
+func (r *reader) drop() error {
+	if r.body == nil {
+		return nil
+	}
+	r.stop()
+	err := r.body.Close()
+	r.body = nil
+	return err
+}
+
+// Close implements io.Closer. That the rest of an answer is not wanted is no error.
+func (r *reader) Close() error {
+	_ = r.drop()
+	r.at = r.size
+	return nil
+}
