@@ -22,14 +22,21 @@ const publishesMax = 8
 type committer struct {
 	sink  *Sink
 	claim uint64
+	nonce string
+	hold  holder
 }
 
 // item is a committable with what it says.
 type item struct {
 	committable
+	task  int
+	claim uint64
 	epoch checkpoint.Epoch
 	fs    filesystem.FileSystem
 }
+
+// name returns the name of the part (B2).
+func (it item) name() string { return path.Base(it.token.Target) }
 
 // items decodes those of cs that are this sink's and finds their file systems.
 func (c *committer) items(ctx context.Context, cs []checkpoint.Committable) ([]item, error) {
@@ -46,7 +53,9 @@ func (c *committer) items(ctx context.Context, cs []checkpoint.Committable) ([]i
 		if err != nil {
 			return nil, err
 		}
-		items = append(items, item{committable: d, epoch: x.Epoch, fs: fs})
+		items = append(items, item{
+			committable: d, task: x.Task, claim: x.Claim, epoch: x.Epoch, fs: fs,
+		})
 	}
 	return items, nil
 }
@@ -67,19 +76,20 @@ func (c *committer) fileSystem(
 
 // Commit implements checkpoint.Committer.
 func (c *committer) Commit(ctx context.Context, cs []checkpoint.Committable) error {
-	return c.publish(ctx, cs, checkpoint.Retained{})
-}
-
-// publish publishes every part. A part that is missing although nothing excuses it stops it loudly
-// (B6).
-func (c *committer) publish(
-	ctx context.Context, cs []checkpoint.Committable, keep checkpoint.Retained,
-) error {
 	items, err := c.items(ctx, cs)
 	if err != nil {
 		return err
 	}
-	err = inParallel(items, func(it item) error {
+	if err := c.publish(ctx, items, checkpoint.Retained{}); err != nil {
+		return err
+	}
+	return c.dropInputs(ctx, items)
+}
+
+// publish publishes every part. A part that is missing although nothing excuses it stops it loudly
+// (B6).
+func (c *committer) publish(ctx context.Context, items []item, keep checkpoint.Retained) error {
+	err := inParallel(publishesMax, items, func(it item) error {
 		if err := failpoint.Hit("bucketing/before-publish"); err != nil {
 			return err
 		}
@@ -148,7 +158,7 @@ func (c *committer) Abort(ctx context.Context, cs []checkpoint.Committable) erro
 	if err != nil {
 		return err
 	}
-	return inParallel(items, func(it item) error {
+	return inParallel(publishesMax, items, func(it item) error {
 		if err := failpoint.Hit("bucketing/before-discard"); err != nil {
 			return err
 		}
@@ -165,24 +175,41 @@ func (c *committer) Abort(ctx context.Context, cs []checkpoint.Committable) erro
 func (c *committer) Recover(
 	ctx context.Context, committed []checkpoint.Committable, keep checkpoint.Retained,
 ) error {
-	if err := c.publish(ctx, committed, keep); err != nil {
-		return err
-	}
-	named, err := c.items(ctx, slices.Concat(committed, keep.Named))
+	items, err := c.items(ctx, committed)
 	if err != nil {
 		return err
 	}
-	parts := map[string]bool{}
+	if err := c.publish(ctx, items, keep); err != nil {
+		return err
+	}
+	later, err := c.successors(ctx, keep)
+	if err != nil {
+		return err
+	}
+	if err := c.resume(ctx, keep, later); err != nil {
+		return err
+	}
+	named, err := c.items(ctx, slices.Concat(committed, keep.Named, keep.Held))
+	if err != nil {
+		return err
+	}
+	fate := &fates{committer: c, later: later, current: map[string]bool{}, named: map[string]bool{}}
 	places := map[string]place{c.sink.config.Path: {c.sink.fs, c.sink.root}}
 	for _, it := range named {
-		parts[path.Base(it.token.Target)] = true
+		fate.named[it.name()] = true
 		places[it.base] = place{it.fs, it.root}
+	}
+	for _, it := range items {
+		fate.current[it.name()] = true
+	}
+	for _, p := range c.hold.held {
+		fate.current[p.name()] = true
 	}
 	if err := failpoint.Hit("bucketing/before-strays"); err != nil {
 		return err
 	}
 	for base, at := range places {
-		if err := c.removeStrays(ctx, at, min(keep.Claim, c.claim), parts); err != nil {
+		if err := c.removeStrays(ctx, at, min(keep.Claim, c.claim), fate); err != nil {
 			c.sink.env.Logger.Warn("removing what earlier runs left", "path", base, "error", err)
 		}
 	}
@@ -197,15 +224,18 @@ type place struct {
 
 // removeStrays discards pending files at a place that nobody will publish (B5).
 func (c *committer) removeStrays(
-	ctx context.Context, at place, claim uint64, named map[string]bool,
+	ctx context.Context, at place, claim uint64, fate *fates,
 ) error {
 	var errs []error
 	for stray, err := range at.fs.ListStrays(ctx, at.root, c.sink.env.JobID) {
 		if err != nil {
 			return errors.Join(append(errs, err)...)
 		}
-		if stray.Claim >= claim || named[stray.Part] ||
-			!wroteIt(stray.Part, c.sink.env.JobID, c.sink.env.Name) {
+		if stray.Claim >= claim || !wroteIt(stray.Part, c.sink.env.JobID, c.sink.env.Name) {
+			continue
+		}
+		if needed, err := fate.isNeeded(ctx, stray); needed || err != nil {
+			errs = append(errs, err)
 			continue
 		}
 		if err := at.fs.Discard(ctx, stray.Token); err != nil {
@@ -241,11 +271,11 @@ func isDigits(s string) bool {
 	return s != "" && strings.Trim(s, "0123456789") == ""
 }
 
-// inParallel runs do for every item, some at a time, and returns all errors.
-func inParallel(items []item, do func(item) error) error {
+// inParallel runs do for every item, so many at a time, and returns all errors.
+func inParallel[T any](limit int, items []T, do func(T) error) error {
 	var wg sync.WaitGroup
 	errs := make([]error, len(items))
-	slots := make(chan struct{}, publishesMax)
+	slots := make(chan struct{}, limit)
 	for i, it := range items {
 		slots <- struct{}{}
 		// Ends with do.

@@ -11,9 +11,16 @@ import (
 	"github.com/wasmflow/wasmflow/connectors/filesystem"
 )
 
-// committableVersion is the version of Committable.Data: 1 is base, root, target and token data as
-// uvarint length and bytes, with the numbers between them as uvarints, in the order of encode.
-const committableVersion uint16 = 1
+// Versions of Committable.Data: 1 is base, root, target and token data as uvarint length and bytes,
+// with the numbers between them as uvarints, in the order of encode. 2 has what a hold says behind
+// it. A sink that holds nothing back writes 1.
+const (
+	committableVersion uint16 = 1
+	heldVersion        uint16 = 2
+)
+
+// inputsMax bounds what a committable may say it was joined from.
+const inputsMax = 1 << 20
 
 // committable is what finishes one part in any process. It carries the base path it was written
 // under, so that output decided before the job file changed its path is still published there.
@@ -22,6 +29,24 @@ type committable struct {
 	root    string // the same inside its file system
 	records uint64
 	token   filesystem.Token
+	hold    *hold // nil in version 1
+}
+
+// hold is what a committable says of a part that is held back, or was.
+type hold struct {
+	kept   bool     // it stays held after the epoch that names it
+	form   string   // parts of one form may be joined
+	since  int64    // when the oldest of its records became durable, Unix milliseconds
+	tier   int      // how often its records were joined and held again
+	inputs []string // names of the parts that it was joined from
+}
+
+// version returns the version that encode writes.
+func (c committable) version() uint16 {
+	if c.hold == nil {
+		return committableVersion
+	}
+	return heldVersion
 }
 
 func (c committable) encode() []byte {
@@ -37,6 +62,20 @@ func (c committable) encode() []byte {
 	text([]byte(c.token.Target))
 	p = binary.AppendUvarint(p, uint64(c.token.Size))
 	text(c.token.Data)
+	if h := c.hold; h != nil {
+		kept := uint64(0)
+		if h.kept {
+			kept = 1
+		}
+		p = binary.AppendUvarint(p, kept)
+		text([]byte(h.form))
+		p = binary.AppendUvarint(p, uint64(max(h.since, 0)))
+		p = binary.AppendUvarint(p, uint64(h.tier))
+		p = binary.AppendUvarint(p, uint64(len(h.inputs)))
+		for _, name := range h.inputs {
+			text([]byte(name))
+		}
+	}
 	return p
 }
 
@@ -52,8 +91,8 @@ func decode(c checkpoint.Committable) (committable, error) {
 }
 
 func (c *committable) read(from checkpoint.Committable) error {
-	if from.Version != committableVersion {
-		if from.Version > committableVersion {
+	if from.Version < committableVersion || from.Version > heldVersion {
+		if from.Version > heldVersion {
 			return fmt.Errorf("version %d: %w", from.Version, checkpoint.ErrNewerFormat)
 		}
 		return fmt.Errorf("version %d: %w", from.Version, checkpoint.ErrCorrupt)
@@ -66,6 +105,9 @@ func (c *committable) read(from checkpoint.Committable) error {
 	c.token.Target = string(r.text())
 	c.token.Size = int64(r.number(math.MaxInt64))
 	c.token.Data = slices.Clone(r.text())
+	if from.Version == heldVersion {
+		c.hold = r.hold()
+	}
 	if r.err == nil && len(r.rest) > 0 {
 		r.err = fmt.Errorf("%d bytes too many", len(r.rest))
 	}
@@ -73,6 +115,21 @@ func (c *committable) read(from checkpoint.Committable) error {
 		return fmt.Errorf("%w: %w", checkpoint.ErrCorrupt, r.err)
 	}
 	return nil
+}
+
+// hold reads what version 2 adds.
+func (r *reader) hold() *hold {
+	h := &hold{kept: r.number(1) == 1, form: string(r.text())}
+	h.since = int64(r.number(math.MaxInt64))
+	h.tier = int(r.number(math.MaxUint8))
+	n := r.number(inputsMax)
+	for range n {
+		if r.err != nil {
+			break
+		}
+		h.inputs = append(h.inputs, string(r.text()))
+	}
+	return h
 }
 
 // reader takes values off the front; its first error stays.

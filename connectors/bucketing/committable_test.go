@@ -2,6 +2,7 @@ package bucketing
 
 import (
 	"encoding/hex"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -25,21 +26,35 @@ func sampleCommittable() committable {
 // TestCommittableGolden reads the bytes of every version that was ever written. A version that
 // changes here is a new version.
 func TestCommittableGolden(t *testing.T) {
-	const file = "testdata/committable-v1.hex"
-	encoded := sampleCommittable().encode()
-	if *update {
-		require.NoError(t, os.MkdirAll("testdata", 0o755))
-		text := hex.EncodeToString(encoded) + "\n"
-		require.NoError(t, os.WriteFile(file, []byte(text), 0o644))
+	held := sampleCommittable()
+	held.hold = &hold{
+		kept: true, form: "string-0011223344556677", since: 1533337200000, tier: 2,
+		inputs: []string{"part-5eed-lake-0-7-1f00ba12-0", "part-5eed-lake-1-7-1f00ba12-0"},
 	}
-	text, err := os.ReadFile(file)
-	require.NoError(t, err)
-	golden, err := hex.DecodeString(strings.TrimSpace(string(text)))
-	require.NoError(t, err)
-	got, err := decode(checkpoint.Committable{Version: 1, Data: golden})
-	require.NoError(t, err)
-	require.Equal(t, sampleCommittable(), got)
-	require.Equal(t, golden, encoded)
+	for version, sample := range map[uint16]committable{
+		committableVersion: sampleCommittable(), heldVersion: held,
+	} {
+		file := fmt.Sprintf("testdata/committable-v%d.hex", version)
+		require.Equal(t, version, sample.version())
+		encoded := sample.encode()
+		if *update {
+			require.NoError(t, os.MkdirAll("testdata", 0o755))
+			text := hex.EncodeToString(encoded) + "\n"
+			require.NoError(t, os.WriteFile(file, []byte(text), 0o644))
+		}
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		golden, err := hex.DecodeString(strings.TrimSpace(string(text)))
+		require.NoError(t, err)
+		got, err := decode(checkpoint.Committable{Version: version, Data: golden})
+		require.NoError(t, err)
+		require.Equal(t, sample, got)
+		require.Equal(t, golden, encoded)
+		for n := range golden {
+			_, err := decode(checkpoint.Committable{Version: version, Data: golden[:n]})
+			require.ErrorIs(t, err, checkpoint.ErrCorrupt, "version %d cut to %d bytes", version, n)
+		}
+	}
 }
 
 func TestDecodeRefuses(t *testing.T) {
@@ -52,9 +67,9 @@ func TestDecodeRefuses(t *testing.T) {
 	require.ErrorIs(t, err, checkpoint.ErrCorrupt)
 	_, err = decode(checkpoint.Committable{Version: 0, Data: good})
 	require.ErrorIs(t, err, checkpoint.ErrCorrupt)
-	_, err = decode(checkpoint.Committable{Sink: "lake", Task: 3, Epoch: 9, Version: 2, Data: good})
+	_, err = decode(checkpoint.Committable{Sink: "lake", Task: 3, Epoch: 9, Version: 3, Data: good})
 	require.ErrorIs(t, err, checkpoint.ErrNewerFormat)
-	require.ErrorContains(t, err, "committable of sink lake, task 3, epoch 9: version 2")
+	require.ErrorContains(t, err, "committable of sink lake, task 3, epoch 9: version 3")
 }
 
 func FuzzDecode(f *testing.F) {
@@ -62,13 +77,15 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte{})
 	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01})
 	f.Fuzz(func(t *testing.T, data []byte) {
-		got, err := decode(checkpoint.Committable{Version: 1, Data: data})
-		if err != nil {
-			require.ErrorIs(t, err, checkpoint.ErrCorrupt)
-			return
+		for _, version := range []uint16{committableVersion, heldVersion} {
+			got, err := decode(checkpoint.Committable{Version: version, Data: data})
+			if err != nil {
+				require.ErrorIs(t, err, checkpoint.ErrCorrupt)
+				continue
+			}
+			again, err := decode(checkpoint.Committable{Version: version, Data: got.encode()})
+			require.NoError(t, err)
+			require.Equal(t, got, again)
 		}
-		again, err := decode(checkpoint.Committable{Version: 1, Data: got.encode()})
-		require.NoError(t, err)
-		require.Equal(t, got, again)
 	})
 }

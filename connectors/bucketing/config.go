@@ -27,8 +27,6 @@ const (
 	openPartsLimit = 10_000
 	// affixBytesMax bounds part_prefix and part_suffix, so that a part's name stays a name.
 	affixBytesMax = 40
-	// compactOff is the only value of the key compact.
-	compactOff = "off"
 )
 
 // Config is a [sinks.x] table of connector "bucketing".
@@ -46,7 +44,7 @@ type Config struct {
 	PartPrefix        string              `toml:"part_prefix" flink:"setPartPrefix" doc:"begins the name of every part"`
 	PartSuffix        string              `toml:"part_suffix" flink:"setPartSuffix" doc:"ends the name of every part, such as \".txt\"; compressed text gets .gz or .zst behind it, Avro .avro, Parquet .parquet"`
 	OpenPartsMax      int                 `toml:"open_parts_max" doc:"parts a task has open at once; beyond it the one not written for longest is closed"`
-	Compact           string              `toml:"compact" doc:"off; merging small parts before they become visible is not offered"`
+	Compact           Compact             `toml:"compact" form:"\"off\" or { size = ..., age = ..., across_tasks = true / false }" doc:"few files: closed parts are held back, durable and invisible, until their bucket has size bytes (\"128MiB\" unless said) or its oldest part is of age (\"5m\"), and are published as one file; so readers see a record that much later. With an age of 0s only what one epoch closed is joined. across_tasks (true) joins parts of several tasks. Formats whose files are no file one behind the other (sequence-file, avro, parquet), and file systems that cannot read unpublished parts, are refused. A graceful stop and the end of the input publish everything"`
 }
 
 // NewConfig returns the defaults.
@@ -59,7 +57,7 @@ func NewConfig() *Config {
 		InactiveCheck:     connectors.Duration(inactiveDefault),
 		PartPrefix:        "part",
 		OpenPartsMax:      openPartsDefault,
-		Compact:           compactOff,
+		Compact:           defaultCompact(),
 	}
 }
 
@@ -97,10 +95,7 @@ func (c *Config) Validate(p *connectors.Problems) {
 		p.Addf("part_prefix", "%q hides the parts from readers; begin with another character than "+
 			"a dot or an underscore", c.PartPrefix)
 	}
-	if c.Compact != compactOff {
-		p.Addf("compact", "%q is not offered; write \"off\" and merge small parts with another job, "+
-			"or raise [checkpoint] interval so that there are fewer", c.Compact)
-	}
+	c.Compact.validate(p, &w)
 }
 
 // writer returns the format of parts with the schema that stands beside it.
@@ -146,6 +141,9 @@ func (c *Config) CheckConnect(ctx context.Context, env connectors.Env) error {
 	}
 	fs, root, err := c.resolve(ctx, env)
 	if err == nil {
+		if err := c.Compact.check(fs); err != nil {
+			return err // it names its key
+		}
 		// Every part begins in the staging folder, whatever its bucket is.
 		err = filesystem.CheckWrite(ctx, fs, path.Join(root, filesystem.StagingFolder))
 	}

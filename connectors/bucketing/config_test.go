@@ -40,7 +40,9 @@ func TestValidate(t *testing.T) {
 		key    string
 		want   string
 	}{
-		{"compact", func(c *Config) { c.Compact = "on" }, "compact", "is not offered"},
+		{"compact", func(c *Config) {
+			c.Compact.On, c.Writer.Format = true, "sequence-file"
+		}, "compact", "cannot be joined: sequence-file: "},
 		{"hidden prefix", func(c *Config) { c.PartPrefix = "_part" }, "part_prefix", "hides the parts"},
 		{"no prefix", func(c *Config) { c.PartPrefix = "" }, "part_prefix", "required"},
 		{"slash", func(c *Config) { c.PartSuffix = "/x" }, "part_suffix", "holds a slash"},

@@ -6,9 +6,11 @@ import (
 	"os"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/wasmflow/wasmflow/checkpoint"
 	"github.com/wasmflow/wasmflow/connectors"
 	"github.com/wasmflow/wasmflow/connectors/filesystem/fstest"
 )
@@ -21,6 +23,8 @@ const (
 	commitsTooEarly bug = "commits before the epoch is decided"
 	neverRecovers   bug = "does not recover"
 	reusesNames     bug = "takes the same claim again"
+	forgetsHeld     bug = "forgets what is held back"
+	dropsTooEarly   bug = "removes what was joined before the epoch is decided"
 )
 
 // run takes the input from *at on in epochs of five records, as an engine with a replaying source
@@ -29,6 +33,9 @@ const (
 func (j *job) run(tasks int, input []string, at *int, has bug) error {
 	if has == neverRecovers {
 		delete(j.Decided, j.Epoch)
+	}
+	if has == forgetsHeld {
+		delete(j.Held, j.Epoch)
 	}
 	if has == reusesNames {
 		j.Claim = 0
@@ -60,13 +67,13 @@ func (j *job) run(tasks int, input []string, at *int, has bug) error {
 func (j *job) decideEpoch(until int, at *int, has bug) error {
 	var crash error
 	e := j.Epoch + 1
-	decided := j.Decided[e]
+	var prepared []checkpoint.Committable
 	for _, w := range j.Writers {
 		cs, err := w.Prepare(j.Ctx, e)
 		if err != nil {
 			return err
 		}
-		decided = append(decided, cs...)
+		prepared = append(prepared, cs...)
 		if has == commitsTooEarly {
 			crash = j.Committer.Commit(j.Ctx, cs)
 		}
@@ -74,9 +81,31 @@ func (j *job) decideEpoch(until int, at *int, has bug) error {
 	if crash != nil {
 		return crash
 	}
-	j.Epoch, j.Decided[e], *at = e, decided, until
+	if err := j.Settle(e, until == len(crashInput()), prepared); err != nil {
+		return err
+	}
+	if has == dropsTooEarly {
+		if err := dropNow(j, e); err != nil {
+			return err
+		}
+	}
+	j.Epoch, *at = e, until
 	delete(j.Decided, e-2) // two epochs are retained
+	delete(j.Held, e-2)
 	return nil
+}
+
+// dropNow removes what the parts of an epoch were joined from, and may die before it is decided.
+func dropNow(j *job, e checkpoint.Epoch) error {
+	c := j.Committer.(*committer)
+	items, err := c.items(j.Ctx, j.Decided[e])
+	if err == nil {
+		err = c.dropInputs(j.Ctx, items)
+	}
+	if err == nil {
+		_, err = c.sink.fs.Stat(j.Ctx, c.sink.root)
+	}
+	return err
 }
 
 func crashInput() []string {
@@ -89,10 +118,13 @@ func crashInput() []string {
 
 // crashOnce lets a first process die at a call of its disk, cuts the power, lets a second one with
 // another number of tasks go on, and returns what a reader misses or sees twice.
-func crashOnce(t *testing.T, call int, seed uint64, keep int, has bug) (done bool, problem error) {
+func crashOnce(
+	t *testing.T, call int, seed uint64, keep int, has bug, change ...func(*Config),
+) (done bool, problem error) {
 	t.Helper()
 	input := crashInput()
-	j := newJob(t, size(20), func(c *Config) { c.OpenPartsMax = 2 })
+	change = append(change, size(20), func(c *Config) { c.OpenPartsMax = 2 })
+	j := newJob(t, change...)
 	j.Hooks = []fstest.Hook{fstest.CrashAt(call)}
 	at := 0
 	err := j.run(2, input, &at, has)
@@ -142,10 +174,13 @@ func TestCrashAtEveryCall(t *testing.T) {
 
 // TestCrashTestsFindBugs: a checker that never failed proves nothing.
 func TestCrashTestsFindBugs(t *testing.T) {
-	for _, b := range []bug{commitsTooEarly, neverRecovers, reusesNames} {
+	for b, change := range map[bug]func(*Config){
+		commitsTooEarly: func(*Config) {}, neverRecovers: func(*Config) {},
+		reusesNames: func(*Config) {}, forgetsHeld: compact(time.Hour), dropsTooEarly: compact(time.Hour),
+	} {
 		t.Run(string(b), func(t *testing.T) {
 			for call := 1; ; call++ {
-				done, err := crashOnce(t, call, 1, 100, b)
+				done, err := crashOnce(t, call, 1, 100, b, change)
 				if err != nil {
 					t.Logf("crash at call %d: %v", call, err)
 					return
@@ -159,11 +194,19 @@ func TestCrashTestsFindBugs(t *testing.T) {
 // TestCrashAgainAndAgain: processes die at random calls, recoveries included, with another number
 // of tasks every time, until one of them gets to the end.
 func TestCrashAgainAndAgain(t *testing.T) {
+	for name, change := range map[string]func(*Config){
+		"apart": func(*Config) {}, "joined": compact(0), "held": compact(time.Hour),
+	} {
+		t.Run(name, func(t *testing.T) { crashAgainAndAgain(t, change) })
+	}
+}
+
+func crashAgainAndAgain(t *testing.T, change func(*Config)) {
 	input := crashInput()
 	crashes := 0
 	for seed := range uint64(60) {
 		rng := rand.New(rand.NewPCG(seed, 7))
-		j := newJob(t, size(20))
+		j := newJob(t, size(20), change)
 		at := 0
 		for life := uint64(0); ; life++ {
 			j.Hooks = []fstest.Hook{fstest.CrashAt(1 + rng.IntN(150))}

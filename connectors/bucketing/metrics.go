@@ -15,6 +15,10 @@ type metrics struct {
 	published prometheus.Counter
 	discarded prometheus.Counter
 	strays    prometheus.Counter
+	joins     prometheus.Counter // inputs of joined parts
+	joinBytes prometheus.Counter
+	held      prometheus.Gauge
+	heldBytes prometheus.Gauge
 }
 
 func newMetrics(reg prometheus.Registerer) (*metrics, error) {
@@ -25,6 +29,10 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		[]string{"reason"}))
 	m.open = register(reg, &errs, prometheus.NewGauge(prometheus.GaugeOpts(
 		opts("open_parts", "Parts being written."))))
+	m.held = register(reg, &errs, prometheus.NewGauge(prometheus.GaugeOpts(
+		opts("held_parts", "Closed parts that wait to be joined."))))
+	m.heldBytes = register(reg, &errs, prometheus.NewGauge(prometheus.GaugeOpts(
+		opts("held_bytes", "Bytes in closed parts that wait to be joined."))))
 	for _, c := range []struct {
 		into       *prometheus.Counter
 		name, help string
@@ -32,6 +40,8 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		{&m.bytes, "closed_bytes_total", "Bytes in closed parts."},
 		{&m.published, "parts_published_total", "Parts made visible; a repeated commit counts again."},
 		{&m.discarded, "parts_discarded_total", "Closed parts thrown away with their epoch."},
+		{&m.joins, "parts_joined_total", "Closed parts that became part of another one."},
+		{&m.joinBytes, "joined_bytes_total", "Bytes copied to join parts."},
 		{&m.strays, "strays_removed_total", "Parts of earlier runs that nobody will publish, removed."},
 	} {
 		*c.into = register(reg, &errs,
@@ -67,4 +77,18 @@ func register[C prometheus.Collector](reg prometheus.Registerer, errs *[]error, 
 func (m *metrics) closed(why reason, bytes int64) {
 	m.parts.WithLabelValues(string(why)).Inc()
 	m.bytes.Add(float64(bytes))
+}
+
+func (m *metrics) joined(parts int, bytes int64) {
+	m.joins.Add(float64(parts))
+	m.joinBytes.Add(float64(bytes))
+}
+
+func (m *metrics) holds(parts []*heldPart) {
+	var bytes int64
+	for _, p := range parts {
+		bytes += p.token.Size
+	}
+	m.held.Set(float64(len(parts)))
+	m.heldBytes.Set(float64(bytes))
 }

@@ -24,6 +24,7 @@ type Sink struct {
 	root    string        // base path inside fs
 	format  format.Opener // of parts
 	suffix  string        // of the names of parts
+	form    string        // of parts, if they may be joined with others of it
 	metrics *metrics
 	mu      struct {
 		sync.Mutex
@@ -51,6 +52,12 @@ func (c *Config) Open(ctx context.Context, env connectors.Env) (connectors.Sink,
 	s := &Sink{
 		config: c, env: env, fs: fs, root: root, metrics: m, format: opener,
 		suffix: partSuffix(c.PartSuffix, parts.Extension()),
+	}
+	if err := c.Compact.check(fs); err != nil {
+		return nil, err
+	}
+	if c.Compact.On {
+		s.form = parts.Form()
 	}
 	s.mu.next = map[int]*uint64{}
 	return s, nil
@@ -145,7 +152,7 @@ func (s *Sink) OpenCommitter(
 	if s.env.JobID == "" || cc.Owner.Number == 0 {
 		return nil, errNoJob
 	}
-	return &committer{sink: s, claim: cc.Owner.Number}, nil
+	return &committer{sink: s, claim: cc.Owner.Number, nonce: cc.Owner.Nonce}, nil
 }
 
 // Close implements connectors.Sink. The file system belongs to whoever resolved it.

@@ -35,7 +35,33 @@ func (c *committer) Verify(
 			findings = append(findings, finding)
 		}
 	}
-	return findings, nil
+	held, err := c.verifyHeld(ctx, keep)
+	return append(findings, held...), err
+}
+
+// verifyHeld looks for what is held back among the pending parts.
+func (c *committer) verifyHeld(
+	ctx context.Context, keep checkpoint.Retained,
+) (findings []checkpoint.Finding, err error) {
+	later, err := c.successors(ctx, keep)
+	if err != nil {
+		return nil, err
+	}
+	err = c.judgeHeld(ctx, keep, later, func(p *heldPart, excuse string, problem error) error {
+		found := checkpoint.Finding{Severity: checkpoint.Problem, Subject: p.token.Target}
+		switch {
+		case problem != nil:
+			found.Text = problem.Error()
+			found.Remedy = "put it back, or bear the loss with --accept-missing " + p.token.Target
+		case excuse != "":
+			found.Severity, found.Text = checkpoint.Note, "it is not held back any more: "+excuse
+		default:
+			return nil
+		}
+		findings = append(findings, found)
+		return nil
+	})
+	return findings, err
 }
 
 // pendingAt returns the names of the pending parts of the job at a place with their lengths.

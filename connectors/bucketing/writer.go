@@ -268,12 +268,15 @@ func (w *writer) Prepare(
 	w.forgetBuckets()
 	committables := make([]checkpoint.Committable, len(done))
 	for i, s := range done {
+		said := committable{
+			base: w.sink.config.Path, root: w.sink.root, records: s.records, token: s.token,
+		}
+		if w.sink.config.Compact.On {
+			said.hold = &hold{form: w.sink.form}
+		}
 		committables[i] = checkpoint.Committable{
 			Sink: w.sink.env.Name, Task: w.context.Task, Epoch: e, Claim: w.context.Owner.Number,
-			Version: committableVersion,
-			Data: committable{
-				base: w.sink.config.Path, root: w.sink.root, records: s.records, token: s.token,
-			}.encode(),
+			Version: said.version(), Data: said.encode(),
 		}
 	}
 	return committables, nil

@@ -54,6 +54,7 @@ type Job[S OpenedSink, W Writer] struct {
 	Epoch   checkpoint.Epoch // last decided one
 	Applied checkpoint.Epoch
 	Decided map[checkpoint.Epoch][]checkpoint.Committable
+	Held    map[checkpoint.Epoch][]checkpoint.Committable
 	Named   []checkpoint.Epoch // retained epochs; nil is all
 
 	// Of the process that runs.
@@ -75,6 +76,7 @@ func New[S OpenedSink, W Writer](t *testing.T, config connectors.SinkConfig) *Jo
 	return &Job[S, W]{
 		T: t, Ctx: t.Context(), Disk: fstest.NewDisk(), Config: config, Now: time.Now,
 		Decided: map[checkpoint.Epoch][]checkpoint.Committable{},
+		Held:    map[checkpoint.Epoch][]checkpoint.Committable{},
 	}
 }
 
@@ -142,9 +144,10 @@ func (j *Job[S, W]) Retained() checkpoint.Retained {
 	keep := checkpoint.Retained{Claim: j.Claim, Applied: j.Applied}
 	for _, e := range slices.Sorted(maps.Keys(j.Decided)) {
 		if j.Named == nil || slices.Contains(j.Named, e) {
-			keep.Named = append(keep.Named, j.Decided[e]...)
+			keep.Named = append(append(keep.Named, j.Decided[e]...), j.Held[e]...)
 		}
 	}
+	keep.Held = j.Held[j.Epoch]
 	return keep
 }
 
@@ -164,8 +167,27 @@ func (j *Job[S, W]) Decide() checkpoint.Epoch {
 		require.NoError(j.T, err)
 		all = append(all, cs...)
 	}
-	j.Epoch, j.Decided[e] = e, all
+	require.NoError(j.T, j.Settle(e, false, all))
+	j.Epoch = e
 	return e
+}
+
+// Settle decides what was prepared for an epoch, as the committer settles it.
+func (j *Job[S, W]) Settle(
+	e checkpoint.Epoch, final bool, prepared []checkpoint.Committable,
+) error {
+	publish, hold := prepared, j.Held[j.Epoch]
+	if s, ok := j.Committer.(checkpoint.Settler); ok && s.Settles() {
+		var err error
+		if publish, hold, err = s.Settle(j.Ctx, e, final, prepared); err != nil {
+			return err
+		}
+	}
+	for i := range publish {
+		publish[i].Epoch = e
+	}
+	j.Decided[e], j.Held[e] = publish, hold
+	return nil
 }
 
 // Commit commits a decided epoch. The log does not learn of it: that is j.Applied.

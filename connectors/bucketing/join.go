@@ -1,0 +1,121 @@
+package bucketing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/wasmflow/wasmflow/checkpoint"
+	"github.com/wasmflow/wasmflow/checkpoint/failpoint"
+	"github.com/wasmflow/wasmflow/connectors/filesystem"
+)
+
+// joinBufferBytes is what a part is copied by: one request to a data node.
+const joinBufferBytes = 256 << 10
+
+// join writes the parts of b behind one another into a new one, durable and invisible. They stay as
+// they are.
+func (c *committer) join(
+	ctx context.Context, e checkpoint.Epoch, b batch, number uint64,
+) (*heldPart, error) {
+	first := b.parts[0]
+	name := c.joinedName(first, number)
+	out, err := first.fs.CreatePending(ctx, name)
+	if err != nil {
+		return nil, fmt.Errorf("joining %d parts of %s: %w", len(b.parts), name.Target, err)
+	}
+	joined := &heldPart{
+		committable: committable{base: first.base, root: first.root, hold: &hold{
+			form: first.hold.form, since: first.hold.since, tier: first.hold.tier + 1,
+		}},
+		fs: first.fs, task: c.sink.env.Parallelism, claim: c.claim, epoch: e,
+	}
+	buffer := make([]byte, joinBufferBytes)
+	for _, p := range b.parts {
+		if err = copyPart(ctx, out, p, buffer); err != nil {
+			break
+		}
+		joined.records += p.records
+		joined.hold.since = min(joined.hold.since, p.hold.since)
+		joined.hold.inputs = append(joined.hold.inputs, p.name())
+	}
+	if err == nil {
+		joined.token, err = out.Close(ctx)
+	}
+	if err == nil {
+		err = failpoint.Hit("bucketing/after-join")
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("joining parts into %s: %w", name.Target, err),
+			out.Abort(context.WithoutCancel(ctx)))
+	}
+	c.sink.metrics.joined(len(b.parts), joined.token.Size)
+	return joined, nil
+}
+
+// copyPart copies a pending part whole. One that has another length than when it was closed is an
+// error: records must not get lost, nor bytes of no record get in.
+func copyPart(ctx context.Context, to io.Writer, p *heldPart, buffer []byte) error {
+	reads, ok := p.fs.(filesystem.PendingReader)
+	if !ok {
+		return errNoPendingReads
+	}
+	in, err := reads.OpenPending(ctx, p.token)
+	if isNotFound(err) {
+		return fmt.Errorf("reading %s, held back since epoch %d: %w", p.token.Target, p.epoch,
+			checkpoint.ErrLost)
+	}
+	if err != nil {
+		return err
+	}
+	// Writers and readers that copy by themselves would not tell about ctx.
+	n, err := io.CopyBuffer(struct{ io.Writer }{to}, &heedful{ctx, in}, buffer)
+	if err == nil && n != p.token.Size {
+		err = fmt.Errorf("reading %s: %w: it has %d bytes, not %d", p.token.Target,
+			filesystem.ErrDamaged, n, p.token.Size)
+	}
+	return errors.Join(err, in.Close())
+}
+
+// heedful ends a copy when its context is over.
+type heedful struct {
+	ctx context.Context
+	in  io.Reader
+}
+
+// Read implements io.Reader.
+func (h *heedful) Read(p []byte) (int, error) {
+	if err := h.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return h.in.Read(p)
+}
+
+func isNotFound(err error) bool { return errors.Is(err, filesystem.ErrNotFound) }
+
+// dropInputs removes what the published parts were joined from (B7). Other epochs may still name
+// these: whoever goes back to one sees that their records are published.
+func (c *committer) dropInputs(ctx context.Context, published []item) error {
+	type input struct {
+		fs    filesystem.FileSystem
+		token filesystem.Token
+	}
+	var inputs []input
+	for _, it := range published {
+		for _, t := range c.hold.made[it.name()] {
+			inputs = append(inputs, input{it.fs, t})
+		}
+		delete(c.hold.made, it.name())
+	}
+	if len(inputs) == 0 {
+		return nil
+	}
+	if err := failpoint.Hit("bucketing/before-drop"); err != nil {
+		return err
+	}
+	return inParallel(publishesMax, inputs, func(in input) error {
+		c.discard(ctx, in.fs, in.token)
+		return failpoint.Hit("bucketing/after-drop")
+	})
+}
