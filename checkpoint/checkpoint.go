@@ -194,7 +194,7 @@ type Settler interface {
 	// and what stays held, everything that was held before included. It is called once per epoch
 	// before Decide, while the tasks work on. Until the epoch is decided it may remove nothing
 	// that prepared or an earlier epoch names (I2); what it makes itself is a stray if it is not.
-	// With final nothing may stay held: no epoch follows in this run.
+	// With final no output may stay held: no epoch follows in this run.
 	Settle(ctx context.Context, e Epoch, final bool, prepared []Committable) (
 		publish, hold []Committable, err error)
 }

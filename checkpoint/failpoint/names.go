@@ -18,6 +18,7 @@ var table = [...]string{
 	"bucketing/after-stray",
 	"bucketing/before-discard",
 	"bucketing/before-drop",
+	"bucketing/before-mark",
 	"bucketing/before-publish",
 	"bucketing/before-strays",
 	"file/after-live",

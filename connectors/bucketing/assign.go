@@ -13,8 +13,9 @@ import (
 
 // bucket is a folder that a writer knows in the current epoch.
 type bucket struct {
-	name string
-	part *part // the open one, or nil
+	name  string
+	part  *part // the open one, or nil
+	until int64 // when its time is over, Unix milliseconds; 0 is unknown
 }
 
 // assigner names buckets, for one writer.
@@ -138,6 +139,7 @@ func (a *timeAssigner) at(ms int64) (*bucket, error) {
 		return nil, err
 	}
 	from, until := a.pattern.Span(t)
+	b.until = max(b.until, until) // an hour that the zone has twice is one bucket
 	a.spans[a.oldest] = span{from: from, until: until, bucket: b}
 	a.newest = a.oldest
 	a.oldest = (a.oldest + 1) % spansKept

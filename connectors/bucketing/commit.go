@@ -90,6 +90,9 @@ func (c *committer) Commit(ctx context.Context, cs []checkpoint.Committable) err
 // (B6).
 func (c *committer) publish(ctx context.Context, items []item, keep checkpoint.Retained) error {
 	err := inParallel(publishesMax, items, func(it item) error {
+		if it.isMark() {
+			return nil
+		}
 		if err := failpoint.Hit("bucketing/before-publish"); err != nil {
 			return err
 		}
@@ -108,6 +111,9 @@ func (c *committer) publish(ctx context.Context, items []item, keep checkpoint.R
 		c.sink.metrics.published.Inc()
 		return failpoint.Hit("bucketing/after-publish")
 	})
+	if err == nil {
+		err = c.publishMarks(ctx, items)
+	}
 	if err != nil {
 		return err
 	}

@@ -39,7 +39,15 @@ type hold struct {
 	since  int64    // when the oldest of its records became durable, Unix milliseconds
 	tier   int      // how often its records were joined and held again
 	inputs []string // names of the parts that it was joined from
+	until  int64    // when the time of the bucket is over, Unix milliseconds; 0 is unknown
+	mark   bool     // it is no part but the mark of a bucket, since its last part
 }
+
+// Bits of what version 2 says first.
+const (
+	saysKept = 1 << iota
+	saysMark
+)
 
 // version returns the version that encode writes.
 func (c committable) version() uint16 {
@@ -63,13 +71,17 @@ func (c committable) encode() []byte {
 	p = binary.AppendUvarint(p, uint64(c.token.Size))
 	text(c.token.Data)
 	if h := c.hold; h != nil {
-		kept := uint64(0)
+		bits := uint64(0)
 		if h.kept {
-			kept = 1
+			bits |= saysKept
 		}
-		p = binary.AppendUvarint(p, kept)
+		if h.mark {
+			bits |= saysMark
+		}
+		p = binary.AppendUvarint(p, bits)
 		text([]byte(h.form))
 		p = binary.AppendUvarint(p, uint64(max(h.since, 0)))
+		p = binary.AppendUvarint(p, uint64(max(h.until, 0)))
 		p = binary.AppendUvarint(p, uint64(h.tier))
 		p = binary.AppendUvarint(p, uint64(len(h.inputs)))
 		for _, name := range h.inputs {
@@ -119,8 +131,10 @@ func (c *committable) read(from checkpoint.Committable) error {
 
 // hold reads what version 2 adds.
 func (r *reader) hold() *hold {
-	h := &hold{kept: r.number(1) == 1, form: string(r.text())}
+	bits := r.number(saysKept | saysMark)
+	h := &hold{kept: bits&saysKept != 0, mark: bits&saysMark != 0, form: string(r.text())}
 	h.since = int64(r.number(math.MaxInt64))
+	h.until = int64(r.number(math.MaxInt64))
 	h.tier = int(r.number(math.MaxUint8))
 	n := r.number(inputsMax)
 	for range n {

@@ -29,6 +29,7 @@ func TestCommittableGolden(t *testing.T) {
 	held := sampleCommittable()
 	held.hold = &hold{
 		kept: true, form: "string-0011223344556677", since: 1533337200000, tier: 2,
+		until:  1533340800000,
 		inputs: []string{"part-5eed-lake-0-7-1f00ba12-0", "part-5eed-lake-1-7-1f00ba12-0"},
 	}
 	for version, sample := range map[uint16]committable{

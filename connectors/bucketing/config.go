@@ -25,6 +25,8 @@ const (
 	// openPartsLimit is what open_parts_max may be raised to: a process has file handles for
 	// some tasks of so many parts.
 	openPartsLimit = 10_000
+	// successDelayDefault is longer than sources usually stall.
+	successDelayDefault = 5 * time.Minute
 	// affixBytesMax bounds part_prefix and part_suffix, so that a part's name stays a name.
 	affixBytesMax = 40
 )
@@ -45,6 +47,8 @@ type Config struct {
 	PartSuffix        string              `toml:"part_suffix" flink:"setPartSuffix" doc:"ends the name of every part, such as \".txt\"; compressed text gets .gz or .zst behind it, Avro .avro, Parquet .parquet"`
 	OpenPartsMax      int                 `toml:"open_parts_max" doc:"parts a task has open at once; beyond it the one not written for longest is closed"`
 	Compact           Compact             `toml:"compact" form:"\"off\" or { size = ..., age = ..., across_tasks = true / false }" doc:"few files: closed parts are held back, durable and invisible, until their bucket has size bytes (\"128MiB\" unless said) or its oldest part is of age (\"5m\"), and are published as one file; so readers see a record that much later. With an age of 0s only what one epoch closed is joined. across_tasks (true) joins parts of several tasks. Formats whose files are no file one behind the other (sequence-file, avro, parquet), and file systems that cannot read unpublished parts, are refused. A graceful stop and the end of the input publish everything"`
+	SuccessFile       string              `toml:"success_file" doc:"name of an empty file, such as \"_SUCCESS\", that a folder of a date-time bucketer gets when nothing more is expected in it; \"\" is none. It is written when the time of the bucket is over in the bucketer's zone, and no part was closed in it for success_delay since then, and none is held back; at the end of the input or a stop, when the time of the bucket is over. A record that comes later still goes to its folder"`
+	SuccessDelay      connectors.Duration `toml:"success_delay" doc:"how long a bucket whose time is over must get no part before it gets its success_file"`
 }
 
 // NewConfig returns the defaults.
@@ -58,6 +62,7 @@ func NewConfig() *Config {
 		PartPrefix:        "part",
 		OpenPartsMax:      openPartsDefault,
 		Compact:           defaultCompact(),
+		SuccessDelay:      connectors.Duration(successDelayDefault),
 	}
 }
 
@@ -96,7 +101,11 @@ func (c *Config) Validate(p *connectors.Problems) {
 			"a dot or an underscore", c.PartPrefix)
 	}
 	c.Compact.validate(p, &w)
+	c.validateMark(p)
 }
+
+// settles reports whether committables say more than where a part is.
+func (c *Config) settles() bool { return c.Compact.On || c.SuccessFile != "" }
 
 // writer returns the format of parts with the schema that stands beside it.
 func (c *Config) writer() files.Options {

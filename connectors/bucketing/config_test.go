@@ -43,6 +43,11 @@ func TestValidate(t *testing.T) {
 		{"compact", func(c *Config) {
 			c.Compact.On, c.Writer.Format = true, "sequence-file"
 		}, "compact", "cannot be joined: sequence-file: "},
+		{"mark that is data", func(c *Config) { c.SuccessFile = "DONE" }, "success_file",
+			"does not begin with an underscore"},
+		{"mark without time", func(c *Config) {
+			c.SuccessFile, c.Bucketer = "_SUCCESS", Bucketer{}
+		}, "success_file", "only a date-time bucketer"},
 		{"hidden prefix", func(c *Config) { c.PartPrefix = "_part" }, "part_prefix", "hides the parts"},
 		{"no prefix", func(c *Config) { c.PartPrefix = "" }, "part_prefix", "required"},
 		{"slash", func(c *Config) { c.PartSuffix = "/x" }, "part_suffix", "holds a slash"},

@@ -48,10 +48,19 @@ type holder struct {
 	// then: whoever goes back to an epoch before the joining needs them.
 	made map[string][]filesystem.Token
 	next uint64 // number of the next joined part
+	// marks are the buckets that wait for their mark, by folder.
+	marks   map[string]*heldPart
+	settled int64 // when Settle was called before, Unix milliseconds; 0 is never
+}
+
+func newHolder() holder {
+	return holder{made: map[string][]filesystem.Token{}, marks: map[string]*heldPart{}}
 }
 
 // Settles implements checkpoint.Settler.
-func (c *committer) Settles() bool { return c.sink.config.Compact.On || len(c.hold.held) > 0 }
+func (c *committer) Settles() bool {
+	return c.sink.config.settles() || len(c.hold.held) > 0 || len(c.hold.marks) > 0
+}
 
 // Settle implements checkpoint.Settler. It removes nothing: inputs go with Commit.
 func (c *committer) Settle(
@@ -93,6 +102,8 @@ func (c *committer) Settle(
 	for _, p := range c.hold.held {
 		keep = append(keep, p.encode(c.sink.env.Name, true))
 	}
+	closed, waiting := c.settleMarks(e, now.UnixMilli(), final)
+	publish, keep = append(publish, closed...), append(keep, waiting...)
 	c.sink.metrics.holds(c.hold.held)
 	return publish, keep, nil
 }
@@ -108,6 +119,7 @@ func (c *committer) withPrepared(
 	}
 	for _, p := range added {
 		p.epoch, p.hold.since = e, now.UnixMilli()
+		c.noteMark(p)
 	}
 	return slices.Concat(c.hold.held, added), nil
 }
@@ -214,7 +226,7 @@ func (c *committer) discard(ctx context.Context, fs filesystem.FileSystem, t fil
 func (c *committer) resume(
 	ctx context.Context, keep checkpoint.Retained, later *successors,
 ) error {
-	c.hold = holder{made: map[string][]filesystem.Token{}}
+	c.hold = newHolder()
 	err := c.judgeHeld(ctx, keep, later, func(p *heldPart, excuse string, err error) error {
 		switch {
 		case err != nil:
@@ -223,6 +235,8 @@ func (c *committer) resume(
 		case excuse != "":
 			c.sink.env.Logger.Info("a part is not held back any more", "part", p.token.Target,
 				"excuse", excuse)
+		case p.hold.mark:
+			c.hold.marks[path.Dir(p.token.Target)] = p
 		default:
 			c.hold.held = append(c.hold.held, p)
 		}
@@ -244,6 +258,12 @@ func (c *committer) judgeHeld(
 	}
 	pending := map[string]map[string]int64{} // by base: name of a part to its length
 	for _, p := range held {
+		if p.hold.mark {
+			if err := tell(p, "", nil); err != nil {
+				return err
+			}
+			continue
+		}
 		if pending[p.base] == nil {
 			if pending[p.base], err = c.pendingAt(ctx, place{p.fs, p.root}); err != nil {
 				return err

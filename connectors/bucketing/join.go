@@ -38,6 +38,7 @@ func (c *committer) join(
 		}
 		joined.records += p.records
 		joined.hold.since = min(joined.hold.since, p.hold.since)
+		joined.hold.until = max(joined.hold.until, p.hold.until)
 		joined.hold.inputs = append(joined.hold.inputs, p.name())
 	}
 	if err == nil {

@@ -17,6 +17,7 @@ type metrics struct {
 	strays    prometheus.Counter
 	joins     prometheus.Counter // inputs of joined parts
 	joinBytes prometheus.Counter
+	late      prometheus.Counter // buckets that got parts after their mark
 	held      prometheus.Gauge
 	heldBytes prometheus.Gauge
 }
@@ -42,6 +43,8 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		{&m.discarded, "parts_discarded_total", "Closed parts thrown away with their epoch."},
 		{&m.joins, "parts_joined_total", "Closed parts that became part of another one."},
 		{&m.joinBytes, "joined_bytes_total", "Bytes copied to join parts."},
+		{&m.late, "late_buckets_total",
+			"Times that a bucket got parts after its success_file; a repeated commit counts, too."},
 		{&m.strays, "strays_removed_total", "Parts of earlier runs that nobody will publish, removed."},
 	} {
 		*c.into = register(reg, &errs,

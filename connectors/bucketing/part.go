@@ -45,6 +45,7 @@ type part struct {
 type sealed struct {
 	number  uint64
 	records uint64
+	until   int64 // of its bucket
 	token   filesystem.Token
 }
 
@@ -70,6 +71,7 @@ func newSealer(m *metrics, parallel int) *sealer {
 // of which were refused, is no part.
 func (s *sealer) seal(ctx context.Context, p *part, why reason) {
 	ctx = context.WithoutCancel(ctx)
+	until := p.bucket.until // the writer may change it meanwhile
 	s.slots <- struct{}{}
 	// Ends with the part's Close.
 	s.running.Go(func() {
@@ -93,7 +95,9 @@ func (s *sealer) seal(ctx context.Context, p *part, why reason) {
 		s.metrics.closed(why, token.Size)
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.mu.done = append(s.mu.done, sealed{number: p.number, records: p.records, token: token})
+		s.mu.done = append(s.mu.done, sealed{
+			number: p.number, records: p.records, until: until, token: token,
+		})
 	})
 }
 

@@ -152,7 +152,9 @@ func (s *Sink) OpenCommitter(
 	if s.env.JobID == "" || cc.Owner.Number == 0 {
 		return nil, errNoJob
 	}
-	return &committer{sink: s, claim: cc.Owner.Number, nonce: cc.Owner.Nonce}, nil
+	return &committer{
+		sink: s, claim: cc.Owner.Number, nonce: cc.Owner.Nonce, hold: newHolder(),
+	}, nil
 }
 
 // Close implements connectors.Sink. The file system belongs to whoever resolved it.

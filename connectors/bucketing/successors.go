@@ -21,6 +21,9 @@ func (c *committer) successors(
 	}
 	s := &successors{by: map[string][]*heldPart{}}
 	for _, p := range named {
+		if p.hold.mark {
+			continue
+		}
 		for _, in := range p.hold.inputs {
 			s.by[in] = append(s.by[in], p)
 		}

@@ -22,6 +22,9 @@ func (c *committer) Verify(
 	pending := map[string]map[string]int64{} // by base: name of a part to its length
 	var findings []checkpoint.Finding
 	for _, it := range items {
+		if it.isMark() {
+			continue // it holds nothing, and the next claim writes it
+		}
 		if pending[it.base] == nil {
 			if pending[it.base], err = c.pendingAt(ctx, place{it.fs, it.root}); err != nil {
 				return nil, err

@@ -271,8 +271,8 @@ func (w *writer) Prepare(
 		said := committable{
 			base: w.sink.config.Path, root: w.sink.root, records: s.records, token: s.token,
 		}
-		if w.sink.config.Compact.On {
-			said.hold = &hold{form: w.sink.form}
+		if w.sink.config.settles() {
+			said.hold = &hold{form: w.sink.form, until: s.until}
 		}
 		committables[i] = checkpoint.Committable{
 			Sink: w.sink.env.Name, Task: w.context.Task, Epoch: e, Claim: w.context.Owner.Number,
