@@ -204,6 +204,19 @@ func TestPricesCoverWhatRuns(t *testing.T) {
 	}
 }
 
+// TestRecursionPaysForWhatIsAround: who calls a function that is around its check pays for the way
+// past it, behind the call as well as in front of it, even if it is the function itself.
+func TestRecursionPaysForWhatIsAround(t *testing.T) {
+	const calls, behind = 100, 40
+	add := Join(localGet(0), I32Const(3), []byte{0x6a}, drop)
+	m := instance(t, program{run: Join(
+		block, localGet(0), []byte{0x45}, brIf(0), repeat(calls, Join(I32Const(0), Call(0), drop)), end,
+		repeat(behind, add), I32Const(7))}.module())
+	got, err := run(t, m, 1, budget)
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, got, int64(calls*behind))
+}
+
 // TestLengthIsCharged: what costs by its operand is paid before it is done, growth behind it.
 func TestLengthIsCharged(t *testing.T) {
 	zero := I32Const(0)

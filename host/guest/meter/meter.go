@@ -9,7 +9,7 @@ import (
 
 // Version names what Rewrite makes of a module. It changes with every change of the result, and of
 // prices too: compiled code is kept under it, and the same record has to get the same verdict.
-const Version = "3"
+const Version = "4"
 
 // Rewrite returns the module with checks in it. m must have passed wasm.Parse. Custom sections are
 // left out, save for the names of functions. The error is ErrReserved, or tells of a bug.

@@ -16,8 +16,11 @@ type pricer struct {
 	// can reach. Callees are priced first, so it is complete when it is asked for.
 	dearest []int64
 
-	f       *function
-	next    int // of the loops
+	f    *function
+	next int // of the loops
+	// around is what becomes the function's prepaid price. That itself must stay as it was prepared
+	// while its calls of itself are priced: code behind them is part of it.
+	around  int64
 	checked int // number of frames around the function's check, or one of the two below
 	frames  []frame
 	regions []region // open ones, the innermost last
@@ -92,13 +95,13 @@ func (p *pricer) offer(i uint32) {
 // measure sets the prices of the function's regions.
 func (p *pricer) measure(i uint32) {
 	f, body := &p.funcs[i], &p.m.Bodies[i]
-	f.price, f.prepaid = 0, 0
+	f.price, p.around = 0, 0
 	for l := range f.loops {
 		f.loops[l].price = 0
 	}
 	p.f, p.next, p.live, p.checked = f, 0, true, checkAhead
 	p.frames = append(p.frames[:0], frame{op: wasm.OpBlock})
-	p.regions = append(p.regions[:0], region{price: &f.prepaid})
+	p.regions = append(p.regions[:0], region{price: &p.around})
 	p.walk.Reset(p.m, body)
 	if f.at == body.Code {
 		p.check()
@@ -107,6 +110,7 @@ func (p *pricer) measure(i uint32) {
 	for {
 		in, ok := p.walk.Next()
 		if !ok {
+			f.prepaid = p.around
 			return
 		}
 		if in.Offset == f.at && p.checked == checkAhead {
