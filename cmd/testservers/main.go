@@ -40,6 +40,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	nodes := flags.Int("nodes", 1, "number of brokers; with 3, topics and files have three replicas")
 	version := flags.String("version", "4.3", "release of Kafka: "+names)
 	hdfs := flags.Bool("hdfs", false, "start HDFS instead, with -nodes DataNodes")
+	s3 := flags.Bool("s3", false, "start an S3 server instead, with the bucket lake")
 	secure := flags.Bool("secure", false, "also listen for TLS and logins, and check rights")
 	properties := map[string]string{}
 	flags.Func("property", "name=value for every node; may be given again", func(s string) error {
@@ -55,6 +56,9 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	}
 	if *hdfs {
 		return runHDFS(ctx, servers.HDFSOptions{DataNodes: *nodes, Properties: properties}, out)
+	}
+	if *s3 {
+		return runS3(ctx, out)
 	}
 	release, ok := releases()[*version]
 	if !ok {
@@ -95,6 +99,24 @@ func runHDFS(ctx context.Context, o servers.HDFSOptions, out io.Writer) (err err
 	fmt.Fprintf(out, "export HADOOP_CONF_DIR=%s HADOOP_USER_NAME=%s\n", h.Conf(), servers.HDFSUser)
 	fmt.Fprintf(out, "path = \"hdfs://%s/folder\"\n", h.Address())
 	fmt.Fprintf(out, "logs and data are in %s; interrupt to stop\n", h.Dir())
+	<-ctx.Done()
+	fmt.Fprintln(out, "stopping; everything in it is removed")
+	return nil
+}
+
+func runS3(ctx context.Context, out io.Writer) (err error) {
+	fmt.Fprintln(out, "starting S3; the first time it is built, which takes a minute ...")
+	s, err := servers.StartS3(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	if err := s.MakeBucket("lake"); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "export %s\n", strings.Join(s.Environment(), " "))
+	fmt.Fprintf(out, "path = \"s3://lake/folder\"\n")
+	fmt.Fprintf(out, "logs and data are in %s; interrupt to stop\n", s.Dir())
 	<-ctx.Done()
 	fmt.Fprintln(out, "stopping; everything in it is removed")
 	return nil

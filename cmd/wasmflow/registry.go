@@ -15,6 +15,7 @@ import (
 	"github.com/wasmflow/wasmflow/connectors/filesystem"
 	"github.com/wasmflow/wasmflow/connectors/filesystem/hdfs"
 	"github.com/wasmflow/wasmflow/connectors/filesystem/local"
+	"github.com/wasmflow/wasmflow/connectors/filesystem/s3"
 	"github.com/wasmflow/wasmflow/connectors/format/builtin"
 	"github.com/wasmflow/wasmflow/connectors/generator"
 	"github.com/wasmflow/wasmflow/connectors/kafka"
@@ -58,7 +59,8 @@ type scheme struct {
 	// split returns the system that location is on, such as a cluster, and the path inside it.
 	split func(location string) (system, path string, err error)
 	// open returns that system. private keeps what it makes from other users: for stores.
-	open func(p *process, system string, private bool) (filesystem.FileSystem, error)
+	open func(ctx context.Context, p *process, system string, private bool,
+	) (filesystem.FileSystem, error)
 }
 
 // schemes is the table of file systems, by scheme of the URL. The first one has the plain paths.
@@ -66,6 +68,7 @@ func schemes() []scheme {
 	return []scheme{
 		{local.Scheme, splitLocal, openLocal},
 		{hdfs.Scheme, hdfs.Split, openHDFS},
+		{s3.Scheme, s3.Split, openS3},
 	}
 }
 
@@ -74,7 +77,8 @@ func splitLocal(location string) (system, path string, err error) {
 	return "", path, err
 }
 
-func openLocal(p *process, _ string, private bool) (filesystem.FileSystem, error) {
+func openLocal(_ context.Context, p *process, _ string, private bool,
+) (filesystem.FileSystem, error) {
 	disk := p.disk
 	if disk == nil && private {
 		disk = local.PrivateOS()
@@ -82,13 +86,23 @@ func openLocal(p *process, _ string, private bool) (filesystem.FileSystem, error
 	return local.New(local.Options{Disk: disk}), nil
 }
 
-func openHDFS(p *process, cluster string, private bool) (filesystem.FileSystem, error) {
+func openHDFS(_ context.Context, p *process, cluster string, private bool,
+) (filesystem.FileSystem, error) {
 	o, err := hdfs.FromEnvironment(p.lookupEnv, cluster)
 	if err != nil {
 		return nil, err
 	}
-	o.Private = private
+	o.Private, o.Logger = private, p.logger
 	return hdfs.New(o)
+}
+
+// openS3 takes no notice of private: who may read a bucket is not for its writers to say.
+func openS3(ctx context.Context, p *process, bucket string, _ bool) (filesystem.FileSystem, error) {
+	o, err := s3.FromEnvironment(ctx, p.lookupEnv, bucket)
+	if err != nil {
+		return nil, err
+	}
+	return s3.New(o)
 }
 
 // fileSystems returns a resolver that opens each system once. They stay open for as long as the
@@ -97,7 +111,7 @@ func fileSystems(p *process, private bool) filesystem.Resolver {
 	table := schemes()
 	var mu sync.Mutex
 	open := map[string]filesystem.FileSystem{}
-	return func(_ context.Context, location string) (filesystem.FileSystem, string, error) {
+	return func(ctx context.Context, location string) (filesystem.FileSystem, string, error) {
 		name, _, isURL := strings.Cut(location, ":")
 		if !isURL || strings.Contains(name, "/") {
 			name = table[0].name
@@ -114,7 +128,7 @@ func fileSystems(p *process, private bool) filesystem.Resolver {
 			defer mu.Unlock()
 			key := s.name + ":" + system
 			if open[key] == nil {
-				if open[key], err = s.open(p, system, private); err != nil {
+				if open[key], err = s.open(ctx, p, system, private); err != nil {
 					delete(open, key)
 					return nil, "", fmt.Errorf("%s: %w", location, err)
 				}
@@ -134,12 +148,25 @@ func schemeNames() []string {
 	return names
 }
 
+// checkURL returns what is wrong with the URL of a file, as far as the URL itself tells.
+func checkURL(location string) error {
+	name, _, _ := strings.Cut(location, "://")
+	for _, s := range schemes() {
+		if s.name == name {
+			_, _, err := s.split(location)
+			return err
+		}
+	}
+	return nil
+}
+
 // registry is what job files may name.
 func registry(p *process) config.Registry {
 	return config.Registry{
 		Connectors:    specs(p),
 		Schemes:       schemeNames(),
-		FileSystems:   hdfs.Reference,
+		CheckURL:      checkURL,
+		FileSystems:   hdfs.Reference + "\n" + s3.Reference,
 		Deserializers: documented(builtin.Deserializers()),
 		Serializers:   documented(builtin.Serializers()),
 	}
