@@ -217,6 +217,23 @@ func TestRecursionPaysForWhatIsAround(t *testing.T) {
 	require.GreaterOrEqual(t, got, int64(calls*behind))
 }
 
+// TestMovesAreCharged: a round that gives every local the value of the next one moves all of them.
+func TestMovesAreCharged(t *testing.T) {
+	const n, rounds, movesPerUnit = 1280, 100, 64
+	var gets, sets []byte
+	for i := range uint32(n) {
+		gets = append(append(gets, 0x20), U32(i+1)...)
+		sets = append(append(sets, 0x21), U32((i+1)%n+1)...)
+	}
+	body := BodyWithLocals([][]byte{append(U32(n), I32)}, counts(Join(gets, sets))...)
+	m := instance(t, Module(Section(Types, Vec(Type([]byte{I32}, []byte{I32}))),
+		Section(Functions, Vec(U32(0))), Section(Exports, Vec(Export("run", Func, 0))),
+		Section(Code, Vec(body))))
+	got, err := run(t, m, rounds, budget)
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, got, int64(rounds*n/movesPerUnit))
+}
+
 // TestLengthIsCharged: what costs by its operand is paid before it is done, growth behind it.
 func TestLengthIsCharged(t *testing.T) {
 	zero := I32Const(0)

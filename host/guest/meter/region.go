@@ -21,6 +21,8 @@ type pricer struct {
 	// around is what becomes the function's prepaid price. That itself must stay as it was prepared
 	// while its calls of itself are priced: code behind them is part of it.
 	around  int64
+	sets    int // of locals, so far
+	locals  int // of the function
 	checked int // number of frames around the function's check, or one of the two below
 	frames  []frame
 	regions []region // open ones, the innermost last
@@ -44,6 +46,8 @@ type frame struct {
 	// in is the dearest way to the end of the block by a branch; reached tells that there is one.
 	in      int64
 	reached bool
+	// sets is how many locals had been set at its beginning, operands how many values its label takes.
+	sets, operands int
 	// Of an if: the way to it, for the branch not taken.
 	saved int64
 	alive bool
@@ -99,7 +103,8 @@ func (p *pricer) measure(i uint32) {
 	for l := range f.loops {
 		f.loops[l].price = 0
 	}
-	p.f, p.next, p.live, p.checked = f, 0, true, checkAhead
+	p.f, p.next, p.sets, p.live, p.checked = f, 0, 0, true, checkAhead
+	p.locals = int(body.LocalCount)
 	p.frames = append(p.frames[:0], frame{op: wasm.OpBlock})
 	p.regions = append(p.regions[:0], region{price: &p.around})
 	p.walk.Reset(p.m, body)
@@ -141,10 +146,13 @@ func (p *pricer) add(in *wasm.Instr) {
 	case wasm.OpBlock, wasm.OpIf:
 		top := len(p.regions) - 1
 		p.frames = append(p.frames, frame{
-			op: in.Op, region: top, saved: p.regions[top].cost, alive: p.live,
+			op: in.Op, region: top, saved: p.regions[top].cost, alive: p.live, sets: p.sets,
 		})
+		if t := in.Block.TypeIndex; t != wasm.NoType {
+			p.frames[len(p.frames)-1].operands = len(p.m.Types[t].Results)
+		}
 	case wasm.OpLoop:
-		p.loop()
+		p.loop(in)
 	case wasm.OpElse:
 		p.leave()
 		f := &p.frames[len(p.frames)-1]
@@ -166,7 +174,15 @@ func (p *pricer) add(in *wasm.Instr) {
 		p.live = false
 	case wasm.OpReturn, wasm.OpUnreachable:
 		p.live = false
+	case wasm.OpLocalSet, wasm.OpLocalTee:
+		p.sets++
 	}
+}
+
+// moves is the price of meeting at a label: the engine moves, on each way there, the operands and
+// every local that was set inside the block.
+func (p *pricer) moves(f *frame) int64 {
+	return int64((min(p.sets-f.sets, p.locals) + f.operands) / movesPerUnit)
 }
 
 // called is what a call costs beyond itself: the arguments, and callees without a check.
@@ -186,10 +202,13 @@ func (p *pricer) called(in *wasm.Instr) int64 {
 	return 0
 }
 
-func (p *pricer) loop() {
+func (p *pricer) loop(in *wasm.Instr) {
 	l := p.next
 	p.next++
-	f := frame{op: wasm.OpLoop, region: len(p.regions) - 1}
+	f := frame{op: wasm.OpLoop, region: len(p.regions) - 1, sets: p.sets}
+	if t := in.Block.TypeIndex; t != wasm.NoType {
+		f.operands = len(p.m.Types[t].Params)
+	}
 	if p.f.loops[l].targeted {
 		f.opens = true
 		p.regions = append(p.regions, region{price: &p.f.loops[l].price})
@@ -225,6 +244,7 @@ func (p *pricer) end() {
 	switch {
 	case f.opens:
 		// What was paid before the loop stands as it stood; a way behind it goes through here.
+		*p.regions[len(p.regions)-1].price += p.moves(f)
 		p.regions = p.regions[:len(p.regions)-1]
 	case f.op != wasm.OpLoop:
 		if f.op == wasm.OpIf && f.alive {
@@ -232,6 +252,7 @@ func (p *pricer) end() {
 		}
 		p.arrive(f)
 		p.regions[f.region].cost, p.live = f.in, f.reached
+		p.charge(p.moves(f))
 	}
 	p.frames = p.frames[:top]
 }
