@@ -79,7 +79,7 @@ func contenders(root string) ([]contender, error) {
 		"go"), upper: goGuest(root, "conformance-go", conformanceUpper),
 		order: goGuest(root, "examples-go", exampleOrder)})
 	for _, s := range scripted() {
-		c, err := s.contender(root)
+		c, err := s.contender(root, all)
 		if err != nil {
 			return nil, err
 		}
@@ -112,35 +112,40 @@ func example(root string, all []*prebuilt.Manifest, language string) plugin {
 
 // scriptLanguage is a language whose plugins are scripts, packed with a committed engine.
 type scriptLanguage struct {
-	language, engine, extension string
-	folder                      string // of guests, behind "examples-"
+	language, engine string
+	upper, order     string // scripts, from the root
 }
 
 func scripted() []scriptLanguage {
+	const scripts = "bench/languages/scripts/"
 	return []scriptLanguage{
-		{"JavaScript", "QuickJS-ng 0.16.2", ".js", "js"},
-		{"TypeScript", "QuickJS-ng 0.16.2", ".ts", "ts"},
-		{"Python", "RustPython 0.6.0", ".py", "python"},
+		// The kit's guests take bytes that are no text as well, which few scripts do.
+		{"JavaScript", "QuickJS-ng 0.16.2", scripts + "upper.js", "guests/examples-js/plugin.js"},
+		{"TypeScript", "QuickJS-ng 0.16.2", scripts + "upper.ts", "guests/examples-ts/plugin.ts"},
+		{"Python", "RustPython 0.6.0", "guests/conformance-python/plugin.py",
+			"guests/examples-python/plugin.py"},
 	}
 }
 
-// contender returns the row of a script language; without functions if it has no guest.
-func (s scriptLanguage) contender(root string) (contender, error) {
+// contender returns the row of a script language; without functions if there is no such script.
+func (s scriptLanguage) contender(root string, all []*prebuilt.Manifest) (contender, error) {
 	c := contender{language: s.language, tool: s.engine}
 	var err error
-	// The kit's guest takes bytes that are no text as well, which nobody wants of a script.
-	if c.upper, err = s.plugin(root, "bench/languages/scripts/upper", conformanceUpper); err != nil {
+	if c.upper, err = scriptFile(root, s.upper, conformanceUpper); err != nil {
 		return c, err
 	}
-	if c.order, err = s.plugin(root, "guests/examples-"+s.folder+"/plugin", exampleOrder); err != nil {
-		return c, err
+	if c.order, err = scriptFile(root, s.order, exampleOrder); err == nil && !c.order.there() {
+		c.order = example(root, all, s.language)
 	}
-	return c, nil
+	return c, err
 }
 
-// plugin is a function of the script of that name; none if there is no such script.
-func (s scriptLanguage) plugin(root, name, function string) (plugin, error) {
-	at := filepath.Join(root, filepath.FromSlash(name)+s.extension)
+// scriptFile is a function of a script; none if there is no such script, or no engine for it.
+func scriptFile(root, name, function string) (plugin, error) {
+	at := filepath.Join(root, filepath.FromSlash(name))
+	if !script.IsScript(at) {
+		return plugin{}, nil
+	}
 	if _, err := os.Stat(at); errors.Is(err, fs.ErrNotExist) {
 		return plugin{}, nil
 	} else if err != nil {

@@ -14,7 +14,7 @@
 //	    median over several layouts (bench/guestwork).
 //	L5  Contenders have to give the same answers, or there is no figure.
 //	L6  Every language with a guest in the repository has a row; a test holds the page to have those
-//	    that have an SDK.
+//	    that have a bound.
 //
 // Above: nothing. Below: bench/guestwork, guests/prebuilt, host/guest, host/script.
 package main

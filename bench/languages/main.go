@@ -44,7 +44,7 @@ func costs(ctx context.Context, args []string) error {
 	dir := flags.String("dir", "build/bench-languages", "folder for compiled code")
 	page := flags.String("page", "docs/languages.md", "page to write to; none for none")
 	rounds := flags.Int("rounds", 9, "rounds of a layout")
-	layouts := flags.Int("layouts", 5, "places in memory to try")
+	layouts := flags.Int("layouts", 3, "places in memory to try")
 	only := flags.String("only", "", "languages to measure, separated by commas; none is all")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -70,6 +70,11 @@ func costs(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	var failed []error
+	rows = slices.DeleteFunc(rows, func(r row) bool {
+		failed = append(failed, r.err)
+		return r.err != nil
+	})
 	text, ok := report(rows, *rounds, *layouts)
 	fmt.Print(text)
 	if *page != "" {
@@ -78,7 +83,7 @@ func costs(ctx context.Context, args []string) error {
 		}
 	}
 	if !ok {
-		return errBounds
+		failed = append(failed, errBounds)
 	}
-	return nil
+	return errors.Join(failed...)
 }

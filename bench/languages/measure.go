@@ -41,6 +41,7 @@ type row struct {
 	cold, cached, start time.Duration // to load it, and to make an instance
 	memory              int           // of an instance that has worked, bytes
 	costs               [2]figure     // of upper and order; the zero value where there is none
+	err                 error         // why there is no row after all
 }
 
 // figure is what a record was found to cost.
@@ -85,14 +86,15 @@ func limits() guest.Limits {
 	}
 }
 
-// run returns a row for each contender.
+// run returns a row for each contender. One that fails keeps the others from nothing: its row has
+// the error.
 func (b *bench) run(ctx context.Context, list []contender) ([]row, error) {
 	rows := make([]row, len(list))
 	for i := range list {
 		b.progress("loading %s", list[i].language)
 		rows[i].contender = list[i]
 		if err := b.load(ctx, &rows[i]); err != nil {
-			return nil, fmt.Errorf("loading %s: %w", list[i].language, err)
+			rows[i].err = fmt.Errorf("loading %s: %w", list[i].language, err)
 		}
 	}
 	rt, err := guest.NewRuntime(guest.Config{CacheDir: filepath.Join(b.dir, "cache")})
@@ -279,25 +281,27 @@ func (b *bench) layout(
 			runners = nil
 		}
 	}()
+	answers := ""
 	for i := range rows {
 		p := w.of(&rows[i].contender)
-		if !p.there() {
+		if !p.there() || rows[i].err != nil {
 			continue
 		}
 		r, err := b.open(ctx, rt, &rows[i], p, w.value, layout)
+		if err == nil {
+			err = r.prepare(ctx, &answers)
+			runners = append(runners, r)
+		}
 		if err != nil {
-			return runners, fmt.Errorf("opening %s: %w", rows[i].language, err)
-		}
-		runners = append(runners, r)
-	}
-	if err := sameAnswers(ctx, runners); err != nil {
-		return runners, err
-	}
-	for _, r := range runners {
-		if r.n, err = calibrate(func(n int) error { return r.run(ctx, n) }); err != nil {
-			return runners, err
+			rows[i].err = fmt.Errorf("%s in %s: %w", w.name, rows[i].language, err)
 		}
 	}
+	runners = slices.DeleteFunc(runners, func(r *runner) bool {
+		if r.row.err != nil {
+			r.row.err = errors.Join(r.row.err, r.module.Close(ctx))
+		}
+		return r.row.err != nil
+	})
 	for round := range b.rounds {
 		if err := b.round(ctx, w, runners, round); err != nil {
 			return runners, err
@@ -356,19 +360,19 @@ func (b *bench) open(
 	return r, nil
 }
 
-// sameAnswers holds L5.
-func sameAnswers(ctx context.Context, runners []*runner) error {
-	first := ""
-	for i, r := range runners {
-		answers, err := r.frames.Answers(ctx, r.inst)
-		switch {
-		case err != nil:
-			return fmt.Errorf("asking %s: %w", r.row.language, err)
-		case i == 0:
-			first = answers
-		case answers != first:
-			return fmt.Errorf("%s answers otherwise than %s", r.row.language, runners[0].row.language)
-		}
+// prepare holds L5, and finds how many frames take a stretch. want is what those before answered, if
+// there were any.
+func (r *runner) prepare(ctx context.Context, want *string) error {
+	answers, err := r.frames.Answers(ctx, r.inst)
+	if err != nil {
+		return err
 	}
-	return nil
+	if *want == "" {
+		*want = answers
+	}
+	if answers != *want {
+		return errors.New("it answers otherwise than the one in C")
+	}
+	r.n, err = calibrate(func(n int) error { return r.run(ctx, n) })
+	return err
 }
