@@ -186,27 +186,3 @@ fuzz: ## every decoder of foreign bytes, for so many CPU minutes each; FUZZ="-ke
 
 clean:
 	rm -rf $(BUILD)
-.PHONY: bench-languages scaffolds
-.PHONY: bench-languages scaffolds
-bench-languages: ## what a plugin costs in each language; writes to docs/languages.md; takes some minutes
-	$(GO) build -o $(BUILD)/bench-languages-bin ./bench/languages
-	$(BUILD)/bench-languages-bin costs
-
-# Wants the tools of every language: setup, rustup target add wasm32-unknown-unknown, node with npm,
-# and zig, or ZIG="python3 -m ziglang". Variables that name a tool reach the plugins' Makefiles.
-export ZIG
-scaffolds: build ## begin, build, test and run a plugin in each language; writes to docs/languages.md
-	$(GO) build -o $(BUILD)/bench-languages-bin ./bench/languages
-	$(BUILD)/bench-languages-bin scaffolds -wasmflow $(BUILD)/wasmflow
-
-bench-languages: ## what a plugin costs in each language; writes to docs/languages.md; takes four minutes
-	$(GO) build -o $(BUILD)/bench-languages-bin ./bench/languages
-	$(BUILD)/bench-languages-bin costs
-
-# Wants the tools of every language: setup, rustup target add wasm32-unknown-unknown, node with npm,
-# and zig, or ZIG="python3 -m ziglang". Variables that name a tool reach the plugins' Makefiles.
-export ZIG
-scaffolds: build ## begin, build, test and run a plugin in each language; writes to docs/languages.md
-	$(GO) build -o $(BUILD)/bench-languages-bin ./bench/languages
-	$(BUILD)/bench-languages-bin scaffolds -wasmflow $(BUILD)/wasmflow
-
