@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"time"
@@ -20,6 +21,7 @@ type process struct {
 	compiler       []string                // guest.Config.Compiler
 	worker         []string                // the program of a supervised worker; nil is none
 	remindEvery    time.Duration           // between two reminders of what a stop waits for
+	logger         *slog.Logger            // of file systems that wait for servers; nil is none
 }
 
 // cacheDir returns the folder for compiled modules, or "" where the machine names none for the

@@ -92,7 +92,7 @@ func openHDFS(_ context.Context, p *process, cluster string, private bool,
 	if err != nil {
 		return nil, err
 	}
-	o.Private = private
+	o.Private, o.Logger = private, p.logger
 	return hdfs.New(o)
 }
 
@@ -148,11 +148,24 @@ func schemeNames() []string {
 	return names
 }
 
+// checkURL returns what is wrong with the URL of a file, as far as the URL itself tells.
+func checkURL(location string) error {
+	name, _, _ := strings.Cut(location, "://")
+	for _, s := range schemes() {
+		if s.name == name {
+			_, _, err := s.split(location)
+			return err
+		}
+	}
+	return nil
+}
+
 // registry is what job files may name.
 func registry(p *process) config.Registry {
 	return config.Registry{
 		Connectors:    specs(p),
 		Schemes:       schemeNames(),
+		CheckURL:      checkURL,
 		FileSystems:   hdfs.Reference + "\n" + s3.Reference,
 		Deserializers: documented(builtin.Deserializers()),
 		Serializers:   documented(builtin.Serializers()),

@@ -163,6 +163,9 @@ func runJob(ctx context.Context, p *process, file string, o *runOptions) (err er
 	if err != nil {
 		return err
 	}
+	logging := *p
+	logging.logger = logger
+	p = &logging
 	job, err := loadJob(p, file, o.production)
 	if err != nil {
 		return err

@@ -125,6 +125,7 @@ func (l *loader) checkCheckpoint(c *Checkpoint) {
 	}
 	l.checkScheme("checkpoint.store", c.Store, "checkpoint stores")
 }
+	l.checkFile(l.root.lineOf("checkpoint.store"), "checkpoint.store", c.Store)
 
 func (l *loader) checkRestart(r *Restart) {
 	strategies := []string{string(RestartNone), string(RestartFixedDelay),

@@ -17,6 +17,18 @@ import (
 type decoder struct {
 	*collector
 	expand expander
+	// checkURL returns what is wrong with the URL of a file; nil where nothing can be told.
+	checkURL func(url string) error
+}
+
+// checkFile refuses a URL that no file system understands.
+func (d *decoder) checkFile(line int, key, path string) {
+	if d.checkURL == nil || !scheme.MatchString(path) {
+		return
+	}
+	if err := d.checkURL(path); err != nil {
+		d.addf(line, key, "%v", err)
+	}
 }
 
 // target is a struct to fill together with the names of its keys.
@@ -160,6 +172,7 @@ func (d *decoder) scalar(n *node, key string, dst reflect.Value, isPath bool) {
 		}
 		if isPath {
 			s = d.expand.path(s)
+			d.checkFile(n.line, key, s)
 		}
 		dst.SetString(s)
 	case dst.Kind() == reflect.Bool:

@@ -23,6 +23,9 @@ type Registry struct {
 	Connectors []connectors.Spec
 	// Schemes are the URL schemes of the file systems, "file" among them.
 	Schemes []string
+	// CheckURL returns what is wrong with the URL of a file, as far as the URL itself tells. A
+	// scheme that there is not is no business of it. It may be nil.
+	CheckURL func(url string) error
 	// FileSystems says in Markdown how URLs of further file systems are written and what they
 	// heed; empty where there are none.
 	FileSystems string
@@ -129,8 +132,10 @@ func Parse(name string, data []byte, reg Registry, opts Options) (*Job, error) {
 		return nil, c.err()
 	}
 	l := &loader{
-		decoder: decoder{c, expander{dir, opts.LookupEnv, opts.ReadFile, &c.mask}},
-		reg:     reg, production: opts.Production, root: root,
+		decoder: decoder{
+			c, expander{dir, opts.LookupEnv, opts.ReadFile, &c.mask}, reg.CheckURL,
+		},
+		reg: reg, production: opts.Production, root: root,
 		job: &Job{File: name, Dir: dir, Production: opts.Production, root: root},
 	}
 	l.load()

@@ -22,14 +22,16 @@ import (
 )
 
 const (
-	// hdfsRelease is the release of HDFS that is started.
-	hdfsRelease = "3.5.0"
+	// HDFSRelease is the release of HDFS that is started.
+	HDFSRelease = "3.5.0"
 	// hdfsHeap is enough for a NameNode or DataNode with some thousand files.
 	hdfsHeap = "-Xmx256m"
 	// hdfsAskEvery is how often the NameNode is asked whether it serves: it takes seconds.
 	hdfsAskEvery = 50 * time.Millisecond
 	// loginFilter makes WebHDFS ask for tickets.
 	loginFilter = "org.apache.hadoop.hdfs.web.AuthFilterInitializer"
+	// fsShell is Hadoop's own client.
+	fsShell = "org.apache.hadoop.fs.FsShell"
 	// HDFSUser is the superuser. Other users are whoever says so.
 	HDFSUser = "admin"
 )
@@ -39,19 +41,21 @@ type HDFSOptions struct {
 	DataNodes int // 1 when 0; every file has as many replicas unless it says otherwise
 	// Properties of every node, over those that the harness sets.
 	Properties map[string]string
+	// Pair adds a second NameNode, for FailOver. Clients know both as the nameservice Nameservice.
+	Pair bool
 	// Kerberos makes everybody log in. The cluster does not close it.
 	Kerberos *KDC
 }
 
 // HDFS is a cluster that runs.
 type HDFS struct {
-	options   HDFSOptions
-	dir       string
-	java      *java
-	ports     ports
-	rpc, http int
-	name      *HDFSNode
-	data      []*HDFSNode
+	options HDFSOptions
+	dir     string
+	java    *java
+	ports   ports
+	name    *HDFSNode // the active one
+	standby *HDFSNode // nil without Pair
+	data    []*HDFSNode
 }
 
 // StartHDFS starts a cluster and waits until it takes files. It ends with Close.
@@ -62,7 +66,7 @@ func StartHDFS(ctx context.Context, o HDFSOptions) (h *HDFS, err error) {
 	h = &HDFS{options: o}
 	defer func() {
 		if err != nil {
-			err = errors.Join(fmt.Errorf("starting HDFS %s: %w", hdfsRelease, err), h.Close())
+			err = errors.Join(fmt.Errorf("starting HDFS %s: %w", HDFSRelease, err), h.Close())
 			h = nil
 		}
 	}()
@@ -85,6 +89,11 @@ func StartHDFS(ctx context.Context, o HDFSOptions) (h *HDFS, err error) {
 	if err := h.name.start(ctx); err != nil {
 		return h, err
 	}
+	if o.Pair {
+		if err := h.startStandby(ctx); err != nil {
+			return h, err
+		}
+	}
 	errs := make([]error, len(h.data))
 	var wg sync.WaitGroup
 	for i, n := range h.data {
@@ -101,9 +110,9 @@ func hdfsJars(ctx context.Context) (string, error) {
 	without := []exclusion{{"org.slf4j", "slf4j-reload4j"}} // it wants a file that configures it
 	artefacts := []artefact{{"org.slf4j", "slf4j-simple", "1.7.36", nil}}
 	for _, name := range []string{"hadoop-common", "hadoop-hdfs", "hadoop-hdfs-client"} {
-		artefacts = append(artefacts, artefact{"org.apache.hadoop", name, hdfsRelease, without})
+		artefacts = append(artefacts, artefact{"org.apache.hadoop", name, HDFSRelease, without})
 	}
-	return cached(ctx, "hdfs-"+hdfsRelease, func(dir string) error {
+	return cached(ctx, "hdfs-"+HDFSRelease, func(dir string) error {
 		if err := fetch(ctx, dir, artefacts); err != nil {
 			return err
 		}
@@ -138,14 +147,16 @@ func extras(file string) error {
 
 // lay chooses ports and writes the configuration of every node.
 func (h *HDFS) lay() error {
-	for _, port := range []*int{&h.rpc, &h.http} {
-		var err error
-		if *port, err = h.ports.take(); err != nil {
+	var err error
+	if h.name, err = h.nameNode("namenode"); err != nil {
+		return err
+	}
+	if h.options.Pair {
+		if h.standby, err = h.nameNode("namenode-2"); err != nil {
 			return err
 		}
 	}
-	h.name = h.node("namenode")
-	if err := h.name.configure(h.properties()); err != nil {
+	if err := h.configureNames(); err != nil {
 		return err
 	}
 	if err := os.Mkdir(h.Conf(), 0o755); err != nil {
@@ -179,11 +190,7 @@ func (h *HDFS) lay() error {
 // power failure, and disks of test machines are slow.
 func (h *HDFS) properties() map[string]string {
 	p := map[string]string{
-		"fs.defaultFS":                                         "hdfs://" + h.Address(),
 		"hadoop.tmp.dir":                                       filepath.Join(h.dir, "tmp"),
-		"dfs.namenode.rpc-address":                             h.Address(),
-		"dfs.namenode.http-address":                            address(h.http),
-		"dfs.namenode.name.dir":                                "file://" + h.name.base,
 		"dfs.replication":                                      strconv.Itoa(h.options.DataNodes),
 		"dfs.namenode.fs-limits.min-block-size":                "1048576",
 		"dfs.namenode.safemode.extension":                      "0",
@@ -195,6 +202,7 @@ func (h *HDFS) properties() map[string]string {
 		"dfs.datanode.directoryscan.interval":                  "-1",
 		"dfs.namenode.datanode.registration.ip-hostname-check": "false",
 	}
+	maps.Copy(p, h.addresses())
 	if h.options.Kerberos != nil {
 		maps.Copy(p, h.options.Kerberos.hdfs())
 	}
@@ -278,12 +286,12 @@ func (h *HDFS) state(ctx context.Context) (string, error) {
 func (h *HDFS) Conf() string { return filepath.Join(h.dir, "conf") }
 
 // Address returns where the NameNode takes calls.
-func (h *HDFS) Address() string { return address(h.rpc) }
+func (h *HDFS) Address() string { return address(h.name.rpc) }
 
 // Web returns the URL of the NameNode's WebHDFS, without a path.
-func (h *HDFS) Web() string { return "http://" + address(h.http) }
+func (h *HDFS) Web() string { return "http://" + address(h.name.http) }
 
-// NameNode returns the NameNode.
+// NameNode returns the NameNode, of a pair the active one.
 func (h *HDFS) NameNode() *HDFSNode { return h.name }
 
 // DataNodes returns the DataNodes.
@@ -295,7 +303,18 @@ func (h *HDFS) Dir() string { return h.dir }
 // Shell runs a command of Hadoop's own client, such as "-text", as the superuser and returns what
 // it prints.
 func (h *HDFS) Shell(ctx context.Context, args ...string) (string, error) {
-	return h.tool(ctx, "org.apache.hadoop.fs.FsShell", args...)
+	return h.tool(ctx, fsShell, args...)
+}
+
+// ShellCommand returns the command line of the same client as people start it, without what makes a
+// virtual machine start fast and run slowly: for those who measure it.
+func (h *HDFS) ShellCommand(args ...string) []string {
+	argv := []string{
+		h.java.program, "-DHADOOP_USER_NAME=" + HDFSUser,
+		"-Dorg.slf4j.simpleLogger.defaultLogLevel=error",
+		"-cp", filepath.Join(h.java.jars, "*"), fsShell, "-conf", h.name.config,
+	}
+	return append(argv, args...)
 }
 
 // Admin runs a command of the administrator's tool, such as "-safemode", "enter".
@@ -319,7 +338,7 @@ func (h *HDFS) tool(ctx context.Context, class string, args ...string) (string, 
 // Close ends all nodes and removes their data.
 func (h *HDFS) Close() error {
 	var errs []error
-	for _, n := range append(slices.Clone(h.data), h.name) {
+	for _, n := range append(slices.Clone(h.data), h.name, h.standby) {
 		if n != nil {
 			errs = append(errs, n.close())
 		}
@@ -336,6 +355,7 @@ type HDFSNode struct {
 	hdfs                       *HDFS
 	what                       string
 	base, config, log, archive string
+	rpc, http                  int // ports of a NameNode
 
 	process  *process // nil while it does not run
 	training bool     // it writes the class archive when it stops
@@ -382,7 +402,7 @@ func hdfsFlags(level string) []string {
 // command returns the command line of the node.
 func (n *HDFSNode) command(flags []string, args ...string) []string {
 	class := "org.apache.hadoop.hdfs.server.datanode.DataNode"
-	if n == n.hdfs.name {
+	if n.rpc != 0 {
 		class = "org.apache.hadoop.hdfs.server.namenode.NameNode"
 	}
 	flags = append(hdfsFlags("warn"), flags...)
@@ -399,7 +419,7 @@ func (n *HDFSNode) start(ctx context.Context) error {
 		return fmt.Errorf("starting %s: it runs", n.what)
 	}
 	ready := "successfully registered with NN"
-	if n == n.hdfs.name {
+	if n.rpc != 0 {
 		ready = "RPC up at"
 	}
 	share := n.hdfs.java.shared()

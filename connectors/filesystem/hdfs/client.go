@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"net"
 	"sync"
 	"time"
 
 	hdfsclient "github.com/colinmarc/hdfs/v2"
+
+	"github.com/wasmflow/wasmflow/connectors"
 )
 
 const (
@@ -26,6 +30,8 @@ const (
 	// failure, so that tries in between cost nothing.
 	pauseMin = 50 * time.Millisecond
 	pauseMax = 2 * time.Second
+	// sayEvery is the time between two lines in the log about a wait that goes on.
+	sayEvery = 30 * time.Second
 )
 
 // lane is one connection to the NameNodes, opened when it is first needed.
@@ -106,14 +112,19 @@ func (f *FileSystem) do(
 		if err := ctx.Err(); err != nil {
 			return err
 		}
+		if err := f.checkGuess(ctx); err != nil {
+			return err
+		}
 		c, err := l.get()
 		if err == nil {
 			err = try(c, again)
 		}
 		if err == nil || !isAway(err) {
 			f.met.Store(true)
+			f.waits.end()
 			return err
 		}
+		f.waits.say(err)
 		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:
@@ -126,6 +137,62 @@ func (f *FileSystem) do(
 		}
 		pause = min(2*pause, pauseMax)
 	}
+}
+
+// checkGuess refuses a name that is neither a nameservice nor a host: waiting would not mend it.
+func (f *FileSystem) checkGuess(ctx context.Context) error {
+	if f.options.guess == "" || f.met.Load() {
+		return nil
+	}
+	_, err := f.lookup(ctx, f.options.guess)
+	var unknown *net.DNSError
+	if !errors.As(err, &unknown) || !unknown.IsNotFound {
+		return nil // whatever else is wrong may heal
+	}
+	return connectors.Permanent(fmt.Errorf("hdfs://%s: Hadoop's configuration has no nameservice %s "+
+		"(dfs.ha.namenodes.%s), and there is no host of that name; set HADOOP_CONF_DIR, or write "+
+		"hdfs://host:port/path", f.options.guess, f.options.guess, f.options.guess))
+}
+
+// waits tells a log that calls wait for a NameNode: at once, and then rarely. It is safe for
+// concurrent use.
+type waits struct {
+	logger *slog.Logger // nil is none
+	where  string
+	mu     struct {
+		sync.Mutex
+		since, said time.Time // zero while nobody waits
+	}
+}
+
+// say tells of a call that failed because the NameNode is away.
+func (w *waits) say(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := time.Now()
+	if w.mu.since.IsZero() {
+		w.mu.since = now
+	}
+	if w.logger == nil || !w.mu.said.IsZero() && now.Sub(w.mu.said) < sayEvery {
+		return
+	}
+	w.mu.said = now
+	w.logger.Warn("waiting for a NameNode", "at", w.where,
+		"since", now.Sub(w.mu.since).Round(time.Second).String(), "error", err)
+}
+
+// end tells that a NameNode answered.
+func (w *waits) end() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.mu.since.IsZero() {
+		return
+	}
+	if w.logger != nil {
+		w.logger.Info("the NameNode answers again", "at", w.where,
+			"after", time.Since(w.mu.since).Round(time.Second).String())
+	}
+	w.mu.since, w.mu.said = time.Time{}, time.Time{}
 }
 
 // meta is do with the shared connection.

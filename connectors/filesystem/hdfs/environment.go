@@ -135,6 +135,9 @@ func (o *Options) findNameNodes(conf hadoopconf.HadoopConf, authority string) er
 	if o.User, o.NameNodes, err = nameNodes(authority); err != nil {
 		return err
 	}
+	if !strings.ContainsAny(name, ".:,[") {
+		o.guess = name
+	}
 	o.WebHDFS = defaultWeb(o.NameNodes)
 	if web := conf[webKey]; web != "" && slices.Contains(o.NameNodes, theNameNode(conf)) {
 		host, port, err := net.SplitHostPort(web)

@@ -61,6 +61,7 @@ func TestFromEnvironment(t *testing.T) {
 	}{
 		"address only": {nil, "nn", Options{
 			NameNodes: []string{"nn:8020"}, WebHDFS: []string{"http://nn:9870"}, User: "ann",
+			guess: "nn",
 		}},
 		"user and several addresses": {nil, "bob@a:1,b", Options{
 			NameNodes: []string{"a:1", "b:8020"}, User: "bob",
@@ -84,7 +85,7 @@ func TestFromEnvironment(t *testing.T) {
 			"hadoop.security.authentication": "kerberos", keyPrincipal: "etl@REALM",
 			keyKeytab: "/keys", "dfs.namenode.kerberos.principal": "nn/_HOST@REALM",
 		}, "nn", Options{
-			NameNodes: []string{"nn:8020"}, WebHDFS: []string{"http://nn:9870"},
+			NameNodes: []string{"nn:8020"}, WebHDFS: []string{"http://nn:9870"}, guess: "nn",
 			Kerberos: &Kerberos{
 				Principal: "etl", Realm: "REALM", Keytab: "/keys", Config: "/etc/krb5.conf",
 				Service: "nn/_HOST",
@@ -108,6 +109,8 @@ func TestFromEnvironmentRefuses(t *testing.T) {
 	}{
 		"no cluster":  {nil, "", "no fs.defaultFS does"},
 		"no host":     {nil, ":8020", "is no address of a NameNode"},
+		"port":        {nil, "nn:99999", "port 99999 of NameNode nn is not between 1 and 65535"},
+		"port 0":      {nil, "a:1,nn:0", "port 0 of NameNode nn is not between 1 and 65535"},
 		"half a pair": {map[string]string{"dfs.ha.namenodes.x": "a"}, "x", "no dfs.namenode.rpc-addr"},
 		"replication": {map[string]string{"dfs.replication": "0"}, "nn", "no number of replicas"},
 		"block size":  {map[string]string{"dfs.blocksize": "big"}, "nn", "is no size"},

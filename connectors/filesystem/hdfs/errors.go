@@ -28,6 +28,10 @@ const (
 	accessControl  = "AccessControlException"
 )
 
+// noTargets is in the message of a NameNode that finds no DataNode for a new block. The exception is
+// a bare IOException.
+const noTargets = "could only be written to 0 of"
+
 // systemError keeps what a NameNode said and also matches the contract's sentinel.
 type systemError struct {
 	text     string
@@ -88,6 +92,9 @@ func (f *FileSystem) explain(err error) error {
 		// The library hands out a connection's end as it is, which a reader would take for the
 		// file's.
 		return &systemError{"the NameNode closed the connection", errConnection, nil}
+	case strings.Contains(message, noTargets):
+		return &systemError{"no DataNode takes a block: they are down, or full, or too many parts are " +
+			"open, each of which takes a whole block (dfs.blocksize) of free space: " + message, err, nil}
 	case class != "":
 		return &systemError{class + ": " + message, err, nil}
 	}

@@ -62,6 +62,12 @@ func TestErrors(t *testing.T) {
 			remote("LeaseExpiredException", "no lease"), "opening /x: LeaseExpiredException: no lease",
 			nil, connectors.Fail,
 		},
+		"no DataNode": {
+			remote("IOException", "File /x could only be written to 0 of the 1 minReplication nodes."),
+			"opening /x: no DataNode takes a block: they are down, or full, or too many parts are open, " +
+				"each of which takes a whole block (dfs.blocksize) of free space: File /x could only be " +
+				"written to 0 of the 1 minReplication nodes.", nil, connectors.Fail,
+		},
 		"end of a connection": {
 			io.EOF, "opening /x: the NameNode closed the connection", errConnection, connectors.Retry,
 		},

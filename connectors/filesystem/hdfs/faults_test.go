@@ -1,8 +1,10 @@
 package hdfs_test
 
 import (
+	"bytes"
 	"context"
 	"io"
+	"log/slog"
 	"strings"
 	"testing"
 
@@ -167,10 +169,16 @@ func TestDataNodeDies(t *testing.T) {
 // TestNobodyListens: an address that never answered is given up within seconds, as an error that
 // heals.
 func TestNobodyListens(t *testing.T) {
-	fs := open(t, hdfs.Options{NameNodes: []string{"127.0.0.1:1"}, User: "admin"})
+	var said bytes.Buffer
+	fs := open(t, hdfs.Options{
+		NameNodes: []string{"127.0.0.1:1"}, User: "admin",
+		Logger: slog.New(slog.NewTextHandler(&said, nil)),
+	})
 	defer func() { require.NoError(t, fs.Close()) }()
 	_, err := fs.Stat(t.Context(), "/")
 	require.ErrorContains(t, err, "for a NameNode at 127.0.0.1:1")
 	require.ErrorContains(t, err, "connection refused")
 	require.Equal(t, connectors.Retry, connectors.Classify(err))
+	require.Contains(t, said.String(), `msg="waiting for a NameNode" at=127.0.0.1:1 since=0s`)
+	require.Contains(t, said.String(), "connection refused")
 }

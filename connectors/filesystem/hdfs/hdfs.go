@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"iter"
+	"net"
 	"net/http"
 	"os"
 	"path"
@@ -55,6 +56,8 @@ type FileSystem struct {
 	temps    atomic.Uint64
 	buffers  sync.Pool // of *bufio.Writer
 	met      atomic.Bool
+	waits    waits
+	lookup   func(ctx context.Context, host string) ([]string, error)
 	shared   *lane
 	lanes    []*lane
 	next     atomic.Uint64 // the lane of the next part
@@ -77,6 +80,8 @@ func New(o Options) (*FileSystem, error) {
 		}
 		f.user = o.Kerberos.Principal
 	}
+	f.lookup = net.DefaultResolver.LookupHost
+	f.waits.logger, f.waits.where = o.Logger, f.addresses()
 	f.web = &http.Client{Timeout: callMax}
 	f.buffers.New = func() any { return bufio.NewWriterSize(nil, writeBufferBytes) }
 	f.known.folders = map[string]struct{}{}

@@ -3,10 +3,12 @@ package hdfs
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/url"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	hdfsclient "github.com/colinmarc/hdfs/v2"
@@ -32,10 +34,15 @@ type Options struct {
 	BlockSize   int64
 	// Kerberos logs in; nil is a cluster without.
 	Kerberos *Kerberos
+	// Logger is told when calls wait for a NameNode, and when it is back; nil is nobody.
+	Logger *slog.Logger
 	// Private closes the folders that are made to other users.
 	Private bool
 
-	base hdfsclient.ClientOptions // what Hadoop's files of properties say besides
+	// guess is an authority that nothing else than a nameservice of Hadoop's configuration would be
+	// written like, and that is none of it: it has to be the name of a host.
+	guess string
+	base  hdfsclient.ClientOptions // what Hadoop's files of properties say besides
 }
 
 func (o *Options) validate() error {
@@ -59,6 +66,11 @@ func Split(location string) (authority, p string, err error) {
 	if !ok || strings.ContainsRune(p, 0) {
 		return "", "", fmt.Errorf("location %q has no path; write hdfs://host:port/path", location)
 	}
+	if authority != "" {
+		if _, _, err := nameNodes(authority); err != nil {
+			return "", "", err
+		}
+	}
 	return authority, path.Clean("/" + p), nil
 }
 
@@ -76,6 +88,10 @@ func nameNodes(authority string) (user string, addresses []string, err error) {
 		port := u.Port()
 		if port == "" {
 			port = rpcPort
+		}
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return "", nil, fmt.Errorf("port %s of NameNode %s is not between 1 and 65535", port,
+				u.Hostname())
 		}
 		addresses = append(addresses, net.JoinHostPort(u.Hostname(), port))
 	}
