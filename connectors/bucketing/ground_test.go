@@ -39,11 +39,12 @@ func (g *ground) newJob(change ...func(*Config)) *job {
 	return j
 }
 
-// onGrounds runs a scenario on a disk in memory and on a real HDFS.
+// onGrounds runs a scenario on a disk in memory, on a real HDFS and on a real S3 server.
 func onGrounds(t *testing.T, scenario func(*ground)) {
 	t.Helper()
 	t.Run("memory", func(t *testing.T) { scenario(&ground{T: t}) })
 	t.Run("HDFS", func(t *testing.T) { scenario(lake.ground(t)) })
+	t.Run("S3", func(t *testing.T) { scenario(store.ground(t)) })
 }
 
 // TestUpstreamOn runs the scenarios of TestUpstream on real file systems.
@@ -53,6 +54,7 @@ func TestUpstreamOn(t *testing.T) {
 			return &ground{T: t, fs: local.New(local.Options{}), root: t.TempDir()}
 		},
 		"HDFS": lake.ground,
+		"S3":   store.ground,
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, class := range upstreamRows() {
@@ -83,7 +85,7 @@ var lake hadoop
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if err := lake.close(); err != nil {
+	if err := errors.Join(lake.close(), store.close()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
 	}

@@ -197,6 +197,10 @@ func (j *job) values() []string {
 	return values
 }
 
+// showsOpen tells whether a part that is being written has left something already. On an object
+// store small ones have not.
+func (j *job) showsOpen() bool { return j.View().Abilities().Directories }
+
 // counts are (open, pending, final) files.
 type counts [3]int
 
@@ -211,7 +215,9 @@ func (j *job) counts() counts {
 		require.NoError(j.T, err)
 		c[1]++
 	}
-	c[1] -= c[0]
+	if j.showsOpen() {
+		c[1] -= c[0]
+	}
 	c[2] = len(j.files())
 	return c
 }

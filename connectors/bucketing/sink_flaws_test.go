@@ -38,10 +38,14 @@ func TestFlawF3_DeadAttemptsLeaveNothing(t *testing.T) {
 	onGrounds(t, func(t *ground) {
 		j := t.newJob(size(10)).start(2)
 		other := pend(t.T, j, "part-5eed-other-0-1-00000001-0", 1) // another sink's, of the same job
+		least := 1 // closed parts
+		if j.showsOpen() {
+			least = 3
+		}
 		for range 3 {
 			j.write(0, "a@1").write(0, "a@closed").write(0, "a@open").write(1, "b@open")
 			j.settle()
-			require.Greater(t, len(strays(j)), 3)
+			require.Greater(t, len(strays(j)), least)
 			j.start(2)
 			require.Equal(t, []string{other}, strays(j))
 			require.Empty(t, j.values())
