@@ -13,7 +13,7 @@ SHM       = $(shell df -k --output=avail /dev/shm 2>/dev/null | \
 
 export CGO_ENABLED = 0
 
-.PHONY: all build guests run run-files test check cross race simulation differential chaos chaos-short chaos-kafka chaos-kafka-short chaos-swap chaos-swap-short chaos-hdfs chaos-hdfs-short bench bench-kafka bench-meter bench-hostile fuzz kafka hdfs clean tools
+.PHONY: all build guests run run-files test check cross race simulation differential chaos chaos-short chaos-kafka chaos-kafka-short chaos-swap chaos-swap-short chaos-hdfs chaos-hdfs-short chaos-s3 chaos-s3-short bench bench-kafka bench-meter bench-hostile fuzz kafka hdfs s3 clean tools
 
 all: build guests
 
@@ -76,7 +76,7 @@ run: build guests ## the main job: orders from one topic to another, enriched by
 run-files: build guests ## access logs, parsed by a guest, exactly once into bucket folders
 	./examples/access-log/run.sh $(BUILD)
 
-test: tools check cross race simulation differential chaos-short chaos-kafka-short chaos-swap-short chaos-hdfs-short ## everything CI runs
+test: tools check cross race simulation differential chaos-short chaos-kafka-short chaos-swap-short chaos-hdfs-short chaos-s3-short ## everything CI runs
 	@echo PASS
 
 tools: # name what is missing before anything starts
@@ -134,6 +134,14 @@ chaos-hdfs-short: build guests ## the same with fewer lines, kills and deaths of
 	$(GO) build -tags failpoints -o $(BUILD)/wasmflow-failpoints ./cmd/wasmflow
 	$(GO) run ./cmd/chaos -hdfs -short -binary $(BUILD)/wasmflow-failpoints -guests $(BUILD)/guests
 
+chaos-s3: build guests ## the kill test on S3: every step of an upload and of a decision; the server dies, too
+	$(GO) build -tags failpoints -o $(BUILD)/wasmflow-failpoints ./cmd/wasmflow
+	$(GO) run ./cmd/chaos -s3 -binary $(BUILD)/wasmflow-failpoints -guests $(BUILD)/guests
+
+chaos-s3-short: build guests ## the same with fewer lines and kills
+	$(GO) build -tags failpoints -o $(BUILD)/wasmflow-failpoints ./cmd/wasmflow
+	$(GO) run ./cmd/chaos -s3 -short -binary $(BUILD)/wasmflow-failpoints -guests $(BUILD)/guests
+
 chaos-short: build guests ## the same with fewer lines and kills
 	$(GO) build -tags failpoints -o $(BUILD)/wasmflow-failpoints ./cmd/wasmflow
 	$(GO) run ./cmd/chaos -short -binary $(BUILD)/wasmflow-failpoints -guests $(BUILD)/guests
@@ -151,6 +159,9 @@ kafka: ## a real Kafka broker, until interrupted; KAFKA="-nodes 3" for three
 
 hdfs: ## a real HDFS, until interrupted; HDFS="-nodes 3" for three DataNodes
 	$(GO) run ./cmd/testservers -hdfs $(HDFS)
+
+s3: ## a real S3 server, until interrupted
+	$(GO) run ./cmd/testservers -s3
 
 bench-meter: ## what metering costs, over modules of several compilers; writes bench/meter/RESULTS.md
 	$(GO) build -o $(BUILD)/bench-meter-bin ./bench/meter

@@ -11,6 +11,9 @@
 // killed in the middle. Every version marks its records: each epoch has to be made by the one
 // version that its record in the log names, whatever happened.
 //
+// With -hdfs and -s3 the job writes to a real HDFS or S3 server, where it decides, too, and dies at
+// every step in the life of a part; the servers die as well.
+//
 // It owns the files and topics the job reads and the judgement of what it wrote. How processes are
 // treated is checkpoint/checkpointtest/chaos's.
 //

@@ -9,8 +9,6 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/wasmflow/wasmflow/checkpoint/checkpointtest/chaos"
@@ -25,25 +23,14 @@ const (
 	dataNodes = 3
 	// lakeRoot is where the job writes.
 	lakeRoot = "/chaos/out"
-	// lakeEvery is the least time between two looks at all files, of which there are thousands.
-	lakeEvery = 300 * time.Millisecond
-	// lakeMax bounds one look, a restart of the NameNode included.
-	lakeMax = 3 * time.Minute
 )
 
 // hdfsEnds are the ends of a job that reads files of this machine and writes to a real HDFS, where
 // it decides, too. It implements chaos.Ends and chaos.Progress.
 type hdfsEnds struct {
 	*fileEnds // the input and the job
-	cluster   *servers.HDFS
-	fs        *hdfs.FileSystem
-	count     atomic.Int64 // files that are visible
-
-	look struct {
-		sync.Mutex
-		at   time.Time
-		seen map[string]filesystem.Info // every file that was ever visible
-	}
+	lake
+	cluster *servers.HDFS
 }
 
 // hdfsScale is how much is done to a job on HDFS.
@@ -126,6 +113,7 @@ func newHDFS(ctx context.Context, dir, binary, guests string, s scale) (e *hdfsE
 	e = &hdfsEnds{
 		fileEnds: &fileEnds{dir: dir, binary: binary, lines: s.lines, rate: s.rate}, cluster: cluster,
 	}
+	e.root = lakeRoot
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, e.close())
@@ -191,56 +179,25 @@ func (e *hdfsEnds) close() error {
 	return errors.Join(append(errs, e.cluster.Close())...)
 }
 
-// Visible implements chaos.Progress.
-func (e *hdfsEnds) Visible() int64 { return e.count.Load() }
+// Watch implements chaos.Ends.
+func (e *hdfsEnds) Watch() error { return e.lake.Watch() }
 
-// Watch implements chaos.Ends: a file that was visible stays as it was.
-func (e *hdfsEnds) Watch() error {
+// Check implements chaos.Ends: every line is there once, in the folder of its bucket and in the
+// order of the input within each file, and nothing is left that is not visible.
+func (e *hdfsEnds) Check() (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), checkMax)
+	defer cancel()
 	e.look.Lock()
 	defer e.look.Unlock()
-	if time.Since(e.look.at) < lakeEvery {
-		return nil
+	left, err := e.leftOver(ctx)
+	if err != nil {
+		return "", err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), lakeMax)
-	defer cancel()
-	_, err := e.visible(ctx)
-	e.look.at = time.Now()
-	return err
-}
-
-// visible returns the files that readers see, after it has compared them with those that they saw
-// before. The caller holds the lock.
-func (e *hdfsEnds) visible(ctx context.Context) (map[string]filesystem.Info, error) {
-	now := map[string]filesystem.Info{}
-	for info, err := range e.fs.List(ctx, lakeRoot, true) {
-		if errors.Is(err, filesystem.ErrNotFound) {
-			break // nothing was written so far
-		}
-		if err != nil {
-			return nil, fmt.Errorf("looking at what is visible: %w", err)
-		}
-		if !info.Dir && !strings.Contains(info.Path, "/"+filesystem.StagingFolder+"/") {
-			now[info.Path] = info
-		}
+	if len(left) > 0 {
+		return "", fmt.Errorf("%d pending parts are left that no manifest will publish, such as %s",
+			len(left), left[0])
 	}
-	if err := unchanged(e.look.seen, now); err != nil {
-		return nil, err
-	}
-	e.look.seen = now
-	e.count.Store(int64(len(now)))
-	return now, nil
-}
-
-// unchanged holds that every file that was visible is there, and is the same one.
-func unchanged(seen, now map[string]filesystem.Info) error {
-	for file, was := range seen {
-		if is, ok := now[file]; !ok {
-			return fmt.Errorf("visible file %s vanished", file)
-		} else if is.Size != was.Size || is.Identity != was.Identity || !is.ModTime.Equal(was.ModTime) {
-			return fmt.Errorf("visible file %s changed from %+v to %+v", file, was, is)
-		}
-	}
-	return nil
+	return e.verdict(ctx, e.lines)
 }
 
 // leftOver names what lies in the staging folder, which is empty when a job is done: the newest

@@ -26,11 +26,11 @@ type options struct {
 	binary, guests string // absolute paths
 	short          bool
 	// What to do instead of the trials with files.
-	swaps, kafka, hdfs bool
-	seed               uint64
-	only               string // the one trial; "" is all
-	tmp                string // "" is the system's
-	keep               bool
+	swaps, kafka, hdfs, s3 bool
+	seed                   uint64
+	only                   string // the one trial; "" is all
+	tmp                    string // "" is the system's
+	keep                   bool
 }
 
 // parse reads the command line.
@@ -43,6 +43,7 @@ func parse(args []string) (o options, err error) {
 	flags.BoolVar(&o.swaps, "swaps", false, "two jobs whose plugins are swapped all the time")
 	flags.BoolVar(&o.kafka, "kafka", false, "a job on three Kafka brokers, which suffer, too")
 	flags.BoolVar(&o.hdfs, "hdfs", false, "a job on HDFS with three DataNodes, which suffer, too")
+	flags.BoolVar(&o.s3, "s3", false, "a job on a real S3 server, which is killed, too")
 	flags.Uint64Var(&o.seed, "seed", uint64(time.Now().UnixNano()), "seed of every choice")
 	flags.StringVar(&o.only, "trial", "", "this one only: buckets, live, poison, topics or swaps; "+
 		"with -swaps files or kafka")
@@ -76,6 +77,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		err = runKafka(ctx, dir, o, out)
 	case o.hdfs:
 		err = runHDFS(ctx, dir, o, out)
+	case o.s3:
+		err = runS3(ctx, dir, o, out)
 	default:
 		err = runTrials(ctx, dir, o, out)
 	}
