@@ -18,6 +18,7 @@ import (
 	"github.com/wasmflow/wasmflow/host/guest"
 	"github.com/wasmflow/wasmflow/host/guest/guesttest"
 	"github.com/wasmflow/wasmflow/host/operator"
+	"github.com/wasmflow/wasmflow/host/script"
 )
 
 var update = flag.Bool("update", false, "write expected.txt, as the plugin in Go has it")
@@ -96,7 +97,20 @@ func quoted(b []byte) string {
 	return fmt.Sprintf("`%s`", b)
 }
 
-// TestSameInEveryLanguage runs the committed modules, and the one in Go as it is.
+// scripts builds the plugins that need no tools of their language, and returns their modules.
+func scripts(t *testing.T) []string {
+	var paths []string
+	for _, language := range []string{"js", "ts"} {
+		plugin, err := script.Build("../examples-" + language + "/plugin." + language)
+		require.NoError(t, err)
+		path := filepath.Join(t.TempDir(), "examples-"+language+".wasm")
+		require.NoError(t, os.WriteFile(path, plugin, 0o600))
+		paths = append(paths, path)
+	}
+	return paths
+}
+
+// TestSameInEveryLanguage runs the committed modules, the one in Go and those that are scripts.
 func TestSameInEveryLanguage(t *testing.T) {
 	data, err := os.ReadFile("cases.json")
 	require.NoError(t, err)
@@ -115,6 +129,7 @@ func TestSameInEveryLanguage(t *testing.T) {
 			paths = append(paths, filepath.Join(dir, filepath.FromSlash(m.Wasm())))
 		}
 	}
+	paths = append(paths, scripts(t)...)
 	rt, err := guesttest.NewRuntime(t.TempDir(), guest.Config{}, paths...)
 	require.NoError(t, err)
 	for _, path := range paths {
