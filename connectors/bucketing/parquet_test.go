@@ -46,8 +46,8 @@ func TestParquetFilesAreReadByOthers(t *testing.T) {
 	}
 }
 
-// TestBadRowsOfParquetAreFaults holds that a row which does not fit is told with its place, and that
-// the part has all others.
+// TestBadRowsOfParquetAreFaults holds that a row which does not fit is told with its place, and
+// that the part has all others.
 func TestBadRowsOfParquetAreFaults(t *testing.T) {
 	j := newJob(t, func(c *Config) {
 		c.Bucketer, c.Writer = Bucketer{}, parquetWriter("zstd")

@@ -60,12 +60,12 @@ func Files() (list []File) {
 
 // Write writes Files, rows.json and the schema into a folder.
 func Write(ctx context.Context, dir string, rows [][]byte) error {
-	text := append(bytes.Join(rows, []byte("\n")), '\n')
-	if err := os.WriteFile(filepath.Join(dir, "rows.json"), text, 0o644); err != nil {
-		return fmt.Errorf("writing the rows: %w", err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "everything.avsc"), []byte(Schema), 0o644); err != nil {
-		return fmt.Errorf("writing the schema: %w", err)
+	for name, text := range map[string][]byte{
+		"rows.json": append(bytes.Join(rows, []byte("\n")), '\n'), "everything.avsc": []byte(Schema),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
+			return fmt.Errorf("writing %s: %w", name, err)
+		}
 	}
 	for _, f := range Files() {
 		var out bytes.Buffer
@@ -236,7 +236,9 @@ func (g *generator) word() string {
 	case 1:
 		return fmt.Sprintf("%x", g.Uint64())
 	}
-	return []string{"alpha", "beta", "gamma \"quoted\"", "s\u00fc\u00df", "\u65e5\u672c\u8a9e", "line\nbreak"}[g.IntN(6)]
+	return []string{
+		"alpha", "beta", "gamma \"quoted\"", "s\u00fc\u00df", "\u65e5\u672c\u8a9e", "line\nbreak",
+	}[g.IntN(6)]
 }
 
 func (g *generator) float(bits int) any {

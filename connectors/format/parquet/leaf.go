@@ -132,8 +132,8 @@ func decimalBounds(digits, width int) (low, high []byte) {
 }
 
 // unordered is a type of fixed length whose bounds in the index are the first and the last value
-// there can be (P3). The library orders bytes as numbers without a sign, which decimals are not, and
-// forgets the place of a page of nulls among the bounds of fixed lengths.
+// there can be (P3). The library orders bytes as numbers without a sign, which decimals are not,
+// and forgets the place of a page of nulls among the bounds of fixed lengths.
 type unordered struct {
 	parquet.Type
 	low, high []byte

@@ -107,7 +107,7 @@ type builder struct {
 	unordered [][]string
 }
 
-var errUnion = errors.New("Parquet has no unions; of null and one other type they can be written")
+var errUnion = errors.New("this union has no form in Parquet; null and one other type have")
 
 // build makes a node and its shape.
 func (b *builder) build(t *avro.Type, at place) (parquet.Node, *shape, error) {

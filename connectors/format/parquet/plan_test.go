@@ -30,37 +30,47 @@ func fieldSchema(typ string) string {
 }
 
 func TestColumnsOfTypes(t *testing.T) {
-	for typ, want := range map[string]string{
-		`"boolean"`:                            "required boolean x;",
-		`"int"`:                                "required int32 x (INT(32,true));",
-		`"long"`:                               "required int64 x (INT(64,true));",
-		`"float"`:                              "required float x;",
-		`"double"`:                             "required double x;",
-		`"bytes"`:                              "required binary x;",
-		`"string"`:                             "required binary x (STRING);",
-		`{"type":"fixed","name":"F","size":5}`: "required fixed_len_byte_array(5) x;",
-		`{"type":"enum","name":"E","symbols":["A"]}`:                       "required binary x (ENUM);",
-		`{"type":"int","logicalType":"date"}`:                              "required int32 x (DATE);",
-		`{"type":"int","logicalType":"time-millis"}`:                       "required int32 x (TIME(isAdjustedToUTC=false,unit=MILLIS));",
-		`{"type":"long","logicalType":"timestamp-micros"}`:                 "required int64 x (TIMESTAMP(isAdjustedToUTC=true,unit=MICROS));",
-		`{"type":"long","logicalType":"local-timestamp-nanos"}`:            "required int64 x (TIMESTAMP(isAdjustedToUTC=false,unit=NANOS));",
-		`{"type":"bytes","logicalType":"decimal","precision":9,"scale":2}`: "required int32 x (DECIMAL(9,2));",
-		`{"type":"bytes","logicalType":"decimal","precision":10}`:          "required int64 x (DECIMAL(10,0));",
-		`{"type":"bytes","logicalType":"decimal","precision":19}`:          "required fixed_len_byte_array(9) x (DECIMAL(19,0));",
-		`{"type":"bytes","logicalType":"decimal","precision":38}`:          "required fixed_len_byte_array(16) x (DECIMAL(38,0));",
-		`{"type":"fixed","name":"U","size":16,"logicalType":"uuid"}`:       "required fixed_len_byte_array(16) x (UUID);",
-		`["null","string"]`: "optional binary x (STRING);",
-		`["int","null"]`:    "optional int32 x (INT(32,true));",
-		`["int"]`:           "required int32 x (INT(32,true));",
-		`{"type":"array","items":["null","int"]}`: "required group x (LIST) { repeated group list { optional int32 element (INT(32,true)); } }",
-		`{"type":"map","values":"long"}`:          "required group x (MAP) { repeated group key_value { required binary key (STRING); required int64 value (INT(64,true)); } }",
-		`["null",{"type":"record","name":"I","fields":[{"name":"b","type":"int"},` +
-			`{"name":"a","type":"int"}]}]`: "optional group x { required int32 b (INT(32,true)); required int32 a (INT(32,true)); }",
+	for _, tt := range []struct{ typ, want string }{
+		{`"boolean"`, "required boolean x;"},
+		{`"int"`, "required int32 x (INT(32,true));"},
+		{`"long"`, "required int64 x (INT(64,true));"},
+		{`"float"`, "required float x;"},
+		{`"double"`, "required double x;"},
+		{`"bytes"`, "required binary x;"},
+		{`"string"`, "required binary x (STRING);"},
+		{`{"type":"fixed","name":"F","size":5}`, "required fixed_len_byte_array(5) x;"},
+		{`{"type":"enum","name":"E","symbols":["A"]}`, "required binary x (ENUM);"},
+		{`{"type":"int","logicalType":"date"}`, "required int32 x (DATE);"},
+		{`{"type":"int","logicalType":"time-millis"}`,
+			"required int32 x (TIME(isAdjustedToUTC=false,unit=MILLIS));"},
+		{`{"type":"long","logicalType":"timestamp-micros"}`,
+			"required int64 x (TIMESTAMP(isAdjustedToUTC=true,unit=MICROS));"},
+		{`{"type":"long","logicalType":"local-timestamp-nanos"}`,
+			"required int64 x (TIMESTAMP(isAdjustedToUTC=false,unit=NANOS));"},
+		{`{"type":"bytes","logicalType":"decimal","precision":9,"scale":2}`,
+			"required int32 x (DECIMAL(9,2));"},
+		{`{"type":"bytes","logicalType":"decimal","precision":10}`,
+			"required int64 x (DECIMAL(10,0));"},
+		{`{"type":"bytes","logicalType":"decimal","precision":19}`,
+			"required fixed_len_byte_array(9) x (DECIMAL(19,0));"},
+		{`{"type":"bytes","logicalType":"decimal","precision":38}`,
+			"required fixed_len_byte_array(16) x (DECIMAL(38,0));"},
+		{`{"type":"fixed","name":"U","size":16,"logicalType":"uuid"}`,
+			"required fixed_len_byte_array(16) x (UUID);"},
+		{`["null","string"]`, "optional binary x (STRING);"},
+		{`["int","null"]`, "optional int32 x (INT(32,true));"},
+		{`["int"]`, "required int32 x (INT(32,true));"},
+		{`{"type":"array","items":["null","string"]}`,
+			"required group x (LIST) { repeated group list { optional binary element (STRING); } }"},
+		{`{"type":"map","values":"double"}`, "required group x (MAP) { repeated group key_value { " +
+			"required binary key (STRING); required double value; } }"},
+		{`["null",{"type":"record","name":"I","fields":[{"name":"b","type":"float"},` +
+			`{"name":"a","type":"float"}]}]`, "optional group x { required float b; required float a; }"},
 	} {
-		t.Run(typ, func(t *testing.T) {
-			got := strings.Join(strings.Fields(columnsOf(t, fieldSchema(typ))), " ")
+		t.Run(tt.typ, func(t *testing.T) {
+			got := strings.Join(strings.Fields(columnsOf(t, fieldSchema(tt.typ))), " ")
 			_, got, _ = strings.Cut(got, "{ ")
-			require.Equal(t, want+" }", got)
+			require.Equal(t, tt.want+" }", got)
 		})
 	}
 }
@@ -89,20 +99,30 @@ func TestTypesWithoutAFormAreRefused(t *testing.T) {
 	}
 	for name, tt := range map[string]struct{ schema, want string }{
 		"no record":  {`"int"`, "the schema is of the type int; rows of Parquet are records"},
-		"union":      {fieldSchema(`["int","string"]`), "field x: Parquet has no unions"},
-		"wide union": {fieldSchema(`["null","int","string"]`), "field x: Parquet has no unions"},
+		"union":      {fieldSchema(`["int","string"]`), "field x: this union has no form in Parquet"},
+		"wide union": {fieldSchema(`["null","int","string"]`), "field x: this union has no form in Parquet"},
 		"null":       {fieldSchema(`"null"`), "field x: Parquet has no type of null alone"},
-		"null union": {fieldSchema(`["null"]`), "field x: Parquet has no unions"},
-		"no bytes":   {fieldSchema(`{"type":"fixed","name":"F","size":0}`), "field x: F has no bytes"},
-		"no fields":  {fieldSchema(`{"type":"record","name":"E","fields":[]}`), "record E has no fields"},
-		"in a list":  {fieldSchema(`{"type":"array","items":"null"}`), "field x.[]: Parquet has no type"},
-		"in a map":   {fieldSchema(`{"type":"map","values":"null"}`), "field x.{}: Parquet has no type"},
-		"deep":       {fieldSchema(deep), "it is nested in more than 80 types"},
-		"columns":    {doubling(20), "the schema has more than 10000 columns"},
-		"recursive":  {fieldSchema(`["null","R"]`), "field x: record R holds itself"},
-		"no JSON":    {"{\n\"type\":\n}", "line 3: "},
-		"no schema":  {`{"type":"nope"}`, "reading the schema"},
-		"far within": {fieldSchema(fieldSchema2(`{"type":"array","items":["int","long"]}`)), "field x.y.[]: "},
+		"null union": {fieldSchema(`["null"]`), "field x: this union has no form in Parquet"},
+		"no bytes": {
+			fieldSchema(`{"type":"fixed","name":"F","size":0}`), "field x: F has no bytes",
+		},
+		"no fields": {
+			fieldSchema(`{"type":"record","name":"E","fields":[]}`), "record E has no fields",
+		},
+		"in a list": {
+			fieldSchema(`{"type":"array","items":"null"}`), "field x.[]: Parquet has no type",
+		},
+		"in a map": {
+			fieldSchema(`{"type":"map","values":"null"}`), "field x.{}: Parquet has no type",
+		},
+		"deep":      {fieldSchema(deep), "it is nested in more than 80 types"},
+		"columns":   {doubling(20), "the schema has more than 10000 columns"},
+		"recursive": {fieldSchema(`["null","R"]`), "field x: record R holds itself"},
+		"no JSON":   {"{\n\"type\":\n}", "line 3: "},
+		"no schema": {`{"type":"nope"}`, "reading the schema"},
+		"far within": {
+			fieldSchema(fieldSchema2(`{"type":"array","items":["int","long"]}`)), "field x.y.[]: ",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := NewOptions()
@@ -130,7 +150,7 @@ func TestErrorsNameTheFile(t *testing.T) {
 	o.Values.SchemaFile = "/order.avsc"
 	for text, want := range map[string]string{
 		"{\n,":                           "schema_file: /order.avsc: line 2: invalid character",
-		fieldSchema(`["long","string"]`): "schema_file: /order.avsc: field x: Parquet has no unions",
+		fieldSchema(`["long","string"]`): "schema_file: /order.avsc: field x: this union has no form in Parquet",
 	} {
 		require.NoError(t, fs.WriteFile(t.Context(), "/order.avsc", []byte(text)))
 		_, err := Open(t.Context(), env, o)
@@ -199,7 +219,8 @@ func TestRowsOfAJSONSchema(t *testing.T) {
 		Lines []line  `parquet:"lines,list"`
 	}
 	file := writeFile(t, openFiles(t, orderSchema, jsonSchema),
-		[]byte(`{"id":7,"at":"2020-01-02T03:04:05Z","state":"paid","lines":[{"sku":"a","n":2},{"sku":"b"}]}`),
+		[]byte(`{"id":7,"at":"2020-01-02T03:04:05Z","state":"paid","lines":[{"sku":"a","n":2},`+
+			`{"sku":"b"}]}`),
 		[]byte(`{"id":8,"at":"2020-01-02T03:04:05.25+01:00","lines":[]}`))
 	rows, err := parquet.Read[order](bytes.NewReader(file), int64(len(file)))
 	require.NoError(t, err)
@@ -215,21 +236,33 @@ func TestJSONSchemasWithoutAFormAreRefused(t *testing.T) {
 			`"items":{"$ref":"#/$defs/loop"}}}}`, property)
 	}
 	for name, tt := range map[string]struct{ schema, want string }{
-		"no record":      {`{"type":"integer"}`, "the type long"},
-		"null rows":      {`{"type":["object","null"],"properties":{"x":{"type":"string"}}}`, "never null"},
-		"anything":       {of(`true`), "at #/properties/x: want an object"},
-		"no type":        {of(`{}`), "at #/properties/x: type: required"},
-		"null":           {of(`{"type":"null"}`), "at #/properties/x: type: required"},
-		"unknown":        {of(`{"type":"money"}`), `type "money" is not known`},
-		"two types":      {of(`{"type":["string","integer"]}`), "Parquet has no unions"},
-		"choice":         {of(`{"oneOf":[{"type":"string"},{"type":"integer"}]}`), "#/properties/x/oneOf: Parquet"},
-		"no choice":      {of(`{"oneOf":[]}`), "#/properties/x/oneOf: Parquet"},
-		"conjunction":    {of(`{"allOf":[{"type":"string"}]}`), "at #/properties/x: allOf has no form"},
-		"patterns":       {of(`{"type":"object","patternProperties":{}}`), "patternProperties has no form"},
-		"tuple":          {of(`{"type":"array","items":[{"type":"string"}]}`), "#/properties/x/items: want"},
-		"no items":       {of(`{"type":"array"}`), "at #/properties/x: items: required"},
-		"no properties":  {of(`{"type":"object"}`), "at #/properties/x: properties: required"},
-		"name":           {of(`{"type":"object","properties":{"a-b":{"type":"string"}}}`), `"a-b" is no name`},
+		"no record": {`{"type":"integer"}`, "the type long"},
+		"null rows": {
+			`{"type":["object","null"],"properties":{"x":{"type":"string"}}}`, "never null",
+		},
+		"anything":  {of(`true`), "at #/properties/x: want an object"},
+		"no type":   {of(`{}`), "at #/properties/x: type: required"},
+		"null":      {of(`{"type":"null"}`), "at #/properties/x: type: required"},
+		"unknown":   {of(`{"type":"money"}`), `type "money" is not known`},
+		"two types": {of(`{"type":["string","integer"]}`), "this union has no form in Parquet"},
+		"choice": {
+			of(`{"oneOf":[{"type":"string"},{"type":"integer"}]}`), "#/properties/x/oneOf: this union",
+		},
+		"no choice": {of(`{"oneOf":[]}`), "#/properties/x/oneOf: this union"},
+		"conjunction": {
+			of(`{"allOf":[{"type":"string"}]}`), "at #/properties/x: allOf has no form",
+		},
+		"patterns": {
+			of(`{"type":"object","patternProperties":{}}`), "patternProperties has no form",
+		},
+		"tuple": {
+			of(`{"type":"array","items":[{"type":"string"}]}`), "#/properties/x/items: want",
+		},
+		"no items":      {of(`{"type":"array"}`), "at #/properties/x: items: required"},
+		"no properties": {of(`{"type":"object"}`), "at #/properties/x: properties: required"},
+		"name": {
+			of(`{"type":"object","properties":{"a-b":{"type":"string"}}}`), `"a-b" is no name`,
+		},
 		"recursion":      {of(`{"$ref":"#/$defs/loop"}`), "#/$defs/loop holds itself"},
 		"elsewhere":      {of(`{"$ref":"other.json"}`), "only those that begin with #/"},
 		"dangling":       {of(`{"$ref":"#/$defs/none"}`), "points at nothing"},

@@ -16,7 +16,7 @@ import (
 const (
 	// pageBytes is a page before compression: enough to compress well, and little beside a row
 	// group even with hundreds of columns.
-	pageBytes = 128 << 10
+	pageBytes = 64 << 10
 	// dictionaryBytesMax is from where on a column is written without a dictionary: one that is
 	// larger has too many values to save anything.
 	dictionaryBytesMax = 1 << 20

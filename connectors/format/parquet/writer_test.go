@@ -188,8 +188,8 @@ func TestFilesGivenUpLeaveTheAccount(t *testing.T) {
 	}, time.Minute, time.Millisecond)
 }
 
-// TestDictionariesGiveWay holds that a column of too many values is written without a dictionary, and
-// that none of them is lost on the way.
+// TestDictionariesGiveWay holds that a column of too many values is written without a dictionary,
+// and that none of them is lost on the way.
 func TestDictionariesGiveWay(t *testing.T) {
 	f := openFiles(t, lineSchema)
 	var out bytes.Buffer
