@@ -124,8 +124,8 @@ func (l *loader) checkCheckpoint(c *Checkpoint) {
 			"names no folder; name one, or leave it out")
 	}
 	l.checkScheme("checkpoint.store", c.Store, "checkpoint stores")
-}
 	l.checkFile(l.root.lineOf("checkpoint.store"), "checkpoint.store", c.Store)
+}
 
 func (l *loader) checkRestart(r *Restart) {
 	strategies := []string{string(RestartNone), string(RestartFixedDelay),
