@@ -60,6 +60,7 @@ from = ["capitals"]
 path = "output/capitals"
 bucketer = { plugin = "upper", function = "bucket_by_field" }
 batch_size = "256KiB"
+compact = { size = "256KiB", age = "200ms" }
 `, parallelism, filepath.Join(guests, "uppercase.wasm"), bucketer, bucketer, limit)
 	}
 	e.judge = judgeBuckets

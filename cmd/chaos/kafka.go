@@ -81,11 +81,11 @@ func runKafka(ctx context.Context, dir string, o options, out io.Writer) (err er
 }
 
 // placesOfTopics lists the failpoints of a job with its log in a topic and a sink of files: all but
-// those that only a change of the log or a writer's failure leads to.
+// those that only a change of the log, a writer's failure or buckets of time lead to.
 func placesOfTopics() []string {
 	var names []string
 	for _, name := range failpoint.Names() {
-		if companions()[name] != nil {
+		if companions()[name] != nil || ofTime(name) {
 			continue
 		}
 		if strings.HasPrefix(name, "bucketing/") || ofTopic(name) && !strings.HasSuffix(name, "/sealed") {
@@ -210,6 +210,7 @@ from = ["routed"]
 path = "files"
 bucketer = "base-path"
 batch_size = "1MiB"
+compact = { size = "1MiB", age = "300ms" }
 [dead_letter]
 topic = %q
 %s
