@@ -219,7 +219,7 @@ func TestRecursionPaysForWhatIsAround(t *testing.T) {
 
 // TestMovesAreCharged: a round that gives every local the value of the next one moves all of them.
 func TestMovesAreCharged(t *testing.T) {
-	const n, rounds, movesPerUnit = 1280, 100, 64
+	const n, rounds, movesPerUnit = 1280, 100, 16
 	var gets, sets []byte
 	for i := range uint32(n) {
 		gets = append(append(gets, 0x20), U32(i+1)...)

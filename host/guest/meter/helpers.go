@@ -11,10 +11,9 @@ func locals(n uint32, t wasm.ValueType) asm {
 }
 
 // slowCode is the way out to the host, taken when the fuel at hand is spent, or the stack, which
-// traps. It leaves through
-// memory.grow by nothing, which the engine does in Go, so that the collector and the scheduler find
-// a safe point; a host function would do the same, but importing one renumbers everything. Then it
-// takes the next slice of the budget, or traps.
+// traps. It leaves through memory.grow by nothing, which the engine does in Go, so that the collector
+// and the scheduler find a safe point; a host function would do the same, but importing one renumbers
+// everything. Then it takes the next slice of the budget, or traps.
 func (l *layout) slowCode() []byte {
 	const left = 0
 	a := locals(1, wasm.I64)

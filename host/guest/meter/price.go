@@ -20,7 +20,7 @@ const (
 	localsPerUnit = 8
 	// movesPerUnit is how many values a branch may move for a unit. Compiled code moves few, and pays
 	// nothing; a loop that shifts 5,000 locals took six seconds for a slice without it.
-	movesPerUnit = 64
+	movesPerUnit = 16
 )
 
 // Opcodes that only matter for their price.
