@@ -17,7 +17,8 @@ func TestEveryExampleIsRun(t *testing.T) {
 	jobs, err := filepath.Glob("*/job.toml")
 	require.NoError(t, err)
 	require.Equal(t, []string{
-		"access-log/job.toml", "csv-to-json/job.toml", "log-routing/job.toml", "orders/job.toml",
+		"access-log/job.toml", "csv-to-json/job.toml", "log-enrich/job.toml",
+		"log-routing/job.toml", "order-route/job.toml", "orders/job.toml", "pii-mask/job.toml",
 		"socket/job.toml", "uppercase/job.toml",
 	}, jobs)
 }

@@ -47,7 +47,7 @@ func buildAndRun(m *testing.M) (int, error) {
 // it does know the files that a test looked at.
 func watchSources() error {
 	return filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
-		if err == nil && strings.HasSuffix(path, ".go") {
+		if err == nil && (strings.HasSuffix(path, ".go") || strings.HasSuffix(path, ".wasm")) {
 			_, err = os.Stat(path)
 		}
 		if err == nil && d.IsDir() && (d.Name() == "build" || d.Name() == ".git") {
@@ -63,7 +63,7 @@ type repository struct {
 	root string
 }
 
-// clone copies the examples into a new folder and links the build beside them.
+// clone copies the examples into a new folder and links the build and the modules beside them.
 func clone(t *testing.T) repository {
 	t.Helper()
 	require.NoError(t, watchSources())
@@ -73,6 +73,10 @@ func clone(t *testing.T) repository {
 	for _, name := range []string{"wasmflow", "guests"} {
 		require.NoError(t, os.Symlink(filepath.Join(built, name), r.path("build", name)))
 	}
+	modules, err := filepath.Abs("../guests/prebuilt")
+	require.NoError(t, err)
+	require.NoError(t, os.Mkdir(r.path("guests"), 0o755))
+	require.NoError(t, os.Symlink(modules, r.path("guests", "prebuilt")))
 	return r
 }
 
