@@ -33,7 +33,26 @@ $(GUESTS:%=$(BUILD)/guests/%.wasm): $(BUILD)/guests/%.wasm:
 REBUILD := c cpp zig rust quickjs assemblyscript wat
 
 .PHONY: setup guests-rebuild $(REBUILD:%=guests-rebuild-%)
-guests-rebuild: $(REBUILD:%=guests-rebuild-%) ## build the committed guests of other languages anew; setup has the tools
+# What was built anew has to behave as before; with the compiler of the manifest, so have its bytes.
+guests-rebuild: rebuild-tools ## build the committed guests of other languages anew, and test them; setup has the tools
+	$(MAKE) $(REBUILD:%=guests-rebuild-%)
+	$(GO) test ./guests/prebuilt ./guests/examples ./host/conformance ./host/script
+	@git diff --stat -- guests/prebuilt
+
+.PHONY: rebuild-tools
+rebuild-tools: # name all that is missing before anything starts
+	@missing=; need() { command -v "$$1" >/dev/null || { echo "missing: $$1: $$2"; missing=1; }; }; \
+	need clang-19 "make setup, or apt-get install clang-19"; \
+	need wasm-ld-19 "make setup, or apt-get install lld-19"; \
+	need wat2wasm "make setup, or apt-get install wabt"; \
+	need cargo "rustup with Rust 1.95.0"; \
+	need node "node 20 or newer"; \
+	need npm "node 20 or newer, with npm"; \
+	$(ZIG) version >/dev/null 2>&1 || { missing=1; \
+	  echo 'missing: zig: pip install ziglang==0.17.1, then ZIG="python3 -m ziglang"'; }; \
+	test -d "$$(rustc --print sysroot 2>/dev/null)/lib/rustlib/wasm32-unknown-unknown" || { missing=1; \
+	  echo "missing: rust for wasm32: rustup target add wasm32-unknown-unknown"; }; \
+	test -z "$$missing"
 
 guests-rebuild-c:
 	$(MAKE) -C guests/conformance-c
@@ -42,21 +61,27 @@ guests-rebuild-c:
 
 guests-rebuild-cpp:
 	$(MAKE) -C guests/conformance-cpp
-	$(GO) run ./guests/prebuilt/stamp conformance-cpp
+	$(MAKE) -C guests/examples-cpp
+	$(GO) run ./guests/prebuilt/stamp conformance-cpp examples-cpp
 
 ZIG ?= zig
 
 guests-rebuild-zig: # zig 0.17.1; without it: pip install ziglang==0.17.1, ZIG="python3 -m ziglang"
 	$(MAKE) -C guests/conformance-zig ZIG="$(ZIG)"
-	$(GO) run ./guests/prebuilt/stamp conformance-zig
+	$(MAKE) -C guests/examples-zig ZIG="$(ZIG)"
+	$(GO) run ./guests/prebuilt/stamp conformance-zig examples-zig
 
-guests-rebuild-assemblyscript: # asc of AssemblyScript 0.28.20: npm install in the guest's folder
+guests-rebuild-assemblyscript: # node with npm, which fetches AssemblyScript 0.28.20
+	cd guests/conformance-assemblyscript && npm ci
+	cd guests/examples-assemblyscript && npm ci
 	$(MAKE) -C guests/conformance-assemblyscript
-	$(GO) run ./guests/prebuilt/stamp conformance-assemblyscript
+	$(MAKE) -C guests/examples-assemblyscript
+	$(GO) run ./guests/prebuilt/stamp conformance-assemblyscript examples-assemblyscript
 
 guests-rebuild-rust: # rustc with wasm32-unknown-unknown: the README of sdk/rust has the command
 	$(MAKE) -C guests/conformance-rust
-	$(GO) run ./guests/prebuilt/stamp conformance-rust
+	$(MAKE) -C guests/examples-rust
+	$(GO) run ./guests/prebuilt/stamp conformance-rust examples-rust
 
 guests-rebuild-quickjs: # the engine of scripts; its source is fetched by cargo
 	$(MAKE) -C sdk/js/engine
@@ -66,9 +91,13 @@ guests-rebuild-wat: # wat2wasm
 	$(MAKE) -C guests/conformance-wat
 	$(GO) run ./guests/prebuilt/stamp conformance-wat
 
-setup: ## on Debian 12: what guests-rebuild needs (wants root)
+setup: ## on Debian 12: installs what guests-rebuild needs (wants root), and names what it cannot
 	apt-get install -y --no-install-recommends clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32 \
 	  libc++-19-dev-wasm32 wabt
+	-pip3 install ziglang==0.17.1
+	-rustup target add wasm32-unknown-unknown
+	@$(MAKE) --no-print-directory rebuild-tools || $(MAKE) --no-print-directory rebuild-tools \
+	  ZIG="python3 -m ziglang"
 
 run: build guests ## the main job: orders from one topic to another, enriched by a guest, exactly once
 	./examples/orders/run.sh $(BUILD)
