@@ -1,5 +1,7 @@
 package connectors
 
+import "time"
+
 // FileReach is which files a source may read, by the path of the job file.
 type FileReach struct {
 	Root   string // absolute path or URL: a file, a folder, or what comes before a glob
@@ -28,4 +30,18 @@ type FileReader interface {
 // which two sinks would write the same.
 type FileWriter interface {
 	FileTarget() FileTarget
+}
+
+// FileRate is the ability of a SinkConfig to say how many files it makes.
+type FileRate interface {
+	// FilesPerHour returns how many files become visible in an hour at most, for every folder that
+	// is written to all the time, with so many tasks and such a time between two epochs. The text
+	// is how that is reckoned.
+	FilesPerHour(tasks int, epoch time.Duration) (files float64, reckoned string)
+}
+
+// Ending is the ability of a SourceConfig to say that its input ends by itself. Without it, it
+// does not.
+type Ending interface {
+	Ends() bool
 }

@@ -50,6 +50,7 @@ func commands() []command {
 		resumeCommand(),
 		checkpointCommand(),
 		fsckCommand(),
+		filesCommand(),
 		offsetsCommand(),
 		txnCommand(),
 		withSignals(devBrokerCommand()),

@@ -183,6 +183,9 @@ func (c *SourceConfig) validateText(p *connectors.Problems) {
 // Guarantee implements connectors.SourceConfig: every record has a place in its file to go on at.
 func (c *SourceConfig) Guarantee() connectors.Guarantee { return connectors.ExactlyOnce }
 
+// Ends implements connectors.Ending.
+func (c *SourceConfig) Ends() bool { return c.Mode == modeOnce }
+
 // FileReach implements connectors.FileReader.
 func (c *SourceConfig) FileReach() connectors.FileReach {
 	root, glob := splitGlob(c.Path)

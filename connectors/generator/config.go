@@ -46,6 +46,9 @@ func (c *Config) Validate(p *connectors.Problems) {
 // Guarantee returns exactly-once: every record can be made again (N1).
 func (c *Config) Guarantee() connectors.Guarantee { return connectors.ExactlyOnce }
 
+// Ends implements connectors.Ending.
+func (c *Config) Ends() bool { return c.Count > 0 }
+
 // Open compiles the templates.
 func (c *Config) Open(_ context.Context, env connectors.Env) (connectors.Source, error) {
 	value, err := compile(c.Template)

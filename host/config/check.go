@@ -107,6 +107,7 @@ func (l *loader) checkSections(f *file) {
 	l.chooseDecider()
 	if len(l.problems) == 0 { // a configuration with problems cannot tell what it guarantees
 		l.warnOfGuarantees()
+		l.warnOfManyFiles()
 	}
 }
 
