@@ -222,6 +222,9 @@ func (l *Loader) readModule(ctx context.Context, location string, sizeMax int64)
 	case errors.Is(err, context.DeadlineExceeded):
 		return nil, passing(fmt.Sprintf("cannot be read: there is no answer after %v", fetchTimeout),
 			"look at the disk or the mount that it is on", err)
+	case connectors.Classify(err) == connectors.Retry:
+		return nil, passing(fmt.Sprintf("cannot be read: %v", cause(err)),
+			"see whether the server is there", err)
 	}
 	return nil, refuse(SettingPath, fmt.Sprintf("cannot be read: %v", cause(err)), "name a .wasm file",
 		err)

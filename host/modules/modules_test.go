@@ -57,6 +57,29 @@ func newLoader(t *testing.T) *Loader {
 	return New(Config{CacheDir: filepath.Join(t.TempDir(), "fetched"), FileSystems: disk})
 }
 
+// TestServerOfFilesIsAway: what may come back by itself is told as such.
+func TestServerOfFilesIsAway(t *testing.T) {
+	away := errors.New("the server is away")
+	for name, c := range map[string]struct {
+		err  error
+		want bool
+	}{
+		"away": {connectors.Retryable(away), true}, "refused": {away, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := New(Config{FileSystems: func(context.Context, string,
+			) (filesystem.FileSystem, string, error) {
+				return nil, "", c.err
+			}})
+			_, err := l.Load(t.Context(), Source{Ref: "s3://lake/x.wasm"})
+			var e *Error
+			require.ErrorAs(t, err, &e)
+			require.Equal(t, c.want, e.Passing)
+			require.ErrorContains(t, err, "the server is away")
+		})
+	}
+}
+
 // serve starts a TLS server and returns it with what trusts it.
 func serve(t *testing.T, h http.HandlerFunc) (*httptest.Server, Access) {
 	s := httptest.NewTLSServer(h)
