@@ -34,8 +34,8 @@ func TestUpstream(t *testing.T) {
 		Intro: "What becomes of the tests of BucketingSink and StreamingFileSink in the sink " +
 			"`bucketing`. A test that runs is found under its own name below `TestUpstream` in " +
 			"connectors/bucketing and checks what a reader sees: which rows, each once, in files " +
-			"that never change. All of them run on a disk in memory, on the machine's own disk and on " +
-			"a real HDFS.",
+			"that never change. All of them run on a disk in memory, on the machine's own disk, on a " +
+			"real HDFS and on a real S3 server.",
 		Files: upstreamFiles(),
 	}.Run(t, *update)
 }
