@@ -13,7 +13,7 @@ SHM       = $(shell df -k --output=avail /dev/shm 2>/dev/null | \
 
 export CGO_ENABLED = 0
 
-.PHONY: all build guests run run-files test check cross race simulation differential chaos chaos-short chaos-kafka chaos-kafka-short chaos-swap chaos-swap-short chaos-hdfs chaos-hdfs-short chaos-s3 chaos-s3-short bench bench-kafka bench-meter bench-hostile fuzz kafka hdfs s3 clean tools
+.PHONY: all build guests run run-files test check cross race simulation differential chaos chaos-short chaos-kafka chaos-kafka-short chaos-swap chaos-swap-short chaos-hdfs chaos-hdfs-short chaos-s3 chaos-s3-short bench bench-kafka bench-hdfs bench-meter bench-hostile fuzz kafka hdfs s3 clean tools
 
 all: build guests
 
@@ -182,6 +182,10 @@ bench: build guests ## writes bench/RESULTS.md
 bench-kafka: build guests ## writes bench/KAFKA.md; starts a real broker
 	$(GO) build -o $(BUILD)/bench-kafka ./bench/kafka
 	$(BUILD)/bench-kafka
+
+bench-hdfs: build $(BUILD)/guests/bucket-by-field.wasm ## writes bench/HDFS.md; starts a real HDFS
+	$(GO) build -o $(BUILD)/bench-hdfs ./bench/hdfs
+	$(BUILD)/bench-hdfs
 
 kafka: ## a real Kafka broker, until interrupted; KAFKA="-nodes 3" for three
 	$(GO) run ./cmd/testservers $(KAFKA)
