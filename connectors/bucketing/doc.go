@@ -13,6 +13,9 @@
 //	  |                                                          |
 //	  +-- Close, crash --> gone, or a stray <--- Abort, crash ---+
 //
+// With compact a closed part may be held: the manifest names it, and Settle of a later epoch
+// publishes it or joins it with others into a new part, which takes its place.
+//
 // Invariants:
 //
 //	B1  Prepare closes every open part, so no part spans two epochs.
@@ -25,6 +28,11 @@
 //	    and their name says that this sink wrote them.
 //	B6  A part that a committable names and that is neither pending nor published is ErrLost,
 //	    unless the committable's own epoch is known to be applied or a person accepted its loss.
+//
+//	B7  What a part was joined from goes when that part is published, and not before.
+//	B8  A held part is pending, or its records are published under a name that a retained record
+//	    gives; otherwise the start stops with ErrLost.
+//	B9  A bucket's mark is written after everything else of its epoch, and changes nothing.
 //
 // Below: connectors, connectors/filesystem, connectors/format, checkpoint. Above: the command's
 // table of connectors.
