@@ -105,6 +105,24 @@ func TestBounds(t *testing.T) {
 	}
 }
 
+// TestHostBoundsTheStack: what nests too deep for the stack that plugins have by default costs its
+// record the instance, and calls of the script an error all the same.
+func TestHostBoundsTheStack(t *testing.T) {
+	limits := patient()
+	limits.StackBytes = guest.DefaultStackBytes
+	m, err := loadWithin(t, limits, head+`transform("f", (record, out) => {
+		const deeper = () => 1 + deeper();
+		if (record.value === "calls") deeper();
+		if (record.value === "code") new Function("return " + "(".repeat(1e6));
+		out.forward();
+	});`)
+	require.NoError(t, err)
+	got := answersOf(t, m, "f", "calls", "fine", "code", "fine")
+	require.Contains(t, got[0], "error 0: RangeError: Maximum call stack size exceeded")
+	require.Contains(t, got[2], "trap: trapped: out of stack: it calls too deep (limits.stack = ")
+	require.Equal(t, []string{"fine", "fine"}, []string{got[1], got[3]})
+}
+
 func TestFailures(t *testing.T) {
 	tests := []struct{ name, function, want string }{
 		{"nothing emitted", `() => {}`, ""},

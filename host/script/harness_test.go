@@ -57,18 +57,28 @@ func newRuntime(t *testing.T) *guest.Runtime {
 	return shared.rt
 }
 
-// patient are limits that a slow machine does not reach: the engine's own bounds count steps.
+// patient are limits that a slow machine does not reach, and that leave it to the engine to stop a
+// script: its own bounds count steps, and what nests in it, as JSON and code do, may take more stack
+// than the host gives by default.
 func patient() guest.Limits {
-	return guest.Limits{TimePerBatch: time.Hour, TimePerRecord: time.Hour, TimeToStart: time.Hour}
+	return guest.Limits{
+		TimePerBatch: time.Hour, TimePerRecord: time.Hour, TimeToStart: time.Hour,
+		StackBytes: 4 << 20,
+	}
 }
 
 // load packs the text of a script and loads it.
 func load(t *testing.T, text string) (*guest.Module, error) {
 	t.Helper()
+	return loadWithin(t, patient(), text)
+}
+
+func loadWithin(t *testing.T, limits guest.Limits, text string) (*guest.Module, error) {
+	t.Helper()
 	plugin, err := script.Pack(&script.Script{Name: "plugin.js", Text: []byte(text)})
 	require.NoError(t, err)
 	m, err := newRuntime(t).Load(context.Background(),
-		guest.Source{Path: "plugin.wasm", Bytes: plugin}, patient())
+		guest.Source{Path: "plugin.wasm", Bytes: plugin}, limits)
 	if err == nil {
 		t.Cleanup(func() { require.NoError(t, m.Close(context.Background())) })
 	}
