@@ -11,7 +11,7 @@ import (
 )
 
 // typesMax bounds the types that references of a JSON Schema multiply to.
-const typesMax = 10 * columnsMax
+const typesMax = 2 * columnsMax
 
 // The forms of Avro's types in JSON.
 type (
