@@ -119,10 +119,13 @@ fn accessLog(r: wf.Record, out: *wf.Emitter) !void {
         return out.fail(code_line, "not a line of an access log");
     for (config.drop_paths) |path| if (std.mem.eql(u8, path, l.path)) return;
     const user: ?[]const u8 = if (std.mem.eql(u8, l.user, "-")) null else l.user;
-    const entry = try out.print("{{\"client\":{f},\"user\":{f},\"time\":{f},\"method\":{f}," ++
-        "\"path\":{f},\"query\":{f},\"status\":{s},\"class\":\"{c}xx\",\"bytes\":{s},\"error\":{}}}", .{
-        quoted(l.client), quoted(user),   quoted(l.time), quoted(l.method),   quoted(l.path),
-        quoted(l.query),  l.status,       l.status[0],    l.size,             l.status[0] >= '4',
+    const head = try out.print("{{\"client\":{f},\"user\":{f},\"time\":{f},\"method\":{f}", .{
+        quoted(l.client), quoted(user), quoted(l.time), quoted(l.method),
+    });
+    const format = "{s},\"path\":{f},\"query\":{f}," ++
+        "\"status\":{s},\"class\":\"{c}xx\",\"bytes\":{s},\"error\":{}}}";
+    const entry = try out.print(format, .{
+        head, quoted(l.path), quoted(l.query), l.status, l.status[0], l.size, l.status[0] >= '4',
     });
     _ = try out.keyValue(l.client, entry);
 }
