@@ -13,6 +13,7 @@ import (
 	"github.com/wasmflow/wasmflow/checkpoint"
 	"github.com/wasmflow/wasmflow/connectors"
 	"github.com/wasmflow/wasmflow/connectors/filesystem/fstest"
+	"github.com/wasmflow/wasmflow/connectors/filesystem/local"
 )
 
 // compact holds parts back until they are so old.
@@ -136,6 +137,7 @@ func TestLongHeldBucketsNameFewParts(t *testing.T) {
 		require.Equal(t, want, strings.Fields(content), "order stays")
 	}
 	require.Empty(t, strays(j))
+	require.Empty(t, j.Committer.(*committer).hold.made, "nothing is remembered of what is over")
 }
 
 // TestHeldPartsOutliveTheirProcess: another process, with another number of tasks, goes on.
@@ -320,6 +322,26 @@ func TestPlan(t *testing.T) {
 			}
 			require.Equal(t, tt.do, sizes)
 			require.Len(t, stay, tt.stay)
+		})
+	}
+}
+
+// TestJoiningOnRealFileSystems reads pending parts back from where a job would.
+func TestJoiningOnRealFileSystems(t *testing.T) {
+	for name, newGround := range map[string]func(*testing.T) *ground{
+		"the machine's disk": func(t *testing.T) *ground {
+			return &ground{T: t, fs: local.New(local.Options{}), root: t.TempDir()}
+		},
+		"HDFS": lake.ground,
+	} {
+		t.Run(name, func(t *testing.T) {
+			j := newGround(t).newJob(compact(time.Minute)).start(2)
+			j.write(0, "a@1", "b@1").write(1, "a@2").checkpoint()
+			require.Empty(t, j.files())
+			j.start(1).write(0, "a@3").finish()
+			require.Equal(t, []string{"a@1", "a@2", "a@3", "b@1"}, j.values())
+			require.Len(t, j.files(), 2)
+			require.Empty(t, strays(j))
 		})
 	}
 }

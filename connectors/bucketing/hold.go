@@ -3,6 +3,7 @@ package bucketing
 import (
 	"context"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -96,9 +97,14 @@ func (c *committer) Settle(
 		}
 	}
 	c.hold.held = slices.DeleteFunc(all, func(p *heldPart) bool { return !held[p] })
-	for name, tokens := range made {
-		c.hold.made[name] = tokens
+	for i, b := range batches {
+		if len(joined[i]) == 1 && len(b.parts) > 1 {
+			for _, in := range b.parts {
+				delete(c.hold.made, in.name()) // its inputs are among those of the new part
+			}
+		}
 	}
+	maps.Copy(c.hold.made, made)
 	for _, p := range c.hold.held {
 		keep = append(keep, p.encode(c.sink.env.Name, true))
 	}
