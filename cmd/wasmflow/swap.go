@@ -9,7 +9,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/wasmflow/wasmflow/host"
 	"github.com/wasmflow/wasmflow/host/admin"
+	"github.com/wasmflow/wasmflow/host/regular"
 )
 
 const (
@@ -142,7 +142,7 @@ func (o *swapOptions) readConfig() error {
 	text := []byte(o.config)
 	if o.config != "" && o.config[0] == '@' {
 		var err error
-		if text, err = os.ReadFile(o.config[1:]); err != nil {
+		if text, err = readConfigFile(o.config[1:]); err != nil {
 			return usagef("swap", "--config: %v", err)
 		}
 	}
@@ -150,12 +150,22 @@ func (o *swapOptions) readConfig() error {
 	case len(text) == 0:
 		return nil
 	case len(text) > configBytesMax:
-		return usagef("swap", "--config: %d bytes, the limit is %d", len(text), configBytesMax)
+		return usagef("swap", "--config: more than the limit of %d bytes", configBytesMax)
 	case !json.Valid(text):
 		return usagef("swap", "--config: not JSON; for example --config '{\"limit\": 5}'")
 	}
 	o.request.Config = text
 	return nil
+}
+
+// readConfigFile reads no more of a file than tells that it is too large.
+func readConfigFile(path string) ([]byte, error) {
+	f, err := regular.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	text, err := io.ReadAll(io.LimitReader(f, configBytesMax+1))
+	return text, errors.Join(err, f.Close())
 }
 
 // order is what doing, "swapping" or "rolling back", asks of the job.

@@ -70,6 +70,7 @@ func TestSwapFromTheCommandLine(t *testing.T) {
 		{"nothing new", []string{"upper"}, exitOutside, "name a module or a configuration"},
 		{"no plugin", nil, exitRefused, "name a job, one of its plugins and the new module"},
 		{"no JSON", []string{"upper", "--config", "{"}, exitRefused, "--config: not JSON"},
+		{"no file", []string{"upper", "--config", "@" + dir}, exitRefused, "is a directory"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := do(t, append([]string{"swap", file}, tt.args...)...)
