@@ -118,14 +118,14 @@ func (b *bench) put(ctx context.Context, input string, size int64) (usage, error
 }
 
 // job has wasmflow read the lines of a file and write them to parts of the cluster: in one folder,
-// or in those that a guest names.
+// or by one task, which has a part open in each, in those that a guest names.
 func (b *bench) job(ctx context.Context, input string, size int64, spread bool) (usage, error) {
 	out := b.folder()
 	job := filepath.Join(b.dir, fmt.Sprintf("job-%d.toml", b.runs))
 	bucketer, plugin := `"base-path"`, ""
 	if spread {
 		bucketer = `{ plugin = "bucket", function = "bucket_by_field" }`
-		plugin = fmt.Sprintf("plugins.bucket = { path = %q, config = { path = \"{bucket}\" } }", b.guest)
+		plugin = fmt.Sprintf("job.parallelism = 1\nplugins.bucket = { path = %q, config = { path = \"{bucket}\" } }", b.guest)
 	}
 	text := fmt.Sprintf(`name = "bench%[1]d"
 checkpoint = { interval = "10s", store = "store-%[1]d" }

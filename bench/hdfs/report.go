@@ -76,7 +76,7 @@ func (b *bench) page(rounds []round, spread usage) string {
 	line("")
 	line("## Memory")
 	line("")
-	line("The same lines into %d folders, named by a guest, line by line, so that every task has a part",
+	line("The same lines into %d folders, named by a guest, line by line, by one task, which has a part",
 		buckets)
 	line("open in each: peak RSS %d MiB (bound %d MiB), %.2f s of CPU, %s. Into one folder: %d MiB.",
 		spread.rss>>20, rssMost, spread.cpu.Seconds(), spread.wall.Round(10*time.Millisecond), rss>>20)
