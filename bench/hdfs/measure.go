@@ -125,7 +125,8 @@ func (b *bench) job(ctx context.Context, input string, size int64, spread bool) 
 	bucketer, plugin := `"base-path"`, ""
 	if spread {
 		bucketer = `{ plugin = "bucket", function = "bucket_by_field" }`
-		plugin = fmt.Sprintf("job.parallelism = 1\nplugins.bucket = { path = %q, config = { path = \"{bucket}\" } }", b.guest)
+		plugin = fmt.Sprintf("job.parallelism = 1\nplugins.bucket = { path = %q, "+
+			"config = { path = \"{bucket}\" } }", b.guest)
 	}
 	text := fmt.Sprintf(`name = "bench%[1]d"
 checkpoint = { interval = "10s", store = "store-%[1]d" }
