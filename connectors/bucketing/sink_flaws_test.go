@@ -38,7 +38,7 @@ func TestFlawF3_DeadAttemptsLeaveNothing(t *testing.T) {
 	onGrounds(t, func(t *ground) {
 		j := t.newJob(size(10)).start(2)
 		other := pend(t.T, j, "part-5eed-other-0-1-00000001-0", 1) // another sink's, of the same job
-		least := 1 // closed parts
+		least := 1                                                 // closed parts
 		if j.showsOpen() {
 			least = 3
 		}
