@@ -1,7 +1,10 @@
 package filesystem
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"iter"
 	"path"
 	"strconv"
 	"strings"
@@ -63,6 +66,38 @@ func ParsePending(name string) (part string, claim uint64, ok bool) {
 		return "", 0, false
 	}
 	return rest[:dot], claim, true
+}
+
+// IsPendingPath tells whether p is a path that PendingPath makes. Tokens are held against it, so that
+// no damaged one names a file that is not ours.
+func IsPendingPath(p string) bool {
+	_, _, ok := ParsePending(path.Base(p))
+	return ok && isCleanAbsolute(p) && path.Base(path.Dir(path.Dir(p))) == StagingFolder
+}
+
+// Strays lists the staging folder of job below root for an implementation of ListStrays, which says
+// what token discards the pending form that it finds there. What is not of our making is left out.
+func Strays(
+	ctx context.Context, system FileSystem, root, job string, token func(Info) Token,
+) iter.Seq2[Stray, error] {
+	return func(yield func(Stray, error) bool) {
+		for info, err := range system.List(ctx, Staging(root, job), false) {
+			if errors.Is(err, ErrNotFound) {
+				return
+			}
+			if err != nil {
+				yield(Stray{}, err)
+				return
+			}
+			part, claim, ok := ParsePending(path.Base(info.Path))
+			if !ok || info.Dir {
+				continue
+			}
+			if !yield(Stray{Token: token(info), Part: part, Claim: claim}, nil) {
+				return
+			}
+		}
+	}
 }
 
 // checkElement refuses what is not one plain element of a path.

@@ -57,6 +57,24 @@ func TestParsePendingRefusesForeignNames(t *testing.T) {
 	}
 }
 
+func TestIsPendingPath(t *testing.T) {
+	for p, want := range map[string]bool{
+		"/base/.wasmflow/a1/part.7.pending":      true,
+		"/.wasmflow/a1/p.0.pending":              true,
+		"/b\xff/.wasmflow/a1/p.0.pending":        true, // what Validate takes comes back
+		"base/.wasmflow/a1/part.7.pending":       false,
+		"/base/.wasmflow/a1/../part.7.pending":   false,
+		"/base/.wasmflow/a1/part.7.pending/":     false,
+		"/base/.wasmflow/a1/part":                false,
+		"/base/a1/part.7.pending":                false,
+		"/base/.wasmflow/a\x00/part.7.pending":   false,
+		"/base/.wasmflow/a1/more/part.7.pending": false,
+		"":                                       false,
+	} {
+		require.Equal(t, want, IsPendingPath(p), p)
+	}
+}
+
 func FuzzParsePending(f *testing.F) {
 	f.Add("part.7.pending")
 	f.Add("a.b.0.pending")

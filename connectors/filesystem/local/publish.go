@@ -2,12 +2,9 @@ package local
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"iter"
 	"path"
-	"strings"
 
 	"github.com/wasmflow/wasmflow/checkpoint/failpoint"
 	"github.com/wasmflow/wasmflow/connectors/filesystem"
@@ -97,45 +94,19 @@ func (f *FileSystem) Discard(_ context.Context, t filesystem.Token) error {
 	return nil
 }
 
-// ListStrays implements filesystem.FileSystem. Files whose names are not of our making are left
-// out.
+// ListStrays implements filesystem.FileSystem.
 func (f *FileSystem) ListStrays(
 	ctx context.Context, root, job string,
 ) iter.Seq2[filesystem.Stray, error] {
-	return func(yield func(filesystem.Stray, error) bool) {
-		for info, err := range f.List(ctx, filesystem.Staging(root, job), false) {
-			if errors.Is(err, filesystem.ErrNotFound) {
-				return
-			}
-			if err != nil {
-				yield(filesystem.Stray{}, err)
-				return
-			}
-			part, claim, ok := filesystem.ParsePending(path.Base(info.Path))
-			if !ok || info.Dir {
-				continue
-			}
-			stray := filesystem.Stray{
-				Token: filesystem.Token{
-					Version: tokenVersion, Size: info.Size, Data: []byte(info.Path),
-				},
-				Part: part, Claim: claim,
-			}
-			if !yield(stray, nil) {
-				return
-			}
-		}
-	}
+	return filesystem.Strays(ctx, f, root, job, func(info filesystem.Info) filesystem.Token {
+		return filesystem.Token{Version: tokenVersion, Size: info.Size, Data: []byte(info.Path)}
+	})
 }
 
-// pendingOf reads a token. Its path must be one that CreatePending makes, so that no damaged
-// token can name a file that is not ours.
+// pendingOf reads a token.
 func pendingOf(t filesystem.Token) (string, error) {
 	p := string(t.Data)
-	_, _, ok := filesystem.ParsePending(path.Base(p))
-	staged := path.Base(path.Dir(path.Dir(p))) == filesystem.StagingFolder
-	if t.Version != tokenVersion || !ok || !staged || !fs.ValidPath(strings.TrimPrefix(p, "/")) ||
-		!path.IsAbs(p) {
+	if t.Version != tokenVersion || !filesystem.IsPendingPath(p) {
 		return "", fmt.Errorf("reading token of %q, version %d: %w",
 			t.Target, t.Version, filesystem.ErrToken)
 	}
