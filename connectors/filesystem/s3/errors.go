@@ -33,6 +33,9 @@ const (
 // errClosed is what a call after Close gets.
 var errClosed = errors.New("file system is closed")
 
+// errCut is an answer that ends before it says what came of the call: the outcome is unknown (O4).
+var errCut = fmt.Errorf("the answer is cut short: %w", io.ErrUnexpectedEOF)
+
 // systemError keeps what a server said and also matches the contract's sentinel.
 type systemError struct {
 	text     string
@@ -55,10 +58,16 @@ func (f *FileSystem) wrap(doing, p string, err error) error {
 		return nil
 	}
 	out := fmt.Errorf("%s %s://%s%s: %w", doing, Scheme, f.bucket, p, f.explain(err))
-	if isAway(err) {
+	if isAway(err) || f.hadCredentials(err) {
 		return connectors.Retryable(out)
 	}
 	return out
+}
+
+// hadCredentials tells credentials that cannot be renewed from those that were never there: whoever
+// gives them out is away.
+func (f *FileSystem) hadCredentials(err error) bool {
+	return codeOf(err) == codeNoCredentials && f.met.Load()
 }
 
 // explain finds the sentinel of err and words for what the server answered.
@@ -100,6 +109,9 @@ func (f *FileSystem) words(code string, err error) (text string, sentinel error)
 		}
 		return "no such object", filesystem.ErrNotFound
 	case codeNoCredentials:
+		if f.hadCredentials(err) {
+			return fmt.Sprintf("the credentials cannot be renewed: %v", err), nil
+		}
 		return "no credentials are found; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or " +
 			"AWS_PROFILE", filesystem.ErrReadOnly
 	case "InvalidAccessKeyId", "XAdminUserNotFound":

@@ -35,6 +35,9 @@ var (
 	// errTooLong is what a write to a part gets that is full.
 	errTooLong = fmt.Errorf("an object of more than %d parts of %d bytes; roll parts earlier",
 		partsMax, partBytes)
+	// errNoTag is what a part gets whose upload was answered without the tag that completing asks for:
+	// later, when the part is committed, would be too late to find out.
+	errNoTag = errors.New("the server or a proxy before it leaves out the ETag of a part")
 	// errMarkerGone is what the owner of a part meets that another owner has discarded.
 	errMarkerGone = errors.New("another owner has discarded the part")
 )
@@ -194,10 +197,13 @@ func (f *FileSystem) create(ctx context.Context, target string) (id string, err 
 		out, err := f.client.CreateMultipartUpload(ctx,
 			&client.CreateMultipartUploadInput{Bucket: &f.bucket, Key: keyOf(target)},
 			func(o *client.Options) { o.Retryer = aws.NopRetryer{} })
-		if err == nil {
-			id = aws.ToString(out.UploadId)
+		if err != nil {
+			return err
 		}
-		return err
+		if id = aws.ToString(out.UploadId); id == "" {
+			return errCut
+		}
+		return nil
 	})
 	return id, err
 }
@@ -217,10 +223,15 @@ func (u *upload) send(ctx context.Context, data []byte) error {
 			Bucket: &u.fs.bucket, Key: keyOf(u.target), UploadId: &u.id,
 			PartNumber: aws.Int32(int32(len(u.tags) + 1)), Body: bytes.NewReader(data),
 		})
-		if err == nil {
-			u.tags = append(u.tags, aws.ToString(out.ETag))
+		if err != nil {
+			return err
 		}
-		return err
+		tag := aws.ToString(out.ETag)
+		if tag == "" {
+			return errNoTag
+		}
+		u.tags = append(u.tags, tag)
+		return nil
 	})
 	if err != nil {
 		return u.fs.wrap("writing", u.target, err)
@@ -240,10 +251,14 @@ func (u *upload) complete(ctx context.Context) error {
 			types.CompletedPart{PartNumber: aws.Int32(int32(i + 1)), ETag: aws.String(tag)})
 	}
 	return u.fs.do(ctx, callMax, func(ctx context.Context, _ bool) error {
-		_, err := u.fs.client.CompleteMultipartUpload(ctx, in)
+		out, err := u.fs.client.CompleteMultipartUpload(ctx, in)
 		if in.IfNoneMatch != nil && codeOf(err) == codeNotImplemented {
 			in.IfNoneMatch = nil
-			_, err = u.fs.client.CompleteMultipartUpload(ctx, in)
+			out, err = u.fs.client.CompleteMultipartUpload(ctx, in)
+		}
+		// The status comes before the work is done, and for the library no body is a success.
+		if err == nil && aws.ToString(out.ETag) == "" {
+			return errCut
 		}
 		return err
 	})

@@ -20,8 +20,8 @@ import (
 // its parts, each as uvarint length and bytes. Without an id it is that of a stray.
 const tokenVersion uint16 = 1
 
-// keyBytesMax bounds what a marker says: S3 takes no longer keys.
-const keyBytesMax = 1024
+// markerBytesMax bounds what a marker says, a path: S3 takes no keys longer than 1024 bytes.
+const markerBytesMax = 1 + 1024
 
 func (u *upload) encode() []byte {
 	var p []byte
@@ -45,7 +45,8 @@ func (f *FileSystem) uploadOf(t filesystem.Token) (*upload, error) {
 		texts = append(texts, string(rest[used:used+int(n)]))
 		rest = rest[used+int(n):]
 	}
-	if t.Version != tokenVersion || len(rest) > 0 || len(texts) < 2 || !isMarker(texts[0]) {
+	if t.Version != tokenVersion || len(rest) > 0 || len(texts) < 2 ||
+		!filesystem.IsPendingPath(texts[0]) {
 		return nil, badToken(t)
 	}
 	u := &upload{
@@ -59,11 +60,6 @@ func (f *FileSystem) uploadOf(t filesystem.Token) (*upload, error) {
 
 func badToken(t filesystem.Token) error {
 	return fmt.Errorf("reading token of %q, version %d: %w", t.Target, t.Version, filesystem.ErrToken)
-}
-
-func isMarker(p string) bool {
-	_, _, ok := filesystem.ParsePending(path.Base(p))
-	return ok && isPath(p) && path.Base(path.Dir(path.Dir(p))) == filesystem.StagingFolder
 }
 
 func isPath(p string) bool {
@@ -98,7 +94,8 @@ func (f *FileSystem) Publish(ctx context.Context, t filesystem.Token) error {
 		switch {
 		case again != nil:
 			return again
-		case done:
+		case done: // by somebody else, maybe, for whom the upload is still open (O1)
+			return u.drop(ctx)
 		case codeOf(err) == codeNoSuchUpload || isNotFound(err):
 			return fmt.Errorf("publishing %s://%s%s: %w", Scheme, f.bucket, t.Target,
 				filesystem.ErrMissing)
@@ -137,7 +134,7 @@ func (f *FileSystem) Discard(ctx context.Context, t filesystem.Token) error {
 		return err
 	}
 	if u.id == "" {
-		target, err := f.ReadFile(ctx, u.marker, keyBytesMax)
+		target, err := f.ReadFile(ctx, u.marker, markerBytesMax)
 		if errors.Is(err, filesystem.ErrNotFound) {
 			return nil
 		}
@@ -151,32 +148,12 @@ func (f *FileSystem) Discard(ctx context.Context, t filesystem.Token) error {
 	return u.drop(ctx)
 }
 
-// ListStrays implements filesystem.FileSystem. Objects whose names are not of our making are left
-// out.
+// ListStrays implements filesystem.FileSystem. A marker tells no upload, see Discard.
 func (f *FileSystem) ListStrays(
 	ctx context.Context, root, job string,
 ) iter.Seq2[filesystem.Stray, error] {
-	return func(yield func(filesystem.Stray, error) bool) {
-		for info, err := range f.List(ctx, filesystem.Staging(root, job), false) {
-			if errors.Is(err, filesystem.ErrNotFound) {
-				return
-			}
-			if err != nil {
-				yield(filesystem.Stray{}, err)
-				return
-			}
-			part, claim, ok := filesystem.ParsePending(path.Base(info.Path))
-			if !ok || info.Dir {
-				continue
-			}
-			u := upload{marker: info.Path}
-			stray := filesystem.Stray{
-				Token: filesystem.Token{Version: tokenVersion, Data: u.encode()},
-				Part:  part, Claim: claim,
-			}
-			if !yield(stray, nil) {
-				return
-			}
-		}
-	}
+	return filesystem.Strays(ctx, f, root, job, func(info filesystem.Info) filesystem.Token {
+		u := upload{marker: info.Path}
+		return filesystem.Token{Version: tokenVersion, Data: u.encode()}
+	})
 }

@@ -3,8 +3,11 @@ package s3
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -17,6 +20,15 @@ const (
 	// resumesMax is how often a reader goes on behind a broken connection without a byte in between.
 	// Servers close connections of readers that take their time, which is nothing to tell.
 	resumesMax = 5
+)
+
+var (
+	// errRange is what a reader gets from a server that would have it read bytes twice.
+	errRange = errors.New("the server or a proxy before it answers another range than was asked for")
+	// errLength is what a reader gets that could not tell the end from a connection that broke.
+	errLength = errors.New("the server or a proxy before it leaves out the length of the object")
+	// errStalled is what came of an answer that stopped.
+	errStalled = fmt.Errorf("no byte for %v: %w", stallMax, os.ErrDeadlineExceeded)
 )
 
 // Open implements filesystem.FileSystem. The reader sees one version of the object: when it has to
@@ -58,6 +70,11 @@ func (r *reader) fetch(ctx context.Context) error {
 		if !unbind() && err == nil { // ctx has ended meanwhile
 			err = errors.Join(ctx.Err(), out.Body.Close())
 		}
+		if err == nil {
+			if wrong := r.check(out); wrong != nil {
+				err = errors.Join(wrong, out.Body.Close())
+			}
+		}
 		switch {
 		case err == nil:
 			r.body, r.stop, r.tag = out.Body, stop, out.ETag
@@ -73,6 +90,18 @@ func (r *reader) fetch(ctx context.Context) error {
 		stop()
 		return err
 	})
+}
+
+// check holds an answer against the question.
+func (r *reader) check(out *client.GetObjectOutput) error {
+	begin := "bytes " + strconv.FormatInt(r.at, 10) + "-"
+	switch {
+	case r.at > 0 && !strings.HasPrefix(aws.ToString(out.ContentRange), begin):
+		return errRange
+	case out.ContentLength == nil:
+		return errLength
+	}
+	return nil
 }
 
 // Read implements io.Reader. Its end of file is the object's: that of a connection is followed by
@@ -107,8 +136,10 @@ func (r *reader) Read(p []byte) (int, error) {
 // receive reads from the answer for stallMax at most.
 func (r *reader) receive(p []byte) (int, error) {
 	timer := time.AfterFunc(stallMax, r.stop)
-	defer timer.Stop()
 	n, err := r.body.Read(p[:min(int64(len(p)), r.size-r.at)])
+	if !timer.Stop() && err != nil {
+		return n, errStalled // and not that somebody cancelled
+	}
 	if errors.Is(err, io.EOF) && r.at+int64(n) < r.size {
 		err = io.ErrUnexpectedEOF
 	}

@@ -132,6 +132,10 @@ func (f *FileSystem) List(
 			}
 			if aws.ToBool(out.IsTruncated) {
 				in.ContinuationToken = out.NextContinuationToken
+				if aws.ToString(in.ContinuationToken) == "" {
+					yield(filesystem.Info{}, f.wrap("listing", dir, errNoNext))
+					return
+				}
 				continue
 			}
 			if !found && dir != "/" && aws.ToInt32(out.KeyCount) == 0 {
@@ -142,6 +146,9 @@ func (f *FileSystem) List(
 		}
 	}
 }
+
+// errNoNext refuses a page after which the listing would begin anew.
+var errNoNext = errors.New("the server says that there are more objects, but not how to go on")
 
 // errNothing stands for a listing without entries.
 var errNothing = errors.New("no entries")

@@ -49,7 +49,7 @@ func FuzzToken(f *testing.F) {
 			require.ErrorIs(t, err, filesystem.ErrToken)
 			return
 		}
-		require.True(t, isMarker(u.marker))
+		require.True(t, filesystem.IsPendingPath(u.marker))
 		again := mustUpload(t, target, u.encode())
 		require.Equal(t, append([]string{u.marker, u.id}, u.tags...),
 			append([]string{again.marker, again.id}, again.tags...))
