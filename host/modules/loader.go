@@ -216,7 +216,7 @@ func (l *Loader) readModule(ctx context.Context, location string, sizeMax int64)
 		return data, nil
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, filesystem.ErrNotFound):
 		return nil, refuse(SettingPath, "no such file", "build it, or correct the path", err)
-	case errors.Is(err, fs.ErrPermission):
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, filesystem.ErrReadOnly):
 		return nil, refuse(SettingPath, fmt.Sprintf("cannot be read: %v", cause(err)),
 			"give the user that runs wasmflow the right to it", err)
 	case errors.Is(err, context.DeadlineExceeded):

@@ -80,6 +80,32 @@ func TestServerOfFilesIsAway(t *testing.T) {
 	}
 }
 
+// TestRightToAFile: a right that is missing on a server is told as on a disk.
+func TestRightToAFile(t *testing.T) {
+	l := New(Config{FileSystems: func(context.Context, string,
+	) (filesystem.FileSystem, string, error) {
+		return nil, "", fmt.Errorf("denied: %w", filesystem.ErrReadOnly)
+	}})
+	_, err := l.Load(t.Context(), Source{Ref: "s3://lake/x.wasm"})
+	require.ErrorContains(t, err, "give the user that runs wasmflow the right to it")
+}
+
+// TestPasswordsInURLsOfFileSystems: they are refused, and no message holds them (M6). A profile or a
+// user alone is no secret.
+func TestPasswordsInURLsOfFileSystems(t *testing.T) {
+	for _, text := range []string{
+		"s3://key:secret@lake/x.wasm", "hdfs://user:secret@name:8020/x.wasm",
+	} {
+		_, err := New(Config{}).Load(t.Context(), Source{Ref: text})
+		require.ErrorContains(t, err, "a password in it")
+		require.NotContains(t, err.Error(), "secret")
+	}
+	for _, text := range []string{"s3://profile@lake/x.wasm", "hdfs://user@name:8020/a:b@c.wasm"} {
+		_, err := Parse(text)
+		require.NoError(t, err)
+	}
+}
+
 // serve starts a TLS server and returns it with what trusts it.
 func serve(t *testing.T, h http.HandlerFunc) (*httptest.Server, Access) {
 	s := httptest.NewTLSServer(h)

@@ -42,6 +42,11 @@ func Parse(text string) (Reference, error) {
 	case "oci":
 		return parseOCI(text, rest)
 	}
+	authority, _, _ := strings.Cut(rest, "/")
+	if user, _, ok := strings.Cut(authority, "@"); ok && strings.Contains(user, ":") {
+		return Reference{}, refuse(SettingPath, "an address with a password in it ends up in logs",
+			"let the environment or a profile hold it", nil)
+	}
 	return Reference{kind: KindFile, text: text}, nil
 }
 
