@@ -20,7 +20,8 @@ const (
 	batchSizeDefault = 384 << 20
 	// inactiveDefault is how long a part may lie unwritten, and how often that is looked at.
 	inactiveDefault = time.Minute
-	// openPartsDefault keeps the buffers of a task's open parts near ten megabytes.
+	// openPartsDefault keeps the buffers of a task's open parts near ten megabytes. In S3, where up to
+	// five stand in memory for each, they may come to half a gigabyte.
 	openPartsDefault = 100
 	// openPartsLimit is what open_parts_max may be raised to: a process has file handles for
 	// some tasks of so many parts.
