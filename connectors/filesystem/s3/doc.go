@@ -24,7 +24,8 @@
 //	    owner looks for the marker.
 //	O3  A part is fail-stop: after the first error nothing more is uploaded.
 //	O4  A call whose answer is lost is followed by a look at what stands: objects whose name
-//	    decides carry a nonce of the call, parts are known by key and length.
+//	    decides carry a nonce of the call, parts are known by key and length. One that ends before
+//	    it says what came of the call is lost, whatever its status.
 //	O5  Nothing is published exclusively before the server has shown that it refuses a second
 //	    object under a name: there are servers that ignore the condition.
 //	O6  No call waits for ever, and what is tried again is tried within a bound.
