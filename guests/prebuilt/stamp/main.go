@@ -1,7 +1,3 @@
-// Stamp records in the manifests of committed modules the hashes of the modules and of their
-// sources. It is run in the root of the repository, after a build:
-//
-//	go run ./guests/prebuilt/stamp conformance-c conformance-zig
 package main
 
 import (
