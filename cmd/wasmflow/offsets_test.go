@@ -56,10 +56,10 @@ topic = `)
 	job := start(t, "run", file)
 	job.stderr.await("log=" + log)
 	s.awaitCommitted(job)
-	require.Eventually(t, func() bool { // output of sinks outside the log may precede an epoch
+	// Output of sinks outside the log may precede an epoch, and before that nothing has to be reset.
+	require.Eventually(t, func() bool {
 		r = do(t, "offsets", "reset", "--to", "earliest", file)
-		require.Equal(t, exitOutside, r.code, r.stdout)
-		return strings.Contains(r.stderr, "is already running")
+		return r.code == exitOutside && strings.Contains(r.stderr, "is already running")
 	}, time.Minute, 10*time.Millisecond)
 	s.stop(job)
 	require.Zero(t, s.lag(file))
