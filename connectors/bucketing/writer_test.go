@@ -350,7 +350,9 @@ func TestNumbersGoOnWithinAClaim(t *testing.T) {
 	require.Equal(t, []string{"part-5eed-out-0-1-00000001-0", "part-5eed-out-0-1-00000001-1"}, parts)
 }
 
-// TestWriteAllocatesNothing: per record, once the parts of an epoch are open.
+// TestWriteAllocatesNothing: per record, once the parts of an epoch are open. A batch may allocate,
+// and so may what else runs in this process meanwhile (every goroutine is counted): a tenth of an
+// allocation a record is far above both, and far below the one that a record must not cost.
 func TestWriteAllocatesNothing(t *testing.T) {
 	for name, change := range benchBucketers() {
 		t.Run(name, func(t *testing.T) {
@@ -360,7 +362,7 @@ func TestWriteAllocatesNothing(t *testing.T) {
 					t.Fatal(err)
 				}
 			})
-			require.LessOrEqual(t, allocs, 2.0, "for %d records", b.Len())
+			require.Less(t, allocs, float64(b.Len())/10, "for %d records", b.Len())
 		})
 	}
 }
