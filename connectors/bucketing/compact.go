@@ -142,7 +142,8 @@ func (c Compact) plan(group []*heldPart, now time.Time, flush bool) (do []batch,
 			size += rest[n].token.Size
 			n++
 		}
-		do = append(do, batch{parts: rest[:n], join: n > 1})
+		// Without compact, parts wait here for nothing, and theirs may be a form that cannot be joined.
+		do = append(do, batch{parts: rest[:n], join: n > 1 && c.On})
 		rest, total = rest[n:], total-size
 	}
 	return c.tiers(do, rest)

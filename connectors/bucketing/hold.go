@@ -293,7 +293,7 @@ func (p *heldPart) judge(shown, there bool, size int64, accepted bool) (string, 
 	switch {
 	case shown:
 		return "it is published by now", nil
-	case there && size == p.token.Size:
+	case there && (size == p.token.Size || size == filesystem.SizeUnknown):
 		return "", nil
 	case there:
 		return "", fmt.Errorf("its pending form has %d bytes, epoch %d decided %d: %w", size, p.epoch,

@@ -67,7 +67,8 @@ func (c *committer) verifyHeld(
 	return findings, err
 }
 
-// pendingAt returns the names of the pending parts of the job at a place with their lengths.
+// pendingAt returns the names of the pending parts of the job at a place with their lengths, where
+// a listing tells them.
 func (c *committer) pendingAt(ctx context.Context, at place) (map[string]int64, error) {
 	parts := map[string]int64{}
 	for stray, err := range at.fs.ListStrays(ctx, at.root, c.sink.env.JobID) {
@@ -97,7 +98,7 @@ func (it item) verify(ctx context.Context, pending map[string]int64, keep checkp
 		return found, err
 	}
 	switch size, ok := pending[path.Base(target)]; {
-	case ok && size == it.token.Size:
+	case ok && (size == it.token.Size || size == filesystem.SizeUnknown):
 		return checkpoint.Finding{}, nil // the next claim publishes it
 	case ok:
 		found.Text = fmt.Sprintf("its pending form has %d bytes, epoch %d decided %d", size, it.epoch,

@@ -20,11 +20,13 @@ func (j *job) findings(e checkpoint.Epoch, keep checkpoint.Retained) []checkpoin
 }
 
 func TestVerifyIsContentWithPendingAndPublishedParts(t *testing.T) {
-	j := newJob(t).start(2)
-	e := j.write(0, "a").write(1, "b").snapshot()
-	require.Empty(t, j.findings(e, checkpoint.Retained{}), "pending")
-	j.notify(e)
-	require.Empty(t, j.findings(e, checkpoint.Retained{}), "published")
+	onGrounds(t, func(t *ground) {
+		j := t.newJob().start(2)
+		e := j.write(0, "a").write(1, "b").snapshot()
+		require.Empty(t, j.findings(e, checkpoint.Retained{}), "pending")
+		j.notify(e)
+		require.Empty(t, j.findings(e, checkpoint.Retained{}), "published")
+	})
 }
 
 func TestVerifyMissesLostParts(t *testing.T) {

@@ -73,9 +73,12 @@ type PendingName struct {
 	Claim  uint64 // claim number of the owner, kept with the pending form
 }
 
+// SizeUnknown is the size of a stray whose length a listing does not tell.
+const SizeUnknown int64 = -1
+
 // Stray is a pending form found by ListStrays.
 type Stray struct {
-	Token Token  // enough to Discard
+	Token Token  // enough to Discard; its Size may be SizeUnknown
 	Part  string // the PendingName's Part
 	Claim uint64
 }

@@ -154,6 +154,8 @@ func (f *FileSystem) ListStrays(
 ) iter.Seq2[filesystem.Stray, error] {
 	return filesystem.Strays(ctx, f, root, job, func(info filesystem.Info) filesystem.Token {
 		u := upload{marker: info.Path}
-		return filesystem.Token{Version: tokenVersion, Data: u.encode()}
+		return filesystem.Token{
+			Version: tokenVersion, Size: filesystem.SizeUnknown, Data: u.encode(),
+		}
 	})
 }
