@@ -4,7 +4,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
-	"sync/atomic"
+	"sync"
 )
 
 const (
@@ -33,16 +33,22 @@ func Tune(lookupEnv func(string) (string, bool)) (stop func()) {
 	t := &tuner{percent: percentFor(0)}
 	before := debug.SetGCPercent(t.percent)
 	t.await()
-	return func() {
-		t.stopped.Store(true)
-		debug.SetGCPercent(before)
-	}
+	return func() { t.stop(before) }
 }
 
 // tuner sets the percentage anew after every collection, as what lives demands.
 type tuner struct {
-	percent int // owned by whoever handles the last collection
-	stopped atomic.Bool
+	mu      sync.Mutex // held while the percentage is set, so that none is set after the end
+	percent int
+	stopped bool
+}
+
+// stop ends the tuner and leaves the percentage that was there before it.
+func (t *tuner) stop(before int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.stopped = true
+	debug.SetGCPercent(before)
 }
 
 // await has the tuner adjust after the next collection, which finds the mark dead.
@@ -52,7 +58,9 @@ func (t *tuner) await() {
 }
 
 func (t *tuner) adjust() {
-	if t.stopped.Load() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.stopped {
 		return
 	}
 	live := []metrics.Sample{{Name: liveMetric}}

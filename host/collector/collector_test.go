@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"sync"
 	"testing"
 	"time"
 
@@ -41,6 +42,20 @@ func TestTune(t *testing.T) {
 		time.Minute, time.Millisecond)
 	stop()
 	require.True(t, tunedTo(func(percent uint64) bool { return percent == 100 })())
+}
+
+// TestNothingIsTunedAfterTheEnd: a collection may end at the same moment.
+func TestNothingIsTunedAfterTheEnd(t *testing.T) {
+	before := debug.SetGCPercent(100)
+	t.Cleanup(func() { debug.SetGCPercent(before) })
+	for range 200 {
+		tuner := &tuner{percent: -1} // what is due is another one
+		var adjusting sync.WaitGroup
+		adjusting.Go(tuner.adjust) // ends by itself
+		tuner.stop(100)
+		adjusting.Wait()
+		require.EqualValues(t, 100, current())
+	}
 }
 
 // current is the percentage that the collector goes by.
