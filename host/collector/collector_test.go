@@ -48,10 +48,15 @@ func TestTune(t *testing.T) {
 func TestNothingIsTunedAfterTheEnd(t *testing.T) {
 	before := debug.SetGCPercent(100)
 	t.Cleanup(func() { debug.SetGCPercent(before) })
-	for range 200 {
+	for range 1000 {
 		tuner := &tuner{percent: -1} // what is due is another one
 		var adjusting sync.WaitGroup
-		adjusting.Go(tuner.adjust) // ends by itself
+		begun := make(chan struct{})
+		adjusting.Go(func() { // ends by itself
+			close(begun)
+			tuner.adjust()
+		})
+		<-begun
 		tuner.stop(100)
 		adjusting.Wait()
 		require.EqualValues(t, 100, current())
