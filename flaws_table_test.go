@@ -134,6 +134,13 @@ func kafkaSourceFlaws() []flaw {
 
 func fileSinkFlaws() []flaw {
 	return []flaw{
+		{"F1", "Every task makes a file of every bucket with every roll, and nothing merges them.",
+			"`compact` holds parts back and joins them before anybody sees them, in the commit that " +
+				"publishes them; `files` counts what there is, and `validate` warns of what there will " +
+				"be.",
+			[]string{"connectors/bucketing.TestFlawF1_FewFiles",
+				"connectors/bucketing.TestSlowMinuteBucketsBecomeOneFileEach",
+				"cmd/wasmflow.TestFilesOfACompactedJob", "cmd/wasmflow.TestValidateWarnsOfManyFiles"}},
 		{"F2", "Files with surplus bytes and a valid-length file beside them, which readers do " +
 			"not know.",
 			"A part is visible when it is final; the plain file is cut back to the length that was " +
@@ -158,6 +165,11 @@ func fileSinkFlaws() []flaw {
 		{"F6", "The writer that can recover is for URLs hdfs: only.",
 			"A sink asks a file system for what it can do, never for its name.",
 			[]string{"connectors/bucketing.TestFlawF6_AnySchemeWillDo"}},
+		{"F7", "On S3 a commit is a rename, that is a copy and a removal.",
+			"A part is an upload in pieces, which its commit completes; the manifest has its id and " +
+				"tags.",
+			[]string{"connectors/filesystem/s3.TestFlawF7_NothingIsRenamed",
+				"connectors/filesystem/s3.TestConformance"}},
 		{"F8", "Whether files can be cut is tried with a file of a random name.",
 			"Nothing is cut, and nothing is written to try.",
 			[]string{"connectors/bucketing.TestFlawF8_NothingIsTried"}},

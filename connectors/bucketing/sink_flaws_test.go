@@ -1,6 +1,7 @@
 package bucketing
 
 import (
+	"fmt"
 	"path"
 	"slices"
 	"testing"
@@ -14,6 +15,45 @@ import (
 	"github.com/wasmflow/wasmflow/connectors/filesystem/fstest"
 	"github.com/wasmflow/wasmflow/connectors/filesystem/local"
 )
+
+// TestFlawF1_FewFiles has four tasks write to three buckets for three epochs. Flink makes a file of
+// each. Processes die with an epoch that is decided and not published, the joined one included:
+// joining is part of the same commit, so every row is read once all the same.
+func TestFlawF1_FewFiles(t *testing.T) {
+	run := func(t *ground, change ...func(*Config)) (files int, rows []string) {
+		const tasks = 4
+		j := t.newJob(change...).start(tasks)
+		for epoch := range 3 {
+			for task := range tasks {
+				for _, bucket := range []string{"a", "b", "c"} {
+					j.write(task, fmt.Sprintf("%s@%d%d", bucket, epoch, task))
+				}
+			}
+			j.snapshot()
+			j.start(tasks)
+		}
+		last := j.Epoch + 1
+		require.NoError(t, j.Settle(last, true, j.prepare()))
+		require.Empty(t, j.Held[last])
+		j.Epoch = last
+		j.start(1)
+		require.Empty(t, strays(j))
+		return len(j.files()), j.values()
+	}
+	for name, newGround := range map[string]func(*testing.T) *ground{
+		"memory": func(t *testing.T) *ground { return &ground{T: t} }, "HDFS": lake.ground,
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := newGround(t)
+			many, want := run(g)
+			require.Len(t, want, 36)
+			require.Equal(t, 36, many)
+			few, got := run(g, compact(time.Hour))
+			require.Equal(t, want, got)
+			require.Equal(t, 3, few)
+		})
+	}
+}
 
 // TestFlawF2_VisibleFilesHoldNothingElse has a process die after it wrote more to a part's bucket
 // than was decided. Flink leaves a file with a surplus and another that says how much of it counts.

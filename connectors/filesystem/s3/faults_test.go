@@ -51,6 +51,14 @@ func between(t *testing.T, handle func(
 )) (tampered, straight s3.Options) {
 	t.Helper()
 	straight = fake(t)
+	return before(t, straight, handle), straight
+}
+
+// before puts a handler before a server.
+func before(t *testing.T, straight s3.Options, handle func(
+	w http.ResponseWriter, r *http.Request, next func() *http.Response,
+)) s3.Options {
+	t.Helper()
 	to, err := url.Parse(*straight.Config.BaseEndpoint)
 	require.NoError(t, err)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -70,7 +78,8 @@ func between(t *testing.T, handle func(
 		})
 	}))
 	t.Cleanup(server.Close)
-	return optionsOf(server.URL, "any", "any"), straight
+	straight.Config.BaseEndpoint = &server.URL
+	return straight
 }
 
 // pass hands an answer on.
