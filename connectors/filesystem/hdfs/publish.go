@@ -1,6 +1,7 @@
 package hdfs
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -92,7 +93,7 @@ func (f *FileSystem) ListStrays(
 }
 
 // PublishExclusive implements filesystem.FileSystem. Whose file stands under the name is seen by
-// the temporary one, which nobody else renames: while it is there the name was taken by another.
+// the temporary one: while it is there the name was taken by another.
 func (f *FileSystem) PublishExclusive(ctx context.Context, p string, data []byte) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("publishing %s: %w", p, err)
@@ -105,18 +106,38 @@ func (f *FileSystem) PublishExclusive(ctx context.Context, p string, data []byte
 	if err == nil && renamed {
 		return nil
 	}
-	if _, again := f.Stat(ctx, temp); errors.Is(again, filesystem.ErrNotFound) {
-		if _, again := f.Stat(ctx, p); again == nil {
-			return nil // by a call whose answer was lost
-		}
-	}
-	if err == nil {
+	mine, again := f.isRenamed(ctx, temp, p, data)
+	switch {
+	case mine:
+		return nil // by a call whose answer was lost
+	case err == nil && again != nil:
+		err = again // unknown, for the caller to read back
+	case err == nil:
 		_, err = f.Stat(ctx, p)
 		if err == nil {
 			err = filesystem.ErrExists
 		}
 	}
 	return errors.Join(f.wrap("publishing", p, err), f.dropTemp(ctx, temp))
+}
+
+// isRenamed tells whether the temporary file has become p. That it is gone is not enough: (1) this
+// process sleeps before the rename, (2) a newer owner publishes p and clears away temporary files
+// that are old, (3) this one finds its file gone and the name there.
+func (f *FileSystem) isRenamed(ctx context.Context, temp, p string, data []byte) (bool, error) {
+	_, err := f.Stat(ctx, temp)
+	if !errors.Is(err, filesystem.ErrNotFound) {
+		return false, err
+	}
+	info, err := f.Stat(ctx, p)
+	switch {
+	case errors.Is(err, filesystem.ErrNotFound):
+		return false, nil
+	case err != nil || info.Size != int64(len(data)):
+		return false, err
+	}
+	standing, err := f.ReadFile(ctx, p, info.Size)
+	return err == nil && bytes.Equal(standing, data), err
 }
 
 // WriteFile implements filesystem.FileSystem.
