@@ -17,6 +17,11 @@ import (
 // joinsMax is how many files are joined at the same time. Each is a stream of reads and writes.
 const joinsMax = 4
 
+// heldPartsMax bounds what is held back: each part is a line of every manifest. A bucketer that names
+// ever new buckets gets many files sooner than a manifest that is too large to be written, after
+// which no epoch could be decided.
+const heldPartsMax = 10_000
+
 // heldPart is a closed part that was prepared and is not published.
 type heldPart struct {
 	committable
@@ -52,6 +57,8 @@ type holder struct {
 	// marks are the buckets that wait for their mark, by folder.
 	marks   map[string]*heldPart
 	settled int64 // when Settle was called before, Unix milliseconds; 0 is never
+	// stale says that the last manifest names more than is held: the next one must not.
+	stale bool
 }
 
 func newHolder() holder {
@@ -60,7 +67,7 @@ func newHolder() holder {
 
 // Settles implements checkpoint.Settler.
 func (c *committer) Settles() bool {
-	return c.sink.config.settles() || len(c.hold.held) > 0 || len(c.hold.marks) > 0
+	return c.sink.config.settles() || len(c.hold.held) > 0 || len(c.hold.marks) > 0 || c.hold.stale
 }
 
 // Settle implements checkpoint.Settler. It removes nothing: inputs go with Commit.
@@ -72,10 +79,11 @@ func (c *committer) Settle(
 	if err != nil {
 		return nil, nil, err
 	}
+	flush := final || len(all) > heldPartsMax
 	var batches []batch
 	var stay []*heldPart
 	for _, group := range c.groups(all) {
-		do, rest := c.sink.config.Compact.plan(group, now, final || !c.isCurrent(group[0]))
+		do, rest := c.sink.config.Compact.plan(group, now, flush || !c.isCurrent(group[0]))
 		batches, stay = append(batches, do...), append(stay, rest...)
 	}
 	joined, made, err := c.joinAll(ctx, e, batches)
@@ -105,6 +113,7 @@ func (c *committer) Settle(
 		}
 	}
 	maps.Copy(c.hold.made, made)
+	c.hold.stale = false
 	for _, p := range c.hold.held {
 		keep = append(keep, p.encode(c.sink.env.Name, true))
 	}
@@ -122,6 +131,9 @@ func (c *committer) withPrepared(
 	added, err := c.heldParts(ctx, prepared)
 	if err != nil {
 		return nil, err
+	}
+	for _, p := range c.hold.held {
+		p.hold.since = min(p.hold.since, now.UnixMilli()) // the clock was set back
 	}
 	for _, p := range added {
 		p.epoch, p.hold.since = e, now.UnixMilli()
@@ -239,6 +251,7 @@ func (c *committer) resume(
 			return fmt.Errorf("going on with %s: %w; put its pending form back, or bear the loss with "+
 				"`wasmflow fsck --accept-missing %s`", p.token.Target, err, p.token.Target)
 		case excuse != "":
+			c.hold.stale = true
 			c.sink.env.Logger.Info("a part is not held back any more", "part", p.token.Target,
 				"excuse", excuse)
 		case p.hold.mark:
@@ -295,11 +308,11 @@ func (p *heldPart) judge(shown, there bool, size int64, accepted bool) (string, 
 		return "it is published by now", nil
 	case there && (size == p.token.Size || size == filesystem.SizeUnknown):
 		return "", nil
+	case accepted:
+		return "a person accepted its loss", nil
 	case there:
 		return "", fmt.Errorf("its pending form has %d bytes, epoch %d decided %d: %w", size, p.epoch,
 			p.token.Size, filesystem.ErrDamaged)
-	case accepted:
-		return "a person accepted its loss", nil
 	}
 	return "", fmt.Errorf("%d records held back since epoch %d are not there: %w", p.records, p.epoch,
 		checkpoint.ErrLost)

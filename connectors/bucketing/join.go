@@ -31,6 +31,9 @@ func (c *committer) join(
 		}},
 		fs: first.fs, task: c.sink.env.Parallelism, claim: c.claim, epoch: e,
 	}
+	if !c.sink.config.Compact.Tasks {
+		joined.task = first.task // it may be joined again, with those of this task only
+	}
 	buffer := make([]byte, joinBufferBytes)
 	for _, p := range b.parts {
 		if err = copyPart(ctx, out, p, buffer); err != nil {

@@ -75,6 +75,7 @@ func (c *committer) settleMarks(
 	delay := c.sink.config.SuccessDelay.D().Milliseconds()
 	for _, folder := range slices.Sorted(maps.Keys(c.hold.marks)) {
 		m := c.hold.marks[folder]
+		m.hold.since = min(m.hold.since, now) // the clock was set back
 		quiet := c.hold.settled >= max(m.hold.until, m.hold.since)+delay
 		if held[folder] || !quiet && (!final || now < m.hold.until) {
 			keep = append(keep, m.encode(c.sink.env.Name, true))

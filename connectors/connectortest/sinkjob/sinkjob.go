@@ -56,6 +56,8 @@ type Job[S OpenedSink, W Writer] struct {
 	Decided map[checkpoint.Epoch][]checkpoint.Committable
 	Held    map[checkpoint.Epoch][]checkpoint.Committable
 	Named   []checkpoint.Epoch // retained epochs; nil is all
+	// Accepted are the final names whose loss a person has accepted.
+	Accepted []string
 
 	// Of the process that runs.
 
@@ -141,7 +143,7 @@ func (j *Job[S, W]) Start(tasks int) error {
 
 // Retained returns what a commit log tells a claim about the epochs that it keeps.
 func (j *Job[S, W]) Retained() checkpoint.Retained {
-	keep := checkpoint.Retained{Claim: j.Claim, Applied: j.Applied}
+	keep := checkpoint.Retained{Claim: j.Claim, Applied: j.Applied, Accepted: j.Accepted}
 	for _, e := range slices.Sorted(maps.Keys(j.Decided)) {
 		if j.Named == nil || slices.Contains(j.Named, e) {
 			keep.Named = append(append(keep.Named, j.Decided[e]...), j.Held[e]...)

@@ -1,0 +1,222 @@
+package bucketing
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/wasmflow/wasmflow/checkpoint"
+	"github.com/wasmflow/wasmflow/connectors"
+	"github.com/wasmflow/wasmflow/connectors/filesystem/fstest"
+)
+
+// errFenced ends an owner that learns that another one has claimed.
+var errFenced = errors.New("another owner has claimed")
+
+// ledger is the commit log of owners that live at the same time. It retains two epochs.
+type ledger struct {
+	mu      sync.Mutex
+	claim   uint64
+	epoch   checkpoint.Epoch
+	applied checkpoint.Epoch
+	at      int // in the input
+	decided map[checkpoint.Epoch][]checkpoint.Committable
+	held    map[checkpoint.Epoch][]checkpoint.Committable
+}
+
+func newLedger() *ledger {
+	return &ledger{
+		decided: map[checkpoint.Epoch][]checkpoint.Committable{},
+		held:    map[checkpoint.Epoch][]checkpoint.Committable{},
+	}
+}
+
+// claims has an owner claim on top of the last decided epoch and returns where its input begins.
+func (l *ledger) claims(j *job) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	j.Claim = l.claim // Start counts on
+	l.claim++
+	j.Epoch, j.Applied = l.epoch, l.applied
+	j.Decided, j.Held = maps.Clone(l.decided), maps.Clone(l.held)
+	return l.at
+}
+
+// decides is the exclusive publication of an epoch's record.
+func (l *ledger) decides(j *job, e checkpoint.Epoch, at int) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.claim != j.Claim {
+		return errFenced
+	}
+	l.epoch, l.at, l.decided[e], l.held[e] = e, at, j.Decided[e], j.Held[e]
+	delete(l.decided, e-2)
+	delete(l.held, e-2)
+	return nil
+}
+
+func (l *ledger) applies(e checkpoint.Epoch) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.applied = max(l.applied, e)
+}
+
+func (l *ledger) fences(j *job) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.claim != j.Claim
+}
+
+// live runs an owner for so many epochs, or to the end of the input. It is errFenced for one that
+// meets any error after another has claimed.
+func (l *ledger) live(j *job, tasks, epochs int) error {
+	err := l.liveOn(j, tasks, epochs)
+	if err != nil && l.fences(j) {
+		return errors.Join(errFenced, err)
+	}
+	return err
+}
+
+func (l *ledger) liveOn(j *job, tasks, epochs int) error {
+	input := crashInput()
+	at := l.claims(j)
+	if err := j.Start(tasks); err != nil {
+		return err
+	}
+	l.applies(j.Epoch)
+	defer func() {
+		for _, w := range j.Writers {
+			_ = w.Close() // as a job does that ends, whatever the reason
+		}
+	}()
+	for ; at < len(input) && epochs > 0; epochs-- {
+		until := min(at+5, len(input))
+		for i := at; i < until; i++ {
+			b := &connectors.Batch{}
+			b.Append().Value = []byte(input[i])
+			if err := j.Writers[i%tasks].Write(j.Ctx, b); err != nil {
+				return err
+			}
+		}
+		e := j.Epoch + 1
+		var prepared []checkpoint.Committable
+		for _, w := range j.Writers {
+			cs, err := w.Prepare(j.Ctx, e)
+			if err != nil {
+				return err
+			}
+			prepared = append(prepared, cs...)
+		}
+		if err := j.Settle(e, until == len(input), prepared); err != nil {
+			return err
+		}
+		if err := l.decides(j, e, until); err != nil {
+			return err
+		}
+		j.Epoch, at = e, until
+		if err := j.Committer.Commit(j.Ctx, j.Decided[e]); err != nil {
+			return err
+		}
+		l.applies(e)
+	}
+	return nil
+}
+
+// takeover has another owner live within a call of the first one, which does not know and goes on
+// afterwards, and a third one finish. It returns false when the first one had no such call.
+func takeover(
+	t *testing.T, call int64, epochs int, first, second func(*Config),
+) (there bool, err error) {
+	t.Helper()
+	l, disk := newLedger(), fstest.NewDisk()
+	owner := func(change func(*Config)) *job {
+		j := newJob(t, size(20), change)
+		j.Disk = disk
+		return j
+	}
+	var calls atomic.Int64
+	var other error
+	seen := map[string]string{}
+	j := owner(first)
+	j.Hooks = []fstest.Hook{func(fstest.Op) fstest.Fault {
+		if calls.Add(1) == call {
+			next := owner(second)
+			other = l.live(next, 3, epochs)
+			maps.Copy(seen, next.files())
+		}
+		return fstest.Fault{}
+	}}
+	err = l.live(j, 2, len(crashInput()))
+	j.settle()
+	if there = calls.Load() >= call; there && errors.Is(err, errFenced) {
+		err = nil
+	}
+	if err = errors.Join(err, other); err != nil {
+		return there, err
+	}
+	maps.Copy(seen, j.files())
+	last := owner(second)
+	if err := l.live(last, 1, len(crashInput())); err != nil {
+		return there, fmt.Errorf("the third owner: %w", err)
+	}
+	if len(l.held[l.epoch]) > 0 {
+		// The input had ended before: another last epoch publishes what is held.
+		last.finish()
+	}
+	after := last.files()
+	for name, was := range seen {
+		if is, ok := after[name]; !ok || is != was {
+			return there, fmt.Errorf("%s was visible and changed", name)
+		}
+	}
+	want := slices.Sorted(slices.Values(crashInput()))
+	if got := last.values(); !slices.Equal(got, want) {
+		return there, fmt.Errorf("a reader sees %q", got)
+	}
+	if left := strays(last); len(left) > 0 {
+		return there, fmt.Errorf("strays are left: %q", left)
+	}
+	return there, nil
+}
+
+// TestTakeoverAtEveryCall: for every call that the sink makes to its disk, another owner takes the
+// job over while that call lasts, lives for no epoch, for one or to the end, and the first one wakes
+// up, and still every record is read exactly once. Where the owners have different job files it is
+// every fifth call.
+func TestTakeoverAtEveryCall(t *testing.T) {
+	off := func(*Config) {}
+	apart := func(c *Config) { compact(time.Hour)(c); c.Compact.Tasks = false }
+	for name, c := range map[string]struct {
+		first, second func(*Config)
+		every         int64
+	}{
+		"joined":                    {compact(0), compact(0), 1},
+		"held":                      {compact(time.Hour), compact(time.Hour), 1},
+		"never joined":              {off, off, 5},
+		"held, then not":            {compact(time.Hour), off, 5},
+		"held, then joined at once": {compact(time.Hour), compact(0), 5},
+		"not, then held":            {off, compact(time.Hour), 5},
+		"by task":                   {compact(time.Hour), apart, 5},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for epochs, every := range map[int]int64{0: 5, 1: c.every, len(crashInput()): c.every} {
+				call := int64(1)
+				for ; ; call += every {
+					there, err := takeover(t, call, epochs, c.first, c.second)
+					require.NoError(t, err, "taken over for %d epochs at call %d", epochs, call)
+					if !there {
+						break
+					}
+				}
+				require.Greater(t, call, int64(100))
+			}
+		})
+	}
+}
