@@ -70,9 +70,22 @@ static void configuration(void) {
     wft_check(wft_refusal("{") != NULL);
 }
 
+/* rooms asks for what a length makes that ran over. */
+static void rooms(void) {
+    const uint32_t lengths[] = {(uint32_t)INT32_MAX, UINT32_MAX - 31, UINT32_MAX - 7, UINT32_MAX};
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        wf_begin_call();
+        wft_check(!wf_room(lengths[i]) && wf.exhausted);
+        wf_begin_call();
+        wft_check(wf_begin(lengths[i]).capacity == 0 && wf.exhausted);
+    }
+    wf_begin_call();
+}
+
 int main(void) {
     wft_open("{}");
     outcomes();
+    rooms();
     parts();
     configuration();
     return wft_done();

@@ -463,6 +463,10 @@ static void wf_use(wf_block *b) {
 __attribute__((noinline)) static char *wf_more_room(uint32_t n) {
     const size_t least = 65536; /* a page of WebAssembly */
     uint64_t need = (uint64_t)n + sizeof(wf_block) + WF_SLACK + 8;
+    if (need > INT32_MAX) { /* it need not fit into a size_t */
+        wf.exhausted = true;
+        return NULL;
+    }
     for (wf_block *b = wf.block ? wf.block->next : wf.blocks; b; b = b->next) {
         if (b->size < need) continue;
         wf_use(b);
