@@ -247,10 +247,13 @@ pub const Emitter = struct {
         const slot = &o.seen[@intCast(std.hash.Wyhash.hash(0, b) % seen_max)];
         if (slot.call == o.call and std.mem.eql(u8, o.texts.items[slot.index], b))
             return slot.index;
+        // Room for both first: the two lists and the slot tell the same, also without memory.
+        try o.texts.ensureUnusedCapacity(heap, 1);
+        try o.strings.ensureUnusedCapacity(heap, 1);
         slot.* = .{ .index = @intCast(o.texts.items.len), .call = o.call };
-        try o.texts.append(heap, b);
+        o.texts.appendAssumeCapacity(b);
         const at, const length = o.hold(b);
-        try o.strings.append(heap, .{ .first = at, .count = length });
+        o.strings.appendAssumeCapacity(.{ .first = at, .count = length });
         return slot.index;
     }
 
