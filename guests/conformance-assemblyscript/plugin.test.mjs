@@ -23,6 +23,8 @@ test("functions", async () => {
       ["lines", "a\n\nb\n", ["a", "b"]],
       ["lines", "END", ["<end of stream>"]],
       ["pair", "v", ["=v"]],
+      ["twice", "ab", ["abab"]],
+      ["twice", "0123456789".repeat(7000), ["0123456789".repeat(14000)]],
     ]) {
       assert.deepEqual(guest.values(name, [value]), want, `${name} ${value}`);
     }

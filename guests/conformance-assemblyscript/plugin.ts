@@ -168,6 +168,12 @@ serializer("pair", (ctx, r, out) => {
   out.keyValue(Bytes.null(), b.bytes(r.key).byte(0x3d).bytes(r.value));
 });
 
+// A buffer may be given itself.
+transform("twice", (ctx, r, out) => {
+  const b = out.buffer(r.value.length).bytes(r.value);
+  out.value(b.bytes(b));
+});
+
 partitioner("length", (ctx, r, partitions) => {
   if (r.value.isNull) {
     ctx.fail(FAILED, "null");

@@ -129,7 +129,8 @@ export class Buffer extends Bytes {
 
   /** Appends bytes. */
   bytes(b: Bytes): this {
-    memory.copy(this.append(b.length), b.ptr, b.length);
+    const n = b.length; // b may be this buffer, which grows
+    memory.copy(this.append(n), b.ptr, n);
     return this;
   }
 
@@ -170,8 +171,9 @@ export class Buffer extends Bytes {
 
   /** Appends a JSON string with these bytes, which are UTF-8. */
   quoted(b: Bytes): this {
+    const n = b.length; // as above
     this.byte(0x22);
-    for (let i = 0; i < b.length; i++) {
+    for (let i = 0; i < n; i++) {
       const c = load<u8>(b.ptr + i);
       if (c == 0x22 || c == 0x5c) {
         this.byte(0x5c).byte(c);
