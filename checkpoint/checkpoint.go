@@ -42,6 +42,8 @@ type Committable struct {
 	Claim   uint64 // claim number of the writing owner
 	Version uint16 // the sink's own format version of Data
 	Data    []byte
+	// Optional says that no record is in it: it may go when its sink leaves the job file.
+	Optional bool
 }
 
 // Module names the guest code that produced an epoch.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // nonceBytes is the length of an owner's nonce: 8 hex digits.
@@ -20,7 +21,7 @@ func DecodeManifest(data []byte) (Manifest, error) {
 		return Manifest{}, fmt.Errorf("%w: %d bytes are more than %d",
 			ErrCorrupt, len(data), ManifestBytesMax)
 	}
-	_, body, err := DecodeRecord(manifestKind, ManifestVersion, data)
+	version, body, err := DecodeRecord(manifestKind, ManifestVersion, data)
 	if err != nil {
 		return Manifest{}, err
 	}
@@ -29,10 +30,22 @@ func DecodeManifest(data []byte) (Manifest, error) {
 		return Manifest{}, fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
 	m := manifestFromV1(v)
-	if err := m.validate(); err != nil {
+	if err := errors.Join(m.validate(), m.fits(version)); err != nil {
 		return Manifest{}, fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
 	return m, nil
+}
+
+// fits refuses what no writer of a version knew. The version stands before the checksum, so this is
+// what tells a damaged one.
+func (m *Manifest) fits(version int) error {
+	offered := slices.ContainsFunc(m.Modules, func(x Module) bool { return x.Offer != "" })
+	optional := func(c Committable) bool { return c.Optional }
+	if version < 2 && offered || version < 3 &&
+		(slices.ContainsFunc(m.Committables, optional) || slices.ContainsFunc(m.Held, optional)) {
+		return fmt.Errorf("version %d has no such keys", version)
+	}
+	return nil
 }
 
 // unmarshalStrict decodes exactly one JSON value and refuses keys it does not know.
@@ -79,7 +92,7 @@ func manifestFromV1(v manifestV1) Manifest {
 func committableFromV1(c committableV1) Committable {
 	return Committable{
 		Sink: c.Sink, Task: c.Task, Epoch: c.Epoch, Claim: c.Claim, Version: c.Version,
-		Data: c.bytes(),
+		Data: c.bytes(), Optional: c.Optional,
 	}
 }
 

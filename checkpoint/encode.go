@@ -17,7 +17,8 @@ const manifestKind = "manifest"
 //
 //	1  the first one
 //	2  modules have an offer
-const ManifestVersion = 2
+//	3  committables can be optional
+const ManifestVersion = 3
 
 // ManifestBytesMax bounds an encoded manifest: 10,000 splits with long names need about 2 MiB, and
 // what is far beyond comes from a broken writer or is no manifest.
@@ -64,6 +65,7 @@ type (
 		Claim   uint64 `json:"claim"`
 		Version uint16 `json:"v"`
 		bytesV1
+		Optional bool `json:"optional,omitempty"`
 	}
 	stateV1 struct {
 		Task    int    `json:"task"`
@@ -165,7 +167,7 @@ func moduleToV1(m Module) moduleV1 {
 func committableToV1(c Committable) committableV1 {
 	return committableV1{
 		Sink: c.Sink, Task: c.Task, Epoch: c.Epoch, Claim: c.Claim, Version: c.Version,
-		bytesV1: bytesToV1(c.Data),
+		bytesV1: bytesToV1(c.Data), Optional: c.Optional,
 	}
 }
 

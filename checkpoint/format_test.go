@@ -33,7 +33,10 @@ func full() Manifest {
 		Committables: []Committable{
 			{Sink: "out", Task: 3, Epoch: 42, Claim: 7, Version: 1, Data: []byte(`{"to":"/out/x"}`)},
 		},
-		Held:  []Committable{{Sink: "out", Task: 1, Epoch: 40, Claim: 6, Version: 1}},
+		Held: []Committable{
+			{Sink: "out", Task: 1, Epoch: 40, Claim: 6, Version: 1},
+			{Sink: "out", Task: 1, Epoch: 41, Claim: 6, Version: 2, Optional: true},
+		},
 		State: []StateHandle{{Task: 1, Version: 9, Data: []byte("x")}},
 		Modules: []Module{{
 			Plugin: "p", SHA256: strings.Repeat("ab", 32), Config: []byte(`{"r":1}`),
@@ -53,6 +56,9 @@ func knownTo(version int) Manifest {
 	m := full()
 	if version < 2 {
 		m.Modules[0].Offer = ""
+	}
+	if version < 3 {
+		m.Held = m.Held[:1]
 	}
 	return m
 }
@@ -117,10 +123,10 @@ func TestDecodeManifestRefuses(t *testing.T) {
 		{"only the header", header, ErrCorrupt, "no header line"},
 		{"longer", append(bytes.Clone(good), 'x'), ErrCorrupt, "checksum"},
 		{"another kind of record", EncodeRecord("job", 1, body), ErrCorrupt, "not that of a manifest"},
-		{"newer version", EncodeRecord(manifestKind, 3, body), ErrNewerFormat,
-			"manifest version 3, this version of wasmflow knows up to 2"},
+		{"newer version", EncodeRecord(manifestKind, ManifestVersion+1, body), ErrNewerFormat,
+			"manifest version 4, this version of wasmflow knows up to 3"},
 		{"version 0", EncodeRecord(manifestKind, 0, body), ErrCorrupt, "version"},
-		{"version with a sign", bytes.Replace(good, []byte(" 2 "), []byte(" +2 "), 1), ErrCorrupt,
+		{"version with a sign", bytes.Replace(good, []byte(" 3 "), []byte(" +3 "), 1), ErrCorrupt,
 			"version"},
 		{"no JSON", EncodeRecord(manifestKind, 1, []byte("hello")), ErrCorrupt, "invalid character"},
 		{"two values", EncodeRecord(manifestKind, 1, []byte("{} {}")), ErrCorrupt, "follows"},

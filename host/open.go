@@ -84,7 +84,7 @@ func (a *attempt) recoverSink(
 func (a *attempt) refuseOrphans(m checkpoint.Manifest, r checkpoint.Retained) error {
 	for _, c := range m.Committables {
 		known := slices.ContainsFunc(a.sinks, func(s *sinkRun) bool { return s.name == c.Sink })
-		if !known && c.Epoch > r.Applied {
+		if !known && !c.Optional && c.Epoch > r.Applied {
 			return orphaned(c, "it has decided output of epoch %d that is not published yet, but is "+
 				"not in the job file; put it back for one start")
 		}
@@ -94,7 +94,7 @@ func (a *attempt) refuseOrphans(m checkpoint.Manifest, r checkpoint.Retained) er
 			_, ok := s.committer.(checkpoint.Settler)
 			return ok && s.name == c.Sink
 		})
-		if !settles {
+		if !settles && !c.Optional {
 			return orphaned(c, "it holds output back since epoch %d, and the job file has no sink of "+
 				"that name that could publish it; put the sink back until it has stopped once")
 		}

@@ -64,3 +64,57 @@ func TestRecoverLooksTwiceForWhatIsMissing(t *testing.T) {
 		})
 	}
 }
+
+// settlingCommitter can hold output back.
+type settlingCommitter struct{ checkpoint.Committer }
+
+func (settlingCommitter) Settles() bool { return false }
+
+func (settlingCommitter) Settle(
+	context.Context, checkpoint.Epoch, bool, []checkpoint.Committable,
+) (publish, hold []checkpoint.Committable, err error) {
+	return nil, nil, nil
+}
+
+// TestOutputOfSinksThatAreGoneIsNotForgotten: a start without them is refused, unless nothing is
+// lost with them.
+func TestOutputOfSinksThatAreGoneIsNotForgotten(t *testing.T) {
+	one := func(c checkpoint.Committable) []checkpoint.Committable { return []checkpoint.Committable{c} }
+	tests := []struct {
+		name    string
+		m       checkpoint.Manifest
+		refused bool
+	}{
+		{"decided", checkpoint.Manifest{Committables: one(checkpoint.Committable{Sink: "gone", Epoch: 8})},
+			true},
+		{"published", checkpoint.Manifest{Committables: one(checkpoint.Committable{Sink: "gone", Epoch: 7})},
+			false},
+		{"decided without records", checkpoint.Manifest{Committables: one(checkpoint.Committable{
+			Sink: "gone", Epoch: 8, Optional: true,
+		})}, false},
+		{"held", checkpoint.Manifest{Held: one(checkpoint.Committable{Sink: "gone", Epoch: 3})}, true},
+		{"held for a sink that holds nothing", checkpoint.Manifest{
+			Held: one(checkpoint.Committable{Sink: "plain", Epoch: 3}),
+		}, true},
+		{"held for a sink that is there", checkpoint.Manifest{
+			Held: one(checkpoint.Committable{Sink: "files", Epoch: 3}),
+		}, false},
+		{"held without records", checkpoint.Manifest{
+			Held: one(checkpoint.Committable{Sink: "gone", Epoch: 3, Optional: true}),
+		}, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			a := &attempt{sinks: []*sinkRun{
+				{name: "files", committer: settlingCommitter{}},
+				{name: "plain", committer: takenCommitter{}},
+			}}
+			err := a.refuseOrphans(tt.m, checkpoint.Retained{Applied: 7})
+			if !tt.refused {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorIs(t, err, checkpoint.ErrRefused)
+		})
+	}
+}

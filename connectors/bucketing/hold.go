@@ -42,7 +42,7 @@ func (p *heldPart) encode(sink string, kept bool) checkpoint.Committable {
 	said.hold = &h
 	return checkpoint.Committable{
 		Sink: sink, Task: p.task, Epoch: p.epoch, Claim: p.claim, Version: said.version(),
-		Data: said.encode(),
+		Data: said.encode(), Optional: h.mark,
 	}
 }
 

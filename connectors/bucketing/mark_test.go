@@ -101,6 +101,7 @@ func TestEndMarksWhatIsOver(t *testing.T) {
 	j.notify(1).close()
 	require.Equal(t, []string{"dt=1970-01-01/min=0000"}, j.marks())
 	require.Len(t, j.Held[1], 1)
+	require.True(t, j.Held[1][0].Optional, "the sink may leave the job file all the same")
 	require.Empty(t, j.findings(1, j.Retained()))
 	j.clock = 10 * minute
 	j.start(1).checkpoint()
