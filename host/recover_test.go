@@ -79,29 +79,22 @@ func (settlingCommitter) Settle(
 // TestOutputOfSinksThatAreGoneIsNotForgotten: a start without them is refused, unless nothing is
 // lost with them.
 func TestOutputOfSinksThatAreGoneIsNotForgotten(t *testing.T) {
-	one := func(c checkpoint.Committable) []checkpoint.Committable { return []checkpoint.Committable{c} }
+	of := func(sink string, e checkpoint.Epoch, optional bool) []checkpoint.Committable {
+		return []checkpoint.Committable{{Sink: sink, Epoch: e, Optional: optional}}
+	}
 	tests := []struct {
 		name    string
-		m       checkpoint.Manifest
+		decided []checkpoint.Committable
+		held    []checkpoint.Committable
 		refused bool
 	}{
-		{"decided", checkpoint.Manifest{Committables: one(checkpoint.Committable{Sink: "gone", Epoch: 8})},
-			true},
-		{"published", checkpoint.Manifest{Committables: one(checkpoint.Committable{Sink: "gone", Epoch: 7})},
-			false},
-		{"decided without records", checkpoint.Manifest{Committables: one(checkpoint.Committable{
-			Sink: "gone", Epoch: 8, Optional: true,
-		})}, false},
-		{"held", checkpoint.Manifest{Held: one(checkpoint.Committable{Sink: "gone", Epoch: 3})}, true},
-		{"held for a sink that holds nothing", checkpoint.Manifest{
-			Held: one(checkpoint.Committable{Sink: "plain", Epoch: 3}),
-		}, true},
-		{"held for a sink that is there", checkpoint.Manifest{
-			Held: one(checkpoint.Committable{Sink: "files", Epoch: 3}),
-		}, false},
-		{"held without records", checkpoint.Manifest{
-			Held: one(checkpoint.Committable{Sink: "gone", Epoch: 3, Optional: true}),
-		}, false},
+		{"decided", of("gone", 8, false), nil, true},
+		{"published", of("gone", 7, false), nil, false},
+		{"decided without records", of("gone", 8, true), nil, false},
+		{"held", nil, of("gone", 3, false), true},
+		{"held for a sink that holds nothing", nil, of("plain", 3, false), true},
+		{"held for a sink that is there", nil, of("files", 3, false), false},
+		{"held without records", nil, of("gone", 3, true), false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -109,7 +102,8 @@ func TestOutputOfSinksThatAreGoneIsNotForgotten(t *testing.T) {
 				{name: "files", committer: settlingCommitter{}},
 				{name: "plain", committer: takenCommitter{}},
 			}}
-			err := a.refuseOrphans(tt.m, checkpoint.Retained{Applied: 7})
+			m := checkpoint.Manifest{Committables: tt.decided, Held: tt.held}
+			err := a.refuseOrphans(m, checkpoint.Retained{Applied: 7})
 			if !tt.refused {
 				require.NoError(t, err)
 				return
