@@ -40,32 +40,6 @@ func NewView(fs filesystem.FileSystem, root, job string) (*View, error) {
 	return &View{fs: fs, dir: dir, job: job}, nil
 }
 
-// Jobs lists the names of the jobs in the store at root, in order. A store that is not there has
-// none.
-func Jobs(ctx context.Context, fs filesystem.FileSystem, root string) ([]string, error) {
-	seen := map[string]struct{}{}
-	for info, err := range fs.List(ctx, root, true) {
-		if errors.Is(err, filesystem.ErrNotFound) {
-			break
-		}
-		if err != nil {
-			return nil, fmt.Errorf("listing store %s: %w", root, err)
-		}
-		dir, name := path.Split(info.Path)
-		dir = path.Clean(dir)
-		_, isRecord := parseNumbered(epochPrefix, name)
-		if (isRecord || name == hintName) && !info.Dir && path.Dir(dir) == path.Clean(root) {
-			seen[path.Base(dir)] = struct{}{}
-		}
-	}
-	jobs := make([]string, 0, len(seen))
-	for job := range seen {
-		jobs = append(jobs, job)
-	}
-	slices.Sort(jobs)
-	return jobs, nil
-}
-
 // Dir returns the folder of the job inside the file system.
 func (v *View) Dir() string { return v.dir }
 

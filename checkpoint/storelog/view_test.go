@@ -24,19 +24,6 @@ func TestViewOfAJobThatNeverRan(t *testing.T) {
 	text, err := v.Consequences(s.ctx, true, 0)
 	require.NoError(t, err)
 	require.Empty(t, text)
-	jobs, err := Jobs(s.ctx, s.fs(), testRoot)
-	require.NoError(t, err)
-	require.Empty(t, jobs)
-}
-
-func TestJobs(t *testing.T) {
-	s := newStore(t)
-	s.claim(nil)
-	s.claim(func(o *Options) { o.Job = "billing" })
-	require.NoError(t, s.fs().WriteFile(s.ctx, testRoot+"/notes/readme", []byte("x")))
-	jobs, err := Jobs(s.ctx, s.fs(), testRoot)
-	require.NoError(t, err)
-	require.Equal(t, []string{"billing", "orders"}, jobs)
 }
 
 func TestDescribe(t *testing.T) {
