@@ -121,6 +121,10 @@ func (c Compact) check(fs filesystem.FileSystem) error {
 // every tier: 16 tasks that close a part a second for an hour come to four.
 const joinTier = 16
 
+// joinBytesMax is what is copied at most for one epoch, some seconds of a network: the epoch is
+// decided after that, and a transaction of Kafka that decides it must not time out.
+const joinBytesMax = 1 << 30
+
 // batch is parts that are published together, as one file if they are several.
 type batch struct {
 	parts []*heldPart
@@ -166,4 +170,27 @@ func (c Compact) tiers(do []batch, rest []*heldPart) ([]batch, []*heldPart) {
 		rest = rest[n:]
 	}
 	return do, stay
+}
+
+// afford returns what can be done within joinBytesMax, or one batch that is larger. Other parts
+// wait for the next epoch; those that must not wait are published as they are.
+func afford(do []batch, stay []*heldPart, flush bool) ([]batch, []*heldPart) {
+	var can []batch
+	spent := int64(0)
+	for _, b := range do {
+		if b.join {
+			size := int64(0)
+			for _, p := range b.parts {
+				size += p.token.Size
+			}
+			if b.join = spent == 0 || spent+size <= joinBytesMax; b.join {
+				spent += size
+			} else if !flush {
+				stay = append(stay, b.parts...)
+				continue
+			}
+		}
+		can = append(can, b)
+	}
+	return can, stay
 }

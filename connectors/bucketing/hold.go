@@ -17,9 +17,9 @@ import (
 // joinsMax is how many files are joined at the same time. Each is a stream of reads and writes.
 const joinsMax = 4
 
-// heldPartsMax bounds what is held back: each part is a line of every manifest. A bucketer that names
-// ever new buckets gets many files sooner than a manifest that is too large to be written, after
-// which no epoch could be decided.
+// heldPartsMax bounds what is held back: each part is a line of every manifest. A bucketer that
+// names ever new buckets gets many files sooner than a manifest that is too large to be written,
+// after which no epoch could be decided.
 const heldPartsMax = 10_000
 
 // heldPart is a closed part that was prepared and is not published.
@@ -86,6 +86,7 @@ func (c *committer) Settle(
 		do, rest := c.sink.config.Compact.plan(group, now, flush || !c.isCurrent(group[0]))
 		batches, stay = append(batches, do...), append(stay, rest...)
 	}
+	batches, stay = afford(batches, stay, flush)
 	joined, made, err := c.joinAll(ctx, e, batches)
 	if err != nil {
 		return nil, nil, err

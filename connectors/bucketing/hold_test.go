@@ -139,3 +139,39 @@ func TestHeldPartsAreBounded(t *testing.T) {
 	require.Len(t, publish, heldPartsMax+1)
 	require.Empty(t, keep)
 }
+
+// TestAnEpochWaitsForFewJoins: an epoch is decided after its joins, and not only after those of all
+// buckets that are due at once.
+func TestAnEpochWaitsForFewJoins(t *testing.T) {
+	pair := func(size int64) batch {
+		p := &heldPart{}
+		p.token.Size = size / 2
+		return batch{parts: []*heldPart{p, p}, join: true}
+	}
+	alone := batch{parts: []*heldPart{{}}}
+	const half = joinBytesMax / 2
+	tests := []struct {
+		name  string
+		do    []batch
+		flush bool
+		want  []bool // joined, of what is done
+		stay  int
+	}{
+		{"few", []batch{pair(half), alone, pair(half)}, false, []bool{true, false, true}, 0},
+		{"many", []batch{pair(half), pair(half), pair(half), alone}, false, []bool{true, true, false}, 2},
+		{"many at the end", []batch{pair(half), pair(half), pair(half)}, true,
+			[]bool{true, true, false}, 0},
+		{"a large one", []batch{pair(3 * joinBytesMax), pair(2)}, false, []bool{true}, 2},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			do, stay := afford(tt.do, nil, tt.flush)
+			var joined []bool
+			for _, b := range do {
+				joined = append(joined, b.join)
+			}
+			require.Equal(t, tt.want, joined)
+			require.Len(t, stay, tt.stay)
+		})
+	}
+}
