@@ -132,8 +132,9 @@ race: ## every test, with the race detector
 simulation: ## the commit protocol under more seeds than the race detector has time for
 	$(GO) test ./checkpoint/checkpointtest/simulation
 
-differential: ## rewritten modules against the original, compiled: too much for the race detector
+differential: ## what is too much for the race detector: rewritten modules against the original, deadlines
 	$(GO) test ./host/guest/meter
+	$(GO) test -run Deadline ./host/replay
 
 chaos: build guests ## kill test: 2,000,000 lines, 100 kills, every failpoint, zombies
 	$(GO) build -tags failpoints -o $(BUILD)/wasmflow-failpoints ./cmd/wasmflow
