@@ -325,14 +325,11 @@ func (h *HDFS) Admin(ctx context.Context, args ...string) (string, error) {
 func (h *HDFS) tool(ctx context.Context, class string, args ...string) (string, error) {
 	args = append([]string{"-conf", h.name.config}, args...)
 	argv := h.java.command(append(hdfsFlags("error"), h.java.shared()...), class, args...)
-	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	var out, errs strings.Builder
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	if err := cmd.Run(); err != nil {
-		return out.String(), fmt.Errorf("running %s: %w: %s", strings.Join(args[2:], " "), err,
-			errs.String())
+	out, err := output(ctx, argv)
+	if err != nil {
+		return out, fmt.Errorf("running %s: %w", strings.Join(args[2:], " "), err)
 	}
-	return out.String(), nil
+	return out, nil
 }
 
 // Close ends all nodes and removes their data.
