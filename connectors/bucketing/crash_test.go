@@ -192,23 +192,33 @@ func TestCrashTestsFindBugs(t *testing.T) {
 }
 
 // TestCrashAgainAndAgain: processes die at random calls, recoveries included, with another number
-// of tasks every time, until one of them gets to the end.
+// of tasks every time, until one of them gets to the end. Somebody may change the job file between
+// them.
 func TestCrashAgainAndAgain(t *testing.T) {
-	for name, change := range map[string]func(*Config){
-		"apart": func(*Config) {}, "joined": compact(0), "held": compact(time.Hour),
+	for name, change := range map[string]func(*rand.Rand, *Config){
+		"apart":  func(*rand.Rand, *Config) {},
+		"joined": func(_ *rand.Rand, c *Config) { compact(0)(c) },
+		"held":   func(_ *rand.Rand, c *Config) { compact(time.Hour)(c) },
+		"changed": func(rng *rand.Rand, c *Config) {
+			c.Compact.On, c.Compact.Tasks = rng.IntN(3) > 0, rng.IntN(2) > 0
+			c.Compact.Age = connectors.Duration(time.Duration(rng.IntN(2)) * time.Hour)
+			c.PartSuffix = []string{"", ".txt"}[rng.IntN(2)]
+			c.Writer.Lines.Quote = []string{"needed", "never"}[rng.IntN(2)] // another form of the same
+		},
 	} {
 		t.Run(name, func(t *testing.T) { crashAgainAndAgain(t, change) })
 	}
 }
 
-func crashAgainAndAgain(t *testing.T, change func(*Config)) {
+func crashAgainAndAgain(t *testing.T, change func(*rand.Rand, *Config)) {
 	input := crashInput()
 	crashes := 0
 	for seed := range uint64(60) {
 		rng := rand.New(rand.NewPCG(seed, 7))
-		j := newJob(t, size(20), change)
+		j := newJob(t, size(20))
 		at := 0
 		for life := uint64(0); ; life++ {
+			change(rng, j.config)
 			j.Hooks = []fstest.Hook{fstest.CrashAt(1 + rng.IntN(150))}
 			err := j.run(1+rng.IntN(3), input, &at, noBug)
 			if err == nil {

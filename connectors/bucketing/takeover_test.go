@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -110,18 +111,22 @@ func (l *ledger) liveOn(j *job, tasks, epochs int) error {
 		for _, w := range j.Writers {
 			cs, err := w.Prepare(j.Ctx, e)
 			if err != nil {
-				return err
+				return errors.Join(err, j.Committer.Abort(j.Ctx, prepared))
 			}
 			prepared = append(prepared, cs...)
 		}
 		if err := j.Settle(e, until == len(input), prepared); err != nil {
-			return err
+			return errors.Join(err, j.Committer.Abort(j.Ctx, prepared))
 		}
 		if err := l.decides(j, e, until); err != nil {
 			return err
 		}
 		j.Epoch, at = e, until
-		if err := j.Committer.Commit(j.Ctx, j.Decided[e]); err != nil {
+		err := j.Committer.Commit(j.Ctx, j.Decided[e])
+		if err != nil {
+			err = j.Committer.Commit(j.Ctx, j.Decided[e])
+		}
+		if err != nil {
 			return err
 		}
 		l.applies(e)
@@ -162,28 +167,31 @@ func takeover(
 		return there, err
 	}
 	maps.Copy(seen, j.files())
-	last := owner(second)
-	if err := l.live(last, 1, len(crashInput())); err != nil {
-		return there, fmt.Errorf("the third owner: %w", err)
+	return there, l.ends(owner(second), seen)
+}
+
+// ends has a last owner finish and returns what a reader misses, sees twice or saw change.
+func (l *ledger) ends(j *job, seen map[string]string) error {
+	if err := l.live(j, 1, len(crashInput())); err != nil {
+		return fmt.Errorf("the last owner: %w", err)
 	}
 	if len(l.held[l.epoch]) > 0 {
-		// The input had ended before: another last epoch publishes what is held.
-		last.finish()
+		j.finish() // the input had ended before: another last epoch publishes what is held
 	}
-	after := last.files()
+	after := j.files()
 	for name, was := range seen {
 		if is, ok := after[name]; !ok || is != was {
-			return there, fmt.Errorf("%s was visible and changed", name)
+			return fmt.Errorf("%s was visible and changed", name)
 		}
 	}
 	want := slices.Sorted(slices.Values(crashInput()))
-	if got := last.values(); !slices.Equal(got, want) {
-		return there, fmt.Errorf("a reader sees %q", got)
+	if got := j.values(); !slices.Equal(got, want) {
+		return fmt.Errorf("a reader sees %q", got)
 	}
-	if left := strays(last); len(left) > 0 {
-		return there, fmt.Errorf("strays are left: %q", left)
+	if left := strays(j); len(left) > 0 {
+		return fmt.Errorf("strays are left: %q", left)
 	}
-	return there, nil
+	return nil
 }
 
 // TestTakeoverAtEveryCall: for every call that the sink makes to its disk, another owner takes the
@@ -218,5 +226,53 @@ func TestTakeoverAtEveryCall(t *testing.T) {
 				require.Greater(t, call, int64(100))
 			}
 		})
+	}
+}
+
+// TestFaultAtEveryCall: every call that the sink makes to its disk fails, or is carried out and its
+// answer lost, or finds the disk full from then on. The owner gives up what it has not decided,
+// commits again what it has, and still every record is read exactly once.
+func TestFaultAtEveryCall(t *testing.T) {
+	for name, fault := range map[string]func(call int) fstest.Hook{
+		"fails": func(call int) fstest.Hook {
+			return fstest.FailWhen(func(op fstest.Op) bool { return op.N == call }, errTest)
+		},
+		"answer is lost": func(call int) fstest.Hook {
+			return fstest.LoseReply(func(op fstest.Op) bool { return op.N == call }, errTest)
+		},
+		"disk is full": func(call int) fstest.Hook {
+			return fstest.FailWhen(func(op fstest.Op) bool {
+				return op.N >= call && (op.Kind == fstest.Write || op.Kind == fstest.Create)
+			}, syscall.ENOSPC)
+		},
+	} {
+		for way, c := range map[string]func(*Config){
+			"joined": compact(0), "held": compact(time.Hour),
+		} {
+			t.Run(name+", "+way, func(t *testing.T) {
+				failures := 0
+				for call := 1; ; call++ {
+					l := newLedger()
+					j := newJob(t, size(20), c)
+					var calls atomic.Int64
+					j.Hooks = []fstest.Hook{fault(call), func(fstest.Op) fstest.Fault {
+						calls.Add(1)
+						return fstest.Fault{}
+					}}
+					err := l.live(j, 2, len(crashInput()))
+					j.settle()
+					if err != nil {
+						failures++
+					}
+					last := newJob(t, size(20), c)
+					last.Disk = j.Disk
+					require.NoError(t, l.ends(last, j.files()), "call %d: %v", call, err)
+					if int64(call) > calls.Load() {
+						break
+					}
+				}
+				require.Greater(t, failures, 50)
+			})
+		}
 	}
 }
