@@ -300,3 +300,31 @@ func TestOpenIsBounded(t *testing.T) {
 		})
 	}
 }
+
+// TestEmptyNamesStay: a name without bytes lies where the next record begins, and stays when that
+// fails.
+func TestEmptyNamesStay(t *testing.T) {
+	require.Equal(t, []string{"a", "error 1: no"}, answers(t, head+`
+		transform("f", (r, out) => {
+			if (r.value === "bad") throw new Failure(1, "no");
+			out.emit({ value: r.value, target: "" });
+		});`, "a", "bad"))
+}
+
+// TestFailuresEmitNothing: what is thrown is an object of the script, whose code runs when it is
+// asked what happened.
+func TestFailuresEmitNothing(t *testing.T) {
+	const text = head + `
+		let emitted = "nothing";
+		const emit = (out) => {
+			try { for (let i = 0; i < 1000; i++) out.value("late"); emitted = "much"; } catch {}
+		};
+		transform("f", (r, out) => {
+			if (r.value !== "bad") return out.value(emitted);
+			throw {
+				get wasmflowCode() { emit(out); return 2; },
+				toJSON() { emit(out); return "said late"; },
+			};
+		});`
+	require.Equal(t, []string{`error 2: threw "said late"`, "nothing"}, answers(t, text, "bad", "after"))
+}

@@ -17,7 +17,7 @@ typedef struct {
 } wf_table;
 
 /* What a record has added, so that it can be taken back. */
-typedef struct { uint32_t rows, headers, bytes; } wf_mark;
+typedef struct { uint32_t rows, headers, strings, bytes; } wf_mark;
 
 static struct {
     wf_table rows, headers, strings, bytes;
@@ -93,11 +93,10 @@ static void wf_begin_output(void) {
 }
 
 static wf_mark wf_marked(void) {
-    return (wf_mark){out.rows.count, out.headers.count, out.bytes.count};
+    return (wf_mark){out.rows.count, out.headers.count, out.strings.count, out.bytes.count};
 }
 
-/* wf_take_back drops what was added since the mark. Names stay: an unused name harms nobody, and
- * its bytes are behind the mark only if no row before has it. */
+/* wf_take_back drops what was added since the mark. No row before has a name from behind it. */
 static void wf_take_back(wf_mark m) {
     if (m.rows > out.rows.count) return; /* done already, by what was emitted inside */
     for (uint32_t i = m.rows; i < out.rows.count; i++) {
@@ -106,8 +105,7 @@ static void wf_take_back(wf_mark m) {
     }
     out.rows.count = m.rows;
     out.headers.count = m.headers;
-    wf_string *s = out.strings.at;
-    while (out.strings.count && s[out.strings.count - 1].offset >= m.bytes) out.strings.count--;
+    out.strings.count = m.strings;
     out.bytes.count = m.bytes;
 }
 

@@ -43,6 +43,7 @@ static bool wf_failed(uint32_t parent, wf_mark before) {
     bool late = engine.steps > engine.steps_max;
     engine.steps = 0; /* telling the failure is work as well */
     wf_forget(ctx);
+    wf_let_go(ctx); /* what is thrown may be asked by its own code, which is to emit nothing now */
     wf_take_back(before);
     wf_row *r = wf_add(parent);
     if (!r) {
