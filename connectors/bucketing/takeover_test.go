@@ -197,7 +197,7 @@ func (l *ledger) ends(j *job, seen map[string]string) error {
 // TestTakeoverAtEveryCall: for every call that the sink makes to its disk, another owner takes the
 // job over while that call lasts, lives for no epoch, for one or to the end, and the first one wakes
 // up, and still every record is read exactly once. Where the owners have different job files it is
-// every fifth call.
+// one call of some.
 func TestTakeoverAtEveryCall(t *testing.T) {
 	off := func(*Config) {}
 	apart := func(c *Config) { compact(time.Hour)(c); c.Compact.Tasks = false }
@@ -205,16 +205,16 @@ func TestTakeoverAtEveryCall(t *testing.T) {
 		first, second func(*Config)
 		every         int64
 	}{
-		"joined":                    {compact(0), compact(0), 1},
-		"held":                      {compact(time.Hour), compact(time.Hour), 1},
-		"never joined":              {off, off, 5},
-		"held, then not":            {compact(time.Hour), off, 5},
-		"held, then joined at once": {compact(time.Hour), compact(0), 5},
-		"not, then held":            {off, compact(time.Hour), 5},
-		"by task":                   {compact(time.Hour), apart, 5},
+		"joined":                    {compact(0), compact(0), callsApart},
+		"held":                      {compact(time.Hour), compact(time.Hour), callsApart},
+		"never joined":              {off, off, 5 * callsApart},
+		"held, then not":            {compact(time.Hour), off, 5 * callsApart},
+		"held, then joined at once": {compact(time.Hour), compact(0), 5 * callsApart},
+		"not, then held":            {off, compact(time.Hour), 5 * callsApart},
+		"by task":                   {compact(time.Hour), apart, 5 * callsApart},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for epochs, every := range map[int]int64{0: 5, 1: c.every, len(crashInput()): c.every} {
+			for epochs, every := range map[int]int64{0: 5 * callsApart, 1: c.every, len(crashInput()): c.every} {
 				call := int64(1)
 				for ; ; call += every {
 					there, err := takeover(t, call, epochs, c.first, c.second)
@@ -251,7 +251,7 @@ func TestFaultAtEveryCall(t *testing.T) {
 		} {
 			t.Run(name+", "+way, func(t *testing.T) {
 				failures := 0
-				for call := 1; ; call++ {
+				for call := 1; ; call += callsApart {
 					l := newLedger()
 					j := newJob(t, size(20), c)
 					var calls atomic.Int64
@@ -271,7 +271,7 @@ func TestFaultAtEveryCall(t *testing.T) {
 						break
 					}
 				}
-				require.Greater(t, failures, 50)
+				require.Greater(t, failures, 50/callsApart)
 			})
 		}
 	}
