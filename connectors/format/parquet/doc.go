@@ -1,5 +1,5 @@
-// Package parquet writes Parquet files: columns of typed values in groups of rows, for readers that
-// want some columns of many rows.
+// Package parquet writes and reads Parquet files: columns of typed values in groups of rows, for
+// readers that want some columns of many rows.
 //
 // It owns what a type of an Avro schema or a JSON Schema becomes in Parquet, how a record is taken
 // apart into columns, and when a row group ends. The bytes of a file are the library's. It never
@@ -27,8 +27,15 @@
 //	P2  Memory is bounded: a row group ends at row_group_size, and all open files of an opener
 //	    together hold no more than groupsHeld row groups, plus groupBytesMin for each file.
 //	P3  No statistic excludes a value that is there: columns whose order the library does not know
-//	    have bounds that exclude nothing.
+//	    have bounds that exclude nothing, and those of bytes are cut where they can be.
 //	P4  A file is whole only once it is closed: the index stands at its end.
+//
+// A file of any writer is read, row by row, as the JSON that package avro makes of the same values:
+// what no Avro has is a number when it is unsigned, a list of keys and values when it is a map whose
+// keys are no text, a timestamp when it has 96 bits, and otherwise bytes.
+//
+//	P5  What a file claims is checked against its bytes before memory is taken for it, and a fault
+//	    of the library on such bytes is an error of the file.
 //
 // Below: connectors, connectors/format, connectors/format/avro and registry. Above: the table of
 // formats of files.

@@ -48,7 +48,8 @@ func leafOf(t *avro.Type) leaf {
 	}
 	if t.Kind == "bytes" {
 		return leaf{
-			node: dictionary(parquet.Leaf(parquet.ByteArrayType)), shape: shape{read: readBytes},
+			node:  parquet.Leaf(anyBytes{parquet.ByteArrayType}),
+			shape: shape{read: readBytes},
 		}
 	}
 	typ := parquet.FixedLenByteArrayType(t.Size)
@@ -166,4 +167,50 @@ func (i *wideIndexer) IndexPage(values, nulls int64, _, _ parquet.Value) {
 // ColumnIndex implements parquet.ColumnIndexer.
 func (i *wideIndexer) ColumnIndex() format.ColumnIndex { return i.index }
 
-var _ parquet.ColumnIndexer = (*wideIndexer)(nil)
+// anyBytes is a type of bytes of any length and value. The library cuts a bound off and adds one to
+// the last byte, which leaves that of bytes which begin with 0xff throughout below their value (P3).
+// A column with a dictionary takes no notice of it.
+type anyBytes struct{ parquet.Type }
+
+// NewColumnIndexer implements parquet.Type.
+func (b anyBytes) NewColumnIndexer(sizeMax int) parquet.ColumnIndexer {
+	const whole = 0
+	return &cutIndexer{ColumnIndexer: b.Type.NewColumnIndexer(whole), sizeMax: sizeMax}
+}
+
+// cutIndexer makes an index with bounds of sizeMax bytes, where there are such.
+type cutIndexer struct {
+	parquet.ColumnIndexer
+	sizeMax int
+}
+
+// ColumnIndex implements parquet.ColumnIndexer. What is cut stays in order.
+func (i *cutIndexer) ColumnIndex() format.ColumnIndex {
+	index := i.ColumnIndexer.ColumnIndex()
+	for k, low := range index.MinValues {
+		index.MinValues[k] = low[:min(len(low), i.sizeMax)]
+	}
+	for k, high := range index.MaxValues {
+		index.MaxValues[k] = above(high, i.sizeMax)
+	}
+	return index
+}
+
+// above returns bytes that are not below high, of which there are sizeMax at most unless none of
+// those are.
+func above(high []byte, sizeMax int) []byte {
+	if len(high) <= sizeMax {
+		return high
+	}
+	for n := sizeMax; n > 0; n-- {
+		if last := high[n-1]; last < 0xff {
+			return append(bytes.Clone(high[:n-1]), last+1)
+		}
+	}
+	return high
+}
+
+var (
+	_ parquet.ColumnIndexer = (*wideIndexer)(nil)
+	_ parquet.ColumnIndexer = (*cutIndexer)(nil)
+)

@@ -2,6 +2,7 @@ package parquet
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -222,6 +223,34 @@ func TestDictionariesGiveWay(t *testing.T) {
 		"map[DATA_PAGE PLAIN:true DATA_PAGE RLE_DICTIONARY:true DICTIONARY_PAGE PLAIN:true]",
 		"map[DATA_PAGE RLE_DICTIONARY:true DICTIONARY_PAGE PLAIN:true]",
 	}, encodings)
+}
+
+// TestBoundsOfBytesExcludeNothing holds P3 for bytes whose beginning has no successor.
+func TestBoundsOfBytesExcludeNothing(t *testing.T) {
+	f := openFiles(t, `{"type":"record","name":"R","fields":[{"name":"b","type":"bytes"}]}`)
+	var out bytes.Buffer
+	w := openWriter(t, f, &out)
+	full := bytes.Repeat([]byte{0xff}, 20)
+	values := [][]byte{
+		{}, bytes.Repeat([]byte{'a'}, 20), append([]byte{'b'}, full...), full, full[:16],
+	}
+	for _, v := range values {
+		row := fmt.Sprintf(`{"b":"%s"}`, base64.StdEncoding.EncodeToString(v))
+		require.NoError(t, w.Append(&connectors.Record{Value: []byte(row)}))
+		require.NoError(t, w.fill())
+		require.NoError(t, w.file.ColumnWriters()[0].Flush()) // a page
+	}
+	require.NoError(t, w.Close())
+	file, err := parquet.OpenFile(bytes.NewReader(out.Bytes()), int64(out.Len()))
+	require.NoError(t, err)
+	index := file.ColumnIndexes()[0]
+	for i, v := range values {
+		require.LessOrEqual(t, bytes.Compare(index.MinValues[i], v), 0, "page %d", i)
+		require.GreaterOrEqual(t, bytes.Compare(index.MaxValues[i], v), 0, "page %d", i)
+		require.LessOrEqual(t, len(index.MinValues[i]), 16)
+	}
+	require.Equal(t, "aaaaaaaaaaaaaaab", string(index.MaxValues[1]))
+	require.Equal(t, "c", string(index.MaxValues[2]))
 }
 
 // TestBoundsExcludeNothing holds P3: with decimals below zero, pages of nulls and pages of NaN.
