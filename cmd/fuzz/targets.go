@@ -33,6 +33,7 @@ func subjects() []subject {
 			{"connectors/format/avro", "FuzzFileReader"},
 			{"connectors/format/avro", "FuzzDeserialize"},
 			{"connectors/format/compress", "FuzzExpand"},
+			{"connectors/format/parquet", "FuzzReader"},
 			{"connectors/format/parquet", "FuzzSchema"},
 			{"connectors/format/parquet", "FuzzRow"},
 		}},

@@ -20,14 +20,19 @@ import (
 
 // containers are the formats and what their files are written with.
 func containers() map[string]files.Options {
-	sequence, avro := files.Defaults(), files.Defaults()
+	const schema = `{"type":"record","name":"row","fields":[{"name":"v","type":"string"}]}`
+	sequence, avro, parquet := files.Defaults(), files.Defaults(), files.Defaults()
 	sequence.Format, sequence.Compression = files.SequenceFile, "snappy"
 	avro.Format, avro.Compression = files.Avro, "deflate"
-	avro.SetSchema(`"string"`, "")
-	return map[string]files.Options{formatSequenceFile: sequence, formatAvro: avro}
+	avro.SetSchema(schema, "")
+	parquet.Format, parquet.Compression = files.Parquet, "zstd"
+	parquet.SetSchema(schema, "")
+	return map[string]files.Options{
+		formatSequenceFile: sequence, formatAvro: avro, formatParquet: parquet,
+	}
 }
 
-// contain returns a file of values, with a block for each two of them.
+// contain returns a file of values, with a block or a row group for each two of them.
 func contain(t testing.TB, o files.Options, values []string) string {
 	t.Helper()
 	opener, err := o.Open(t.Context(), connectors.Env{})
@@ -45,10 +50,10 @@ func contain(t testing.TB, o files.Options, values []string) string {
 	return out.String()
 }
 
-// quoted returns n values that are text in a SequenceFile and strings of JSON in Avro.
-func quoted(name string, n int) (values []string) {
+// rowsOf returns n values that are text in a SequenceFile and records of Avro and Parquet.
+func rowsOf(name string, n int) (values []string) {
 	for i := range n {
-		values = append(values, fmt.Sprintf(`"%s %d%s"`, name, i, strings.Repeat("x", i)))
+		values = append(values, fmt.Sprintf(`{"v":"%s %d%s"}`, name, i, strings.Repeat("x", i)))
 	}
 	return values
 }
@@ -58,7 +63,10 @@ func TestContainerConformance(t *testing.T) {
 		dir := t.TempDir()
 		var want []string
 		for i, file := range []string{"a.bin", "b.bin", "c.bin.gz"} {
-			values := quoted(file, 7)
+			if name == formatParquet {
+				file = strings.TrimSuffix(file, ".gz")
+			}
+			values := rowsOf(file, 7)
 			want = append(want, values...)
 			content := contain(t, o, values)
 			if codec := codecOf(file); codec != "" {
@@ -120,7 +128,10 @@ func TestSequenceFilesOfHadoop(t *testing.T) {
 
 func TestContainersAreNotCutIntoRanges(t *testing.T) {
 	for name, o := range containers() {
-		path := write(t, filepath.Join(t.TempDir(), "f"), contain(t, o, quoted("f", 50)))
+		if name == formatParquet {
+			continue
+		}
+		path := write(t, filepath.Join(t.TempDir(), "f"), contain(t, o, rowsOf("f", 50)))
 		c := config(path, func(c *SourceConfig) { c.Format = name })
 		s, err := newSource(t.Context(), *c, testEnv(t))
 		require.NoError(t, err)
@@ -132,20 +143,69 @@ func TestContainersAreNotCutIntoRanges(t *testing.T) {
 	}
 }
 
+// TestRangesOfParquet holds S2 for a file that is cut into ranges of any size: each row is read
+// once, and a position in any range leads on behind the rows that were read.
+func TestRangesOfParquet(t *testing.T) {
+	want := rowsOf("f", 50)
+	content := contain(t, containers()[formatParquet], want)
+	path := write(t, filepath.Join(t.TempDir(), "f"), content)
+	c := config(path, func(c *SourceConfig) { c.Format = formatParquet })
+	s, err := newSource(t.Context(), *c, testEnv(t))
+	require.NoError(t, err)
+	for _, size := range []int64{97, 1000, 3000, int64(len(content)), 2 * int64(len(content))} {
+		s.rangeBytes = size
+		splits := find(t, s, checkpoint.Position{}).Found
+		require.Equal(t, size < 3001, len(splits) > 1)
+		var got []string
+		for _, split := range splits {
+			rows, err := drain(t, reading(t, s, connectors.Limits{}, split))
+			require.NoError(t, err)
+			got = append(got, values(rows)...)
+			for read := range rows {
+				pos, err := decodeRange(split.Position)
+				require.NoError(t, err)
+				require.Equal(t, uint64(pos.start)+uint64(read), rows[read].Offset)
+				pos.next += int64(read)
+				rest, err := drain(t, reading(t, s, connectors.Limits{}, checkpoint.Split{
+					ID: split.ID, Position: pos.encode(),
+				}))
+				require.NoError(t, err)
+				require.Equal(t, values(rows[read:]), values(rest))
+			}
+		}
+		require.Equal(t, want, got, "ranges of %d bytes", size)
+	}
+}
+
+// TestPackedParquetIsRefused holds that a file which cannot be read from its end says what to do.
+func TestPackedParquetIsRefused(t *testing.T) {
+	path := write(t, filepath.Join(t.TempDir(), "f.parquet.gz"),
+		compress(t, ".gz", contain(t, containers()[formatParquet], rowsOf("f", 2))))
+	s := open(t, config(path, func(c *SourceConfig) { c.Format = formatParquet }))
+	_, err := drain(t, reading(t, s, connectors.Limits{}, find(t, s, checkpoint.Position{}).Found...))
+	require.ErrorIs(t, err, format.ErrUnsupported)
+	require.ErrorContains(t, err, "unpack the file")
+	require.Equal(t, connectors.Fatal, connectors.Classify(err))
+}
+
 // TestDamagedContainer cuts a file inside its last block: what stands before it is read, then the
 // job ends with an error that names the file and the record.
 func TestDamagedContainer(t *testing.T) {
 	for name, o := range containers() {
 		t.Run(name, func(t *testing.T) {
-			written := quoted("f", 4)
+			written := rowsOf("f", 4)
 			content := contain(t, o, written)
 			path := write(t, filepath.Join(t.TempDir(), "f"), content[:len(content)-1])
 			s := open(t, config(path, func(c *SourceConfig) { c.Format = name }))
 			r := reading(t, s, connectors.Limits{Records: 1}, find(t, s, checkpoint.Position{}).Found...)
 			got, err := drain(t, r)
-			require.Equal(t, written[:2], values(got))
+			whole := 2
+			if name == formatParquet {
+				whole = 0 // it is read from its end
+			}
+			require.Equal(t, written[:whole], values(got))
 			require.ErrorIs(t, err, format.ErrDamaged)
-			require.ErrorContains(t, err, path+" at record 2")
+			require.ErrorContains(t, err, fmt.Sprintf("%s at record %d", path, whole))
 			require.Equal(t, connectors.Fatal, connectors.Classify(err))
 		})
 	}
@@ -157,7 +217,11 @@ func TestTextIsNoContainer(t *testing.T) {
 		s := open(t, config(path, func(c *SourceConfig) { c.Format = name }))
 		_, err := drain(t, reading(t, s, connectors.Limits{}, find(t, s, checkpoint.Position{}).Found...))
 		require.ErrorIs(t, err, format.ErrDamaged)
-		require.ErrorContains(t, err, `it begins with "some`)
+		want := `it begins with "some`
+		if name == formatParquet {
+			want = `it ends with "ext\n"`
+		}
+		require.ErrorContains(t, err, want)
 	}
 }
 
@@ -165,7 +229,7 @@ func TestTextIsNoContainer(t *testing.T) {
 // name and with as many bytes, is no gap.
 func TestContainerWithFewerRecordsThanWereRead(t *testing.T) {
 	for name, o := range containers() {
-		path := write(t, filepath.Join(t.TempDir(), "f"), contain(t, o, quoted("f", 3)))
+		path := write(t, filepath.Join(t.TempDir(), "f"), contain(t, o, rowsOf("f", 3)))
 		s := open(t, config(path, func(c *SourceConfig) { c.Format = name }))
 		split := find(t, s, checkpoint.Position{}).Found[0]
 		pos, err := decodeRange(split.Position)
@@ -180,7 +244,7 @@ func TestContainerWithFewerRecordsThanWereRead(t *testing.T) {
 
 func TestLongRecordOfAContainer(t *testing.T) {
 	for name, o := range containers() {
-		path := write(t, filepath.Join(t.TempDir(), "f"), contain(t, o, quoted("f", 40)))
+		path := write(t, filepath.Join(t.TempDir(), "f"), contain(t, o, rowsOf("f", 40)))
 		s := open(t, config(path, func(c *SourceConfig) { c.Format, c.RecordBytesMax = name, 20 }))
 		_, err := drain(t, reading(t, s, connectors.Limits{}, find(t, s, checkpoint.Position{}).Found...))
 		require.ErrorIs(t, err, ErrRecordTooLong)
@@ -189,7 +253,7 @@ func TestLongRecordOfAContainer(t *testing.T) {
 
 func TestDiskErrorBelowAContainerIsNoDamage(t *testing.T) {
 	for name, o := range containers() {
-		path := write(t, filepath.Join(t.TempDir(), "f"), contain(t, o, quoted("f", 40)))
+		path := write(t, filepath.Join(t.TempDir(), "f"), contain(t, o, rowsOf("f", 40)))
 		s := open(t, config(path, func(c *SourceConfig) { c.Format = name }))
 		found := find(t, s, checkpoint.Position{}).Found
 		s.fs = failingReads{s.fs, false}
@@ -205,7 +269,7 @@ func TestContainerConfig(t *testing.T) {
 		change    func(*SourceConfig)
 		key, want string
 	}{
-		"format": {func(c *SourceConfig) { c.Format = "parquet" }, "format", "is none of"},
+		"format": {func(c *SourceConfig) { c.Format = "orc" }, "format", "is none of"},
 		"tail": {func(c *SourceConfig) { c.Format, c.Mode = formatAvro, modeTail },
 			"format", "avro files have an end"},
 		"charset": {func(c *SourceConfig) { c.Format, c.Charset = formatAvro, "utf-16be" },

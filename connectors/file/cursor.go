@@ -10,6 +10,7 @@ import (
 	"github.com/wasmflow/wasmflow/connectors"
 	"github.com/wasmflow/wasmflow/connectors/filesystem"
 	"github.com/wasmflow/wasmflow/connectors/format"
+	"github.com/wasmflow/wasmflow/connectors/format/parquet"
 )
 
 // overReadBytes is how far past its range a reader looks at first for the end of the last record.
@@ -30,7 +31,16 @@ type cursor struct {
 	ended          bool  // in is read to its end
 	charset        *textCharset
 	delimiter      string
-	records        format.Reader // of a container, which nothing above but pos concerns; else nil
+	records        format.Reader   // of a container, which nothing above but pos concerns; else nil
+	rows           *parquet.Reader // of a file of Parquet, which in is nil for; else nil
+}
+
+// close closes the file.
+func (c *cursor) close() error {
+	if c.rows != nil {
+		return c.rows.Close()
+	}
+	return c.in.Close()
 }
 
 // openCursor opens a range at its position, after a look at whether the file is still the one
@@ -45,11 +55,8 @@ func (s *Source) openCursor(ctx context.Context, id string, pos rangePosition) (
 	}
 	var err error
 	if s.cfg.isContainer() {
-		if c.in, err = s.openAt(ctx, pos.path, 0); err != nil {
-			return nil, err
-		}
 		if err = s.openContainer(ctx, c); err != nil {
-			return nil, errors.Join(err, c.in.Close())
+			return nil, err
 		}
 		return c, nil
 	}

@@ -11,7 +11,8 @@
 //
 //	S1  A record's name is (split, byte offset of its first byte); it never depends on the
 //	    number of tasks, on batch limits or on where a restart fell. Offsets in a compressed
-//	    file count decompressed bytes; in a container they count records.
+//	    file count decompressed bytes; in a container they count records from the beginning of
+//	    the range on.
 //	S2  Every record of a file belongs to exactly one range: the one in which it begins.
 //	S3  A restored position proves itself: a delimiter must end where it points. A file that is
 //	    gone, shorter or another one is an error that names it, never a gap.

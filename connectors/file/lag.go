@@ -26,7 +26,7 @@ func (s *Source) Lag(ctx context.Context, splits []checkpoint.Split) (int64, str
 				return 0, "", fmt.Errorf("measuring the lag of %s: %w", split.ID, err)
 			}
 			if s.cfg.isContainer() {
-				left += p.size // next counts records
+				left += min(p.end, p.size) - p.start // next counts records
 				continue
 			}
 			left += max(0, min(p.end, p.size)-p.next)

@@ -125,7 +125,7 @@ func (r *reader) finish() error {
 	r.current = nil
 	r.scan.drop()
 	r.source.metrics.finished.Inc()
-	if err := c.in.Close(); err != nil {
+	if err := c.close(); err != nil {
 		return fmt.Errorf("closing %s: %w", c.pos.path, err)
 	}
 	return nil
@@ -147,7 +147,7 @@ func (r *reader) Close() error {
 	}
 	c := r.current
 	r.current = nil
-	return c.in.Close()
+	return c.close()
 }
 
 var _ connectors.SourceReader = (*reader)(nil)

@@ -70,7 +70,7 @@ type SourceConfig struct {
 	Exclude []string `toml:"exclude" flink:"GlobFilePathFilter(excludePatterns)" doc:"globs of files and folders that are not read, whatever include says"`
 	Nested  bool     `toml:"nested" flink:"setNestedFileEnumeration" doc:"read the folders inside folders too"`
 
-	Format string `toml:"format" flink:"readSequenceFile, AvroInputFormat" doc:"text (records that a delimiter ends), sequence-file (Hadoop's files: keys and values of the classes NullWritable, BytesWritable, Text, IntWritable and LongWritable; numbers become text) or avro (object container files; values become JSON)"`
+	Format string `toml:"format" flink:"readSequenceFile, AvroInputFormat" doc:"text (records that a delimiter ends), sequence-file (Hadoop's files: keys and values of the classes NullWritable, BytesWritable, Text, IntWritable and LongWritable; numbers become text), avro (object container files) or parquet; values of the last two become JSON"`
 	Unions string `toml:"unions" doc:"avro: plain (the value alone) or tagged ({ branch = value }, as in Avro's JSON encoding)"`
 
 	Charset        string          `toml:"charset" flink:"readTextFile(charset)" doc:"IANA name of the charset of the files; records leave as UTF-8"`
@@ -114,7 +114,8 @@ func (c *SourceConfig) Validate(p *connectors.Problems) {
 		}
 	}
 	p.OneOf("mode", c.Mode, modeOnce, modeContinuous, modeTail)
-	p.OneOf("format", c.Format, formatText, formatSequenceFile, formatAvro)
+	p.OneOf("format", c.Format, formatText, formatSequenceFile, formatAvro,
+		formatParquet)
 	p.OneOf("unions", c.Unions, unionsPlain, unionsTagged)
 	c.validateFormat(p)
 	p.OneOf("vanished", c.Vanished, vanishedFail, vanishedSkip)

@@ -7,8 +7,9 @@ import (
 	"strconv"
 )
 
-// appendDecimal appends a number of digits whose last scale ones are a fraction.
-func appendDecimal(dst, unscaled []byte, scale int) []byte {
+// AppendDecimal appends a number of digits whose last scale ones are a fraction. It is in two's
+// complement, the highest byte first.
+func AppendDecimal(dst, unscaled []byte, scale int) []byte {
 	var digits [24]byte
 	var text []byte
 	negative := len(unscaled) > 0 && unscaled[0]&0x80 != 0

@@ -253,13 +253,13 @@ func (d *decoder) scalar(from, as *node) error {
 		if err != nil {
 			return err
 		}
-		d.float(float64(math.Float32frombits(binary.LittleEndian.Uint32(b))), 32)
+		d.out = AppendFloat(d.out, float64(math.Float32frombits(binary.LittleEndian.Uint32(b))), 32)
 	case kindDouble:
 		b, err := d.take(8)
 		if err != nil {
 			return err
 		}
-		d.float(math.Float64frombits(binary.LittleEndian.Uint64(b)), 64)
+		d.out = AppendFloat(d.out, math.Float64frombits(binary.LittleEndian.Uint64(b)), 64)
 	case kindFixed:
 		b, err := d.take(int64(from.size))
 		if err != nil {
@@ -290,47 +290,44 @@ func (d *decoder) integer(x int64, as *node) error {
 	d.out = append(d.out, '"')
 	switch as.logical {
 	case date:
-		d.out = appendDate(d.out, x)
+		d.out = AppendDate(d.out, x)
 	case timestamp:
-		d.out = append(appendTimestamp(d.out, x, as.digits), 'Z')
+		d.out = append(AppendTimestamp(d.out, x, as.digits), 'Z')
 	case localTimestamp:
-		d.out = appendTimestamp(d.out, x, as.digits)
+		d.out = AppendTimestamp(d.out, x, as.digits)
 	default:
-		d.out = appendClock(d.out, x, as.digits)
+		d.out = AppendClock(d.out, x, as.digits)
 	}
 	d.out = append(d.out, '"')
 	return nil
 }
 
-// float appends a number as encoding/json does, and what JSON has no number for as a string.
-func (d *decoder) float(x float64, bits int) {
+// AppendFloat appends a number as encoding/json does, and what JSON has no number for as a string.
+func AppendFloat(dst []byte, x float64, bits int) []byte {
 	switch {
 	case math.IsNaN(x):
-		d.out = append(d.out, `"NaN"`...)
-		return
+		return append(dst, `"NaN"`...)
 	case math.IsInf(x, 1):
-		d.out = append(d.out, `"Infinity"`...)
-		return
+		return append(dst, `"Infinity"`...)
 	case math.IsInf(x, -1):
-		d.out = append(d.out, `"-Infinity"`...)
-		return
+		return append(dst, `"-Infinity"`...)
 	}
 	form := byte('f')
 	if abs := math.Abs(x); abs != 0 && (abs < 1e-6 || abs >= 1e21) {
 		form = 'e'
 	}
-	d.out = strconv.AppendFloat(d.out, x, form, -1, bits)
+	return strconv.AppendFloat(dst, x, form, -1, bits)
 }
 
 // opaque appends bytes, a string or a fixed as what it stands for.
 func (d *decoder) opaque(b []byte, as *node) error {
 	switch {
 	case as.logical == decimal:
-		d.out = appendDecimal(d.out, b, as.scale)
+		d.out = AppendDecimal(d.out, b, as.scale)
 	case as.logical == uuidFixed:
-		d.out = append(appendUUID(append(d.out, '"'), b), '"')
+		d.out = append(AppendUUID(append(d.out, '"'), b), '"')
 	case as.logical == duration:
-		d.out = append(appendDuration(append(d.out, '"'), b), '"')
+		d.out = append(AppendDuration(append(d.out, '"'), b), '"')
 	case as.kind == kindString:
 		if !utf8.Valid(b) {
 			return errText

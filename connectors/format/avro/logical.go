@@ -78,9 +78,9 @@ func appendDigits(dst []byte, x int64, width int) []byte {
 	return append(dst, digits...)
 }
 
-// appendDate appends the date so many days after 1970-01-01. A year that four digits do not hold
+// AppendDate appends the date so many days after 1970-01-01. A year that four digits do not hold
 // has a sign, as ISO 8601 has it.
-func appendDate(dst []byte, days int64) []byte {
+func AppendDate(dst []byte, days int64) []byte {
 	// Counted in eras of 400 years from 0000-03-01, so that leap days come last.
 	z := days + 719468
 	era := floorDiv(z, 146097)
@@ -106,7 +106,7 @@ func appendDate(dst []byte, days int64) []byte {
 	return appendDigits(dst, day, 2)
 }
 
-// daysOf is the inverse of appendDate. ok is false for a day that its month does not have.
+// daysOf is the inverse of AppendDate. ok is false for a day that its month does not have.
 func daysOf(year, month, day int64) (days int64, ok bool) {
 	if month < 1 || month > 12 || day < 1 || day > 31 {
 		return 0, false
@@ -121,7 +121,7 @@ func daysOf(year, month, day int64) (days int64, ok bool) {
 	days = era*146097 + yearOfEra*365 + yearOfEra/4 - yearOfEra/100 + ofYear - 719468
 	var buf [24]byte
 	var want [24]byte
-	text := appendDate(buf[:0], days)
+	text := AppendDate(buf[:0], days)
 	exact := appendDigits(append(appendDigits(want[:0], month, 2), '-'), day, 2)
 	return days, string(text[len(text)-len(exact):]) == string(exact)
 }
@@ -134,8 +134,8 @@ func floorDiv(a, b int64) int64 {
 	return q
 }
 
-// appendClock appends a time of day in units of 10^-digits seconds.
-func appendClock(dst []byte, units int64, digits int) []byte {
+// AppendClock appends a time of day in units of 10^-digits seconds.
+func AppendClock(dst []byte, units int64, digits int) []byte {
 	seconds := units / pow10[digits]
 	dst = append(appendDigits(dst, seconds/3600, 2), ':')
 	dst = append(appendDigits(dst, seconds/60%60, 2), ':')
@@ -143,12 +143,12 @@ func appendClock(dst []byte, units int64, digits int) []byte {
 	return appendDigits(dst, units%pow10[digits], digits)
 }
 
-// appendTimestamp appends an instant in units of 10^-digits seconds.
-func appendTimestamp(dst []byte, units int64, digits int) []byte {
+// AppendTimestamp appends an instant in units of 10^-digits seconds.
+func AppendTimestamp(dst []byte, units int64, digits int) []byte {
 	perDay := daySeconds * pow10[digits]
 	days := floorDiv(units, perDay)
-	dst = append(appendDate(dst, days), 'T')
-	return appendClock(dst, units-days*perDay, digits)
+	dst = append(AppendDate(dst, days), 'T')
+	return AppendClock(dst, units-days*perDay, digits)
 }
 
 var errFormat = errors.New("it has another form")

@@ -9,7 +9,8 @@ import (
 
 const hexDigits = "0123456789abcdef"
 
-func appendUUID(dst, b []byte) []byte {
+// AppendUUID appends the text of 16 bytes.
+func AppendUUID(dst, b []byte) []byte {
 	for i, x := range b {
 		if i == 4 || i == 6 || i == 8 || i == 10 {
 			dst = append(dst, '-')
@@ -44,8 +45,9 @@ func parseUUID(dst, text []byte) ([]byte, error) {
 	return dst, nil
 }
 
-// appendDuration appends months, days and milliseconds, which are counted apart.
-func appendDuration(dst, b []byte) []byte {
+// AppendDuration appends months, days and milliseconds, which are counted apart: 12 bytes, the
+// lowest first.
+func AppendDuration(dst, b []byte) []byte {
 	months, days := binary.LittleEndian.Uint32(b), binary.LittleEndian.Uint32(b[4:])
 	millis := binary.LittleEndian.Uint32(b[8:])
 	dst = strconv.AppendUint(append(dst, 'P'), uint64(months), 10)
@@ -54,7 +56,7 @@ func appendDuration(dst, b []byte) []byte {
 	return append(appendDigits(append(dst, '.'), int64(millis%1000), 3), 'S')
 }
 
-// parseDuration reads what appendDuration writes.
+// parseDuration reads what AppendDuration writes.
 func parseDuration(dst, text []byte) ([]byte, error) {
 	s := scanner{in: text}
 	s.mark('P')
