@@ -36,7 +36,7 @@ func (s *Source) openContainer(ctx context.Context, c *cursor) (err error) {
 	if s.cfg.Format == formatParquet {
 		err = s.openParquet(ctx, c)
 	} else {
-		err = s.openStream(ctx, c)
+		err = s.openMarked(ctx, c)
 	}
 	if err != nil {
 		return err
@@ -47,20 +47,39 @@ func (s *Source) openContainer(ctx context.Context, c *cursor) (err error) {
 	return nil
 }
 
-// openStream opens a container whose records stand one behind the other.
-func (s *Source) openStream(ctx context.Context, c *cursor) (err error) {
+// marked is a reader of a container with markers to begin at.
+type marked interface {
+	format.Reader
+	Within(start, end int64, open func(offset int64) (io.Reader, error)) error
+}
+
+// openMarked opens a container with markers, whose header every range needs.
+func (s *Source) openMarked(ctx context.Context, c *cursor) (err error) {
 	if c.in, err = s.openAt(ctx, c.pos.path, 0); err != nil {
 		return err
 	}
+	var r marked
 	in := &countedReader{in: c.in, bytes: s.metrics.bytes}
 	if s.cfg.Format == formatAvro {
-		c.records, err = avro.NewFileReader(in, s.cfg.Unions == unionsTagged, c.recordBytesMax)
+		r, err = avro.NewFileReader(in, s.cfg.Unions == unionsTagged, c.recordBytesMax)
 	} else {
-		c.records, err = sequencefile.NewReader(in, c.recordBytesMax)
+		r, err = sequencefile.NewReader(in, c.recordBytesMax)
+	}
+	if err == nil {
+		err = r.Within(c.pos.start, c.pos.end, func(offset int64) (io.Reader, error) {
+			next, err := s.openAt(ctx, c.pos.path, offset)
+			if err != nil {
+				return nil, err
+			}
+			head := c.in
+			c.in = next
+			return &countedReader{in: next, bytes: s.metrics.bytes}, head.Close()
+		})
 	}
 	if err != nil {
 		return errors.Join(containerError(c.pos.path, 0, err), c.in.Close())
 	}
+	c.records = r
 	return nil
 }
 

@@ -2,6 +2,7 @@ package file
 
 import (
 	"bytes"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"github.com/wasmflow/wasmflow/connectors/connectortest"
 	"github.com/wasmflow/wasmflow/connectors/format"
 	"github.com/wasmflow/wasmflow/connectors/format/files"
+	"github.com/wasmflow/wasmflow/connectors/format/sequencefile"
 )
 
 // containers are the formats and what their files are written with.
@@ -126,54 +128,86 @@ func TestSequenceFilesOfHadoop(t *testing.T) {
 	}
 }
 
-func TestContainersAreNotCutIntoRanges(t *testing.T) {
-	for name, o := range containers() {
-		if name == formatParquet {
-			continue
-		}
-		path := write(t, filepath.Join(t.TempDir(), "f"), contain(t, o, rowsOf("f", 50)))
-		c := config(path, func(c *SourceConfig) { c.Format = name })
-		s, err := newSource(t.Context(), *c, testEnv(t))
-		require.NoError(t, err)
-		s.rangeBytes = 40
-		require.Len(t, find(t, s, checkpoint.Position{}).Found, 1)
-		for i, l := range readAll(t, c) {
-			require.Equal(t, uint64(i), l.Offset, "a record is named by its number")
-		}
+// TestRangesOfContainers holds S2 for files that are cut into ranges of any size: each record is read
+// once, in order, and a position in any range leads on behind the records that were read.
+func TestRangesOfContainers(t *testing.T) {
+	kinds := containers()
+	for _, by := range []string{"none", "snappy"} { // markers come by themselves, after 100,000 bytes
+		o := kinds[formatSequenceFile]
+		o.Compression, o.Sequence.CompressBy = by, sequencefile.ByRecord
+		kinds[formatSequenceFile+" by record "+by] = o
+	}
+	for name, o := range kinds {
+		t.Run(name, func(t *testing.T) {
+			want := rowsOf("f", 50)
+			if o.Sequence.CompressBy == sequencefile.ByRecord {
+				want = nil
+				for i := range 50 {
+					want = append(want, fmt.Sprintf("%d %x", i, noise(8<<10)))
+				}
+			}
+			content := contain(t, o, want)
+			path := write(t, filepath.Join(t.TempDir(), "f"), content)
+			c := config(path, func(c *SourceConfig) { c.Format, _, _ = strings.Cut(name, " ") })
+			s, err := newSource(t.Context(), *c, testEnv(t))
+			require.NoError(t, err)
+			whole := int64(len(content))
+			for _, size := range []int64{max(41, whole/150), whole / 31, whole / 7, whole / 3, whole} {
+				s.rangeBytes = size
+				splits := find(t, s, checkpoint.Position{}).Found
+				require.Equal(t, size < whole, len(splits) > 1)
+				require.Equal(t, want, readRanges(t, s, splits), "ranges of %d bytes", size)
+			}
+		})
 	}
 }
 
-// TestRangesOfParquet holds S2 for a file that is cut into ranges of any size: each row is read
-// once, and a position in any range leads on behind the rows that were read.
-func TestRangesOfParquet(t *testing.T) {
-	want := rowsOf("f", 50)
-	content := contain(t, containers()[formatParquet], want)
-	path := write(t, filepath.Join(t.TempDir(), "f"), content)
-	c := config(path, func(c *SourceConfig) { c.Format = formatParquet })
-	s, err := newSource(t.Context(), *c, testEnv(t))
-	require.NoError(t, err)
-	for _, size := range []int64{97, 1000, 3000, int64(len(content)), 2 * int64(len(content))} {
-		s.rangeBytes = size
-		splits := find(t, s, checkpoint.Position{}).Found
-		require.Equal(t, size < 3001, len(splits) > 1)
-		var got []string
-		for _, split := range splits {
-			rows, err := drain(t, reading(t, s, connectors.Limits{}, split))
+// noise returns bytes that do not compress.
+func noise(n int) []byte {
+	b := make([]byte, n)
+	_, _ = rand.Read(b)
+	return b
+}
+
+// readRanges reads splits one by one, and again from every record on.
+func readRanges(t *testing.T, s *Source, splits []checkpoint.Split) (got []string) {
+	t.Helper()
+	for _, split := range splits {
+		rows, err := drain(t, reading(t, s, connectors.Limits{}, split))
+		require.NoError(t, err)
+		got = append(got, values(rows)...)
+		for read := range rows {
+			pos, err := decodeRange(split.Position)
 			require.NoError(t, err)
-			got = append(got, values(rows)...)
-			for read := range rows {
-				pos, err := decodeRange(split.Position)
-				require.NoError(t, err)
-				require.Equal(t, uint64(pos.start)+uint64(read), rows[read].Offset)
-				pos.next += int64(read)
-				rest, err := drain(t, reading(t, s, connectors.Limits{}, checkpoint.Split{
-					ID: split.ID, Position: pos.encode(),
-				}))
-				require.NoError(t, err)
-				require.Equal(t, values(rows[read:]), values(rest))
-			}
+			require.Equal(t, uint64(pos.start)+uint64(read), rows[read].Offset)
+			pos.next += int64(read)
+			rest, err := drain(t, reading(t, s, connectors.Limits{}, checkpoint.Split{
+				ID: split.ID, Position: pos.encode(),
+			}))
+			require.NoError(t, err)
+			require.Equal(t, values(rows[read:]), values(rest))
 		}
-		require.Equal(t, want, got, "ranges of %d bytes", size)
+	}
+	return got
+}
+
+// TestWholeContainersOfEarlierPositions holds that a position from before containers were cut into
+// ranges, which counts the records of all of the file, leads on where it stood.
+func TestWholeContainersOfEarlierPositions(t *testing.T) {
+	for name, o := range containers() {
+		want := rowsOf("f", 50)
+		path := write(t, filepath.Join(t.TempDir(), "f"), contain(t, o, want))
+		s := open(t, config(path, func(c *SourceConfig) { c.Format = name }))
+		s.rangeBytes = 40
+		split := find(t, s, checkpoint.Position{}).Found[0]
+		pos, err := decodeRange(split.Position)
+		require.NoError(t, err)
+		pos.end, pos.next = endUnknown, 17
+		split.Position = pos.encode()
+		got, err := drain(t, reading(t, s, connectors.Limits{}, split))
+		require.NoError(t, err)
+		require.Equal(t, want[17:], values(got))
+		require.EqualValues(t, 17, got[0].Offset)
 	}
 }
 

@@ -103,13 +103,12 @@ func (s *Source) splits(f filesystem.Info, version string) []checkpoint.Split {
 	return s.cut(f, version, size)
 }
 
-// cut cuts a file into ranges of size bytes. An empty file has none, and one that is compressed, or
-// whose records are found from its beginning only, has one.
+// cut cuts a file into ranges of size bytes. An empty file has none, a compressed one has one.
 func (s *Source) cut(f filesystem.Info, version string, size int64) []checkpoint.Split {
 	pos := rangePosition{
 		path: f.Path, size: f.Size, modTime: f.ModTime.UnixNano(), identity: f.Identity,
 	}
-	if codecOf(f.Path) != "" || s.cfg.isContainer() && s.cfg.Format != formatParquet {
+	if codecOf(f.Path) != "" {
 		pos.end = endUnknown
 		return []checkpoint.Split{{ID: splitID(f.Path, 0, version), Position: pos.encode()}}
 	}

@@ -1,7 +1,6 @@
 package avro
 
 import (
-	"bufio"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -26,7 +25,9 @@ const (
 
 // FileReader reads the records of an object container file as JSON, in order.
 type FileReader struct {
-	in             *bufio.Reader
+	in             *format.Input
+	end            int64 // markers from there on are another reader's
+	ended          bool  // the last marker was one of them
 	read           *read
 	codec          containerCodec
 	pool           *compress.Pool // nil without compression
@@ -43,7 +44,8 @@ type FileReader struct {
 // after the branch. Records whose JSON has more than recordBytesMax bytes are format.ErrTooLarge.
 func NewFileReader(in io.Reader, tagged bool, recordBytesMax int) (*FileReader, error) {
 	r := &FileReader{
-		in: bufio.NewReaderSize(in, readBufferBytes), recordBytesMax: recordBytesMax,
+		in: format.NewInput(in, readBufferBytes), end: math.MaxInt64,
+		recordBytesMax: recordBytesMax,
 	}
 	if err := r.readHeader(tagged); err != nil {
 		return nil, fmt.Errorf("reading the header: %w", endsEarly(err))
@@ -162,7 +164,35 @@ func (r *FileReader) Next() (key, value []byte, err error) {
 	return nil, r.d.out, nil
 }
 
+// Within restricts the reader, before its first record, to the blocks whose marker begins in the
+// bytes from start to end: whoever reads a file in parts gets each record once. The first block is
+// of the part that begins with the file. open opens the file at an offset; it is called at most once.
+func (r *FileReader) Within(
+	start, end int64, open func(offset int64) (io.Reader, error),
+) error {
+	r.end = end
+	if start == 0 {
+		return nil
+	}
+	from := max(start, r.in.Offset())
+	if r.ended = from >= end; r.ended {
+		return nil
+	}
+	in, err := open(from)
+	if err != nil {
+		return err
+	}
+	r.in.Restart(in, from)
+	if err = r.in.Find(r.sync[:], end); errors.Is(err, io.EOF) {
+		r.ended, err = true, nil
+	}
+	return err
+}
+
 func (r *FileReader) readBlock() error {
+	if r.ended {
+		return io.EOF
+	}
 	if _, err := r.in.Peek(1); err != nil {
 		return err // the end, between two blocks
 	}
@@ -191,6 +221,7 @@ func (r *FileReader) readBlock() error {
 	if sync != r.sync {
 		return fmt.Errorf("%w: a sync marker is not that of the file", format.ErrDamaged)
 	}
+	r.ended = r.in.Offset()-syncBytes >= r.end
 	if r.d.in, err = r.expand(r.raw, sizeMax); err != nil {
 		return err
 	}

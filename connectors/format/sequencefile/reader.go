@@ -1,7 +1,6 @@
 package sequencefile
 
 import (
-	"bufio"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -13,6 +12,8 @@ import (
 )
 
 const (
+	// escapeBytes is the length of what stands before a marker, in the place of a record's length.
+	escapeBytes = 4
 	// readBufferBytes is read at once.
 	readBufferBytes = 128 << 10
 	// headerStringBytesMax bounds the names of classes and the texts of the metadata.
@@ -36,7 +37,10 @@ type Header struct {
 
 // Reader is a format.Reader of a SequenceFile.
 type Reader struct {
-	in             *bufio.Reader
+	in             *format.Input
+	end            int64 // markers from there on are another reader's
+	ended          bool  // such a marker was met
+	marked         bool  // the marker of the next block is read
 	header         Header
 	key, value     class
 	pool           *compress.Pool // nil without compression
@@ -58,7 +62,10 @@ type block struct {
 // NewReader reads the header of a file. Records that need more than recordBytesMax bytes are
 // format.ErrTooLarge.
 func NewReader(in io.Reader, recordBytesMax int) (*Reader, error) {
-	r := &Reader{in: bufio.NewReaderSize(in, readBufferBytes), recordBytesMax: recordBytesMax}
+	r := &Reader{
+		in: format.NewInput(in, readBufferBytes), end: math.MaxInt64,
+		recordBytesMax: recordBytesMax,
+	}
 	if err := r.readHeader(); err != nil {
 		return nil, fmt.Errorf("reading the header: %w", damaged(err))
 	}
@@ -67,6 +74,33 @@ func NewReader(in io.Reader, recordBytesMax int) (*Reader, error) {
 
 // Header returns what the file says of itself.
 func (r *Reader) Header() Header { return r.header }
+
+// Within restricts the reader, before its first record, to what stands behind the markers that begin
+// in the bytes from start to end: whoever reads a file in parts gets each record once. Records
+// before the first marker are of the part that begins with the file. open opens the file at an
+// offset; it is called at most once.
+func (r *Reader) Within(start, end int64, open func(offset int64) (io.Reader, error)) error {
+	r.end = end
+	if start == 0 {
+		return nil
+	}
+	from := max(start, r.in.Offset())
+	if r.ended = from >= end; r.ended {
+		return nil
+	}
+	in, err := open(from)
+	if err != nil {
+		return err
+	}
+	r.in.Restart(in, from)
+	marker := binary.BigEndian.AppendUint32(nil, syncEscape)
+	err = r.in.Find(append(marker, r.sync[:]...), end)
+	if errors.Is(err, io.EOF) {
+		r.ended, err = true, nil
+	}
+	r.marked = true
+	return err
+}
 
 func (r *Reader) readHeader() error {
 	var head [len(magic) + 1]byte
@@ -203,6 +237,9 @@ func (r *Reader) nextRecord() (key, value []byte, err error) {
 
 // length returns the length of the next record and passes the markers before it.
 func (r *Reader) length() (uint32, error) {
+	if r.ended {
+		return 0, io.EOF
+	}
 	if _, err := r.in.Peek(1); err != nil {
 		return 0, err // the end, between two records (Q4)
 	}
@@ -210,6 +247,9 @@ func (r *Reader) length() (uint32, error) {
 		n, err := r.uint32()
 		if err != nil || n != syncEscape {
 			return n, damaged(err)
+		}
+		if r.ended = r.in.Offset()-escapeBytes >= r.end; r.ended {
+			return 0, io.EOF
 		}
 		if err := r.checkSync(); err != nil {
 			return 0, err
@@ -270,9 +310,20 @@ func cut(lens, column *[]byte) ([]byte, error) {
 	return out, nil
 }
 
-func (r *Reader) readBlock() error {
+// blockMarker passes the marker before a block.
+func (r *Reader) blockMarker() error {
+	if r.ended {
+		return io.EOF
+	}
+	if r.marked {
+		r.marked = false
+		return nil
+	}
 	if _, err := r.in.Peek(1); err != nil {
 		return err // the end, between two blocks (Q4)
+	}
+	if r.ended = r.in.Offset() >= r.end; r.ended {
+		return io.EOF
 	}
 	escape, err := r.uint32()
 	if err != nil {
@@ -281,7 +332,11 @@ func (r *Reader) readBlock() error {
 	if escape != syncEscape {
 		return fmt.Errorf("%w: a block without a sync marker", format.ErrDamaged)
 	}
-	if err := r.checkSync(); err != nil {
+	return r.checkSync()
+}
+
+func (r *Reader) readBlock() error {
+	if err := r.blockMarker(); err != nil {
 		return err
 	}
 	records, err := r.vint()
