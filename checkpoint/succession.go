@@ -68,6 +68,22 @@ func (s Succession) Record() Manifest {
 	return m
 }
 
+// AppliedFor returns what Recover of committed may take for the highest epoch that is committed
+// completely, where highest is known to be. That says nothing about the epoch of committed itself
+// when a job went back and forth: (1) 7 is decided and its owner dies, (2) a claim goes back to 6,
+// and decides and commits 9, (3) another claim goes to 7, whose output was never published. itself
+// says whether an epoch is known to be committed by its own mark, or because the next number was
+// decided (I3), with no claim between them.
+func AppliedFor(committed []Committable, highest Epoch, itself func(Epoch) bool) Epoch {
+	if len(committed) == 0 {
+		return highest
+	}
+	if e := committed[0].Epoch; e <= highest && !itself(e) { // they are all of one epoch
+		return max(e, 1) - 1
+	}
+	return highest
+}
+
 // NewNonce returns a random nonce for an owner.
 func NewNonce() string {
 	var b [nonceBytes / 2]byte

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"time"
 
 	"github.com/wasmflow/wasmflow/checkpoint"
@@ -142,6 +143,12 @@ func (s *JobStore) MarkApplied(ctx context.Context, e checkpoint.Epoch, claim ui
 func (s *JobStore) HighestApplied(ctx context.Context) (checkpoint.Epoch, error) {
 	l, err := s.list(ctx)
 	return l.highestApplied(), err
+}
+
+// IsApplied tells whether epoch e has a mark.
+func (s *JobStore) IsApplied(ctx context.Context, e checkpoint.Epoch) (bool, error) {
+	l, err := s.list(ctx)
+	return slices.Contains(l.applied, e), err
 }
 
 // RemoveMarks removes the marks of epochs below e, but for those that keeps accepts.

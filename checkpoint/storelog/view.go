@@ -228,6 +228,8 @@ func (v *View) Retained(ctx context.Context, claim uint64) (checkpoint.Retained,
 		return checkpoint.Retained{}, err
 	}
 	keep := checkpoint.Retained{Claim: claim, Applied: l.highestApplied()}
+	var last checkpoint.Manifest
+	followed := slices.Clone(l.applied) // epochs that are known to be committed by themselves
 	for _, n := range l.records {
 		m, err := v.Record(ctx, n)
 		if isUnreadable(err) && n != l.highest() {
@@ -239,10 +241,16 @@ func (v *View) Retained(ctx context.Context, claim uint64) (checkpoint.Retained,
 			return checkpoint.Retained{}, err
 		}
 		keep.Named = append(append(keep.Named, m.Committables...), m.Held...)
-		if m.Kind == checkpoint.KindEpoch && m.Previous > keep.Applied {
-			keep.Applied = m.Previous // I3: it was committed before the next one was decided
+		if m.Kind == checkpoint.KindEpoch {
+			keep.Applied = max(keep.Applied, m.Previous) // I3: committed before the next was decided
+			if m.Epoch == m.Previous+1 {
+				followed = append(followed, m.Previous)
+			}
 		}
+		last = m
 	}
+	keep.Applied = checkpoint.AppliedFor(last.Committables, keep.Applied,
+		func(e checkpoint.Epoch) bool { return slices.Contains(followed, e) })
 	keep.Accepted, err = v.Accepted(ctx)
 	return keep, err
 }

@@ -109,6 +109,28 @@ func TestRetained(t *testing.T) {
 	require.Equal(t, []string{"part-3", "part-4", "part-4"}, named, "the claim names them too")
 }
 
+// TestAppliedIsNoWordAboutWhatWasUndone: an epoch that was decided, but not published, before a job
+// went back is not applied because higher ones are.
+func TestAppliedIsNoWordAboutWhatWasUndone(t *testing.T) {
+	s := newStore(t)
+	l := s.claim(nil)
+	s.decide(l, 1)                                   // 2
+	require.NoError(t, l.Decide(s.ctx, manifest(l))) // 3, and its owner dies
+	l = s.claim(func(o *Options) { o.Restore = 2 })
+	keep, err := l.Retained(s.ctx)
+	require.NoError(t, err)
+	require.Equal(t, checkpoint.Epoch(2), keep.Applied)
+	s.decide(l, 1) // 5
+	l = s.claim(func(o *Options) { o.Restore = 3 })
+	keep, err = l.Retained(s.ctx)
+	require.NoError(t, err)
+	require.Equal(t, checkpoint.Epoch(2), keep.Applied, "3 was never published")
+	l = s.claim(func(o *Options) { o.Restore = 5 })
+	keep, err = l.Retained(s.ctx)
+	require.NoError(t, err)
+	require.Equal(t, checkpoint.Epoch(5), keep.Applied)
+}
+
 func TestModules(t *testing.T) {
 	s := newStore(t)
 	l := s.claim(func(o *Options) { o.Retain = 1 })

@@ -3,6 +3,7 @@ package txlog
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/wasmflow/wasmflow/checkpoint"
 )
@@ -11,6 +12,7 @@ import (
 type Folder interface {
 	Hint(ctx context.Context) (checkpoint.Hint, bool, error)
 	HighestApplied(ctx context.Context) (checkpoint.Epoch, error)
+	IsApplied(ctx context.Context, e checkpoint.Epoch) (bool, error)
 	Accepted(ctx context.Context) ([]string, error)
 	ReadModule(ctx context.Context, sha256 string) ([]byte, error)
 }
@@ -136,11 +138,26 @@ func (v *View) checkOutput(
 	if keep.Accepted, err = folder.Accepted(ctx); err != nil {
 		return nil, err
 	}
+	var followed []checkpoint.Epoch
+	if cs := last.Committables; len(cs) > 0 {
+		itself, err := folder.IsApplied(ctx, cs[0].Epoch)
+		if err != nil {
+			return nil, err
+		}
+		if itself {
+			followed = append(followed, cs[0].Epoch)
+		}
+	}
 	for _, m := range records {
 		keep.Named = append(append(keep.Named, m.Committables...), m.Held...)
 		if m.Kind == checkpoint.KindEpoch {
 			keep.Applied = max(keep.Applied, m.Previous) // I3
+			if m.Epoch == m.Previous+1 {
+				followed = append(followed, m.Previous)
+			}
 		}
 	}
+	keep.Applied = checkpoint.AppliedFor(last.Committables, keep.Applied,
+		func(e checkpoint.Epoch) bool { return slices.Contains(followed, e) })
 	return checkpoint.VerifyOutput(ctx, last, keep, verifiers)
 }

@@ -209,6 +209,29 @@ func TestFirstStartThatDiesIsNoOtherJob(t *testing.T) {
 	}
 }
 
+// TestAppliedIsNoWordAboutWhatWasUndone: an epoch that was decided, but not published, before a job
+// went back is not applied because higher ones are.
+func TestAppliedIsNoWordAboutWhatWasUndone(t *testing.T) {
+	w := newWorld(t)
+	p := w.open(nil)
+	m := manifest(p, w.run(p, 1)) // 2, and then 3, whose owner dies
+	_, err := p.Begin(w.ctx, m.Epoch)
+	require.NoError(t, err)
+	require.NoError(t, p.Decide(w.ctx, m))
+	for _, step := range []struct{ restore, applied checkpoint.Epoch }{{2, 2}, {3, 2}, {5, 5}} {
+		p := w.open(func(o *options) { o.Restore = step.restore })
+		m, _, err := p.Claim(w.ctx)
+		require.NoError(t, err)
+		keep, err := p.Retained(w.ctx)
+		require.NoError(t, err)
+		require.Equal(t, step.applied, keep.Applied, "claim on %d", step.restore)
+		if step.restore == 2 {
+			m = w.decide(p, m, 1) // 5
+			require.Equal(t, checkpoint.Epoch(5), m.Epoch)
+		}
+	}
+}
+
 func TestFreshAndRestore(t *testing.T) {
 	tests := []struct {
 		name   string

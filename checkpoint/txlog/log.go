@@ -42,12 +42,14 @@ type keptRecord struct {
 	number   checkpoint.Epoch
 	previous checkpoint.Epoch
 	modules  []string
-	named    []checkpoint.Committable
+	commits  []checkpoint.Committable // what Recover of a claim on it commits
+	named    []checkpoint.Committable // these, and what is held
 }
 
 func keptOf(m checkpoint.Manifest) keptRecord {
 	k := keptRecord{
-		number: m.Epoch, previous: m.Previous, named: slices.Concat(m.Committables, m.Held),
+		number: m.Epoch, previous: m.Previous, commits: m.Committables,
+		named: slices.Concat(m.Committables, m.Held),
 	}
 	for _, module := range m.Modules {
 		k.modules = append(k.modules, module.SHA256)
@@ -293,6 +295,12 @@ func (l *Log) Retained(ctx context.Context) (checkpoint.Retained, error) {
 		return checkpoint.Retained{}, err
 	}
 	keep := checkpoint.Retained{Claim: l.owner.Number, Applied: marked}
+	itself := false
+	if cs := l.claimed.commits; len(cs) > 0 {
+		if itself, err = l.store.IsApplied(ctx, cs[0].Epoch); err != nil {
+			return checkpoint.Retained{}, err
+		}
+	}
 	if keep.Accepted, err = l.store.Accepted(ctx); err != nil {
 		return checkpoint.Retained{}, err
 	}
@@ -308,7 +316,16 @@ func (l *Log) Retained(ctx context.Context) (checkpoint.Retained, error) {
 		keep.Named = append(keep.Named, k.named...)
 		keep.Applied = max(keep.Applied, k.previous) // I3: committed before k was decided
 	}
+	keep.Applied = checkpoint.AppliedFor(l.claimed.commits, keep.Applied,
+		func(e checkpoint.Epoch) bool { return itself || l.followed(e) })
 	return keep, nil
+}
+
+// followed tells that the number after e was decided: no claim stands between them.
+func (l *Log) followed(e checkpoint.Epoch) bool {
+	return slices.ContainsFunc(l.kept, func(k keptRecord) bool {
+		return k.previous == e && k.number == e+1
+	})
 }
 
 // StoreModule keeps the bytes of a module and returns their digest, for Module.SHA256. It must

@@ -29,6 +29,8 @@ type Store interface {
 	MarkApplied(ctx context.Context, e checkpoint.Epoch, claim uint64) error
 	// HighestApplied returns the highest epoch with such a mark; 0 is none.
 	HighestApplied(ctx context.Context) (checkpoint.Epoch, error)
+	// IsApplied tells whether epoch e has one.
+	IsApplied(ctx context.Context, e checkpoint.Epoch) (bool, error)
 	// RemoveMarks removes the marks below e, but for those that keeps accepts.
 	RemoveMarks(ctx context.Context, e checkpoint.Epoch, keeps func(checkpoint.Epoch) bool) error
 

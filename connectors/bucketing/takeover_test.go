@@ -21,19 +21,24 @@ import (
 // errFenced ends an owner that learns that another one has claimed.
 var errFenced = errors.New("another owner has claimed")
 
-// ledger is the commit log of owners that live at the same time. It retains two epochs.
+// ledgerRetains is how many epochs a ledger retains.
+const ledgerRetains = 3
+
+// ledger is the commit log of owners that live at the same time.
 type ledger struct {
+	input   []string
 	mu      sync.Mutex
 	claim   uint64
 	epoch   checkpoint.Epoch
-	applied checkpoint.Epoch
-	at      int // in the input
+	applied []checkpoint.Epoch // marks
+	at      int                // in the input
 	decided map[checkpoint.Epoch][]checkpoint.Committable
 	held    map[checkpoint.Epoch][]checkpoint.Committable
 }
 
 func newLedger() *ledger {
 	return &ledger{
+		input:   crashInput(),
 		decided: map[checkpoint.Epoch][]checkpoint.Committable{},
 		held:    map[checkpoint.Epoch][]checkpoint.Committable{},
 	}
@@ -45,7 +50,11 @@ func (l *ledger) claims(j *job) int {
 	defer l.mu.Unlock()
 	j.Claim = l.claim // Start counts on
 	l.claim++
-	j.Epoch, j.Applied = l.epoch, l.applied
+	j.Epoch, j.Applied = l.epoch, 0
+	if len(l.applied) > 0 {
+		j.Applied = checkpoint.AppliedFor(l.decided[l.epoch], slices.Max(l.applied),
+			func(e checkpoint.Epoch) bool { return slices.Contains(l.applied, e) })
+	}
 	j.Decided, j.Held = maps.Clone(l.decided), maps.Clone(l.held)
 	return l.at
 }
@@ -58,15 +67,21 @@ func (l *ledger) decides(j *job, e checkpoint.Epoch, at int) error {
 		return errFenced
 	}
 	l.epoch, l.at, l.decided[e], l.held[e] = e, at, j.Decided[e], j.Held[e]
-	delete(l.decided, e-2)
-	delete(l.held, e-2)
+	over := func(old checkpoint.Epoch, _ []checkpoint.Committable) bool {
+		return old+ledgerRetains <= e
+	}
+	maps.DeleteFunc(l.decided, over)
+	maps.DeleteFunc(l.held, over)
 	return nil
 }
 
-func (l *ledger) applies(e checkpoint.Epoch) {
+// applies marks the epoch of what was committed.
+func (l *ledger) applies(committed []checkpoint.Committable) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.applied = max(l.applied, e)
+	if len(committed) > 0 {
+		l.applied = append(l.applied, committed[0].Epoch)
+	}
 }
 
 func (l *ledger) fences(j *job) bool {
@@ -86,12 +101,12 @@ func (l *ledger) live(j *job, tasks, epochs int) error {
 }
 
 func (l *ledger) liveOn(j *job, tasks, epochs int) error {
-	input := crashInput()
+	input := l.input
 	at := l.claims(j)
 	if err := j.Start(tasks); err != nil {
 		return err
 	}
-	l.applies(j.Epoch)
+	l.applies(j.Decided[j.Epoch])
 	defer func() {
 		for _, w := range j.Writers {
 			_ = w.Close() // as a job does that ends, whatever the reason
@@ -129,7 +144,7 @@ func (l *ledger) liveOn(j *job, tasks, epochs int) error {
 		if err != nil {
 			return err
 		}
-		l.applies(e)
+		l.applies(j.Decided[e])
 	}
 	return nil
 }
@@ -172,7 +187,7 @@ func takeover(
 
 // ends has a last owner finish and returns what a reader misses, sees twice or saw change.
 func (l *ledger) ends(j *job, seen map[string]string) error {
-	if err := l.live(j, 1, len(crashInput())); err != nil {
+	if err := l.live(j, 1, len(l.input)); err != nil {
 		return fmt.Errorf("the last owner: %w", err)
 	}
 	if len(l.held[l.epoch]) > 0 {
@@ -184,7 +199,7 @@ func (l *ledger) ends(j *job, seen map[string]string) error {
 			return fmt.Errorf("%s was visible and changed", name)
 		}
 	}
-	want := slices.Sorted(slices.Values(crashInput()))
+	want := slices.Sorted(slices.Values(l.input))
 	if got := j.values(); !slices.Equal(got, want) {
 		return fmt.Errorf("a reader sees %q", got)
 	}
