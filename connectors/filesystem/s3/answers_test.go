@@ -191,6 +191,71 @@ func TestPages(t *testing.T) {
 	require.Equal(t, want[:1], paths)
 }
 
+// TestKeysThatXMLCannotHold: keys are asked for, and read, in a form that has no control characters.
+func TestKeysThatXMLCannotHold(t *testing.T) {
+	encoded := "in/a%01b+c%2Bd"
+	o, _ := between(t, func(w http.ResponseWriter, r *http.Request, next func() *http.Response) {
+		if call(r) != "ListObjectsV2" || r.URL.Query().Get("encoding-type") != "url" {
+			pass(w, next())
+			return
+		}
+		fmt.Fprintf(w, "<ListBucketResult><Name>lake</Name><KeyCount>1</KeyCount><EncodingType>url"+
+			"</EncodingType><Contents><Key>%s</Key></Contents></ListBucketResult>", encoded)
+	})
+	fs := opened(t, o)
+	paths, err := listed(t, fs)
+	require.NoError(t, err)
+	require.Equal(t, []string{"/in/a\x01b c+d"}, paths)
+
+	encoded = "in/100%"
+	_, err = listed(t, fs)
+	require.ErrorContains(t, err, "the server claims to encode keys, and does not")
+}
+
+// TestEmptyListing: an answer that ends before it says anything is no empty bucket.
+func TestEmptyListing(t *testing.T) {
+	var empty atomic.Bool
+	o, _ := between(t, func(w http.ResponseWriter, r *http.Request, next func() *http.Response) {
+		if call(r) == "ListObjectsV2" && empty.CompareAndSwap(true, false) {
+			w.WriteHeader(http.StatusOK)
+			return
+		}
+		pass(w, next())
+	})
+	fs := opened(t, o)
+	require.NoError(t, fs.WriteFile(t.Context(), "/in/a", []byte("x")))
+	empty.Store(true)
+	paths, err := listed(t, fs)
+	require.NoError(t, err)
+	require.Equal(t, []string{"/in/a"}, paths)
+	require.False(t, empty.Load())
+}
+
+// TestClockThatIsOff: an answer without a body tells by its date why it refuses.
+func TestClockThatIsOff(t *testing.T) {
+	for name, c := range map[string]struct {
+		off  time.Duration
+		want string
+	}{
+		"off":   {-time.Hour, "the clock of this machine and that of"},
+		"right": {0, "permission denied to s3:GetObject or s3:ListBucket"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o, _ := between(t, func(w http.ResponseWriter, r *http.Request, next func() *http.Response) {
+				if call(r) != "HeadObject" {
+					pass(w, next())
+					return
+				}
+				w.Header().Set("Date", time.Now().Add(c.off).UTC().Format(http.TimeFormat))
+				w.WriteHeader(http.StatusForbidden)
+			})
+			_, err := opened(t, o).Stat(t.Context(), "/in/a")
+			require.ErrorContains(t, err, c.want)
+			require.ErrorIs(t, err, filesystem.ErrReadOnly)
+		})
+	}
+}
+
 // TestCredentialsEnd: credentials that cannot be renewed come back with who gives them out; those
 // that were never there do not.
 func TestCredentialsEnd(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
@@ -131,12 +132,33 @@ func (f *FileSystem) words(code string, err error) (text string, sentinel error)
 		return fmt.Sprintf("bucket %q is not in region %s%s; set AWS_REGION", f.bucket,
 			f.client.Options().Region, regionHint(err)), nil
 	case codeAccessDenied, "Forbidden", "AllAccessDisabled", "AccountProblem", "MethodNotAllowed":
+		if off := clockOff(err, time.Now()); code == "Forbidden" && off > clockOffMax {
+			return fmt.Sprintf("the clock of this machine and that of %s differ by %s; set this "+
+				"machine's", f.server(), off.Truncate(time.Second)), filesystem.ErrReadOnly
+		}
 		return "permission denied" + doneBy(err) + ": grant the right, or use other credentials",
 			filesystem.ErrReadOnly
 	case "QuotaExceeded", "XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "InsufficientStorage":
 		return "the bucket or its server is full: " + messageOf(err), filesystem.ErrNoSpace
 	}
 	return "", nil
+}
+
+// clockOffMax is from where on servers refuse a request for its time.
+const clockOffMax = 15 * time.Minute
+
+// clockOff returns how far the server's clock is from now. The answer to a HEAD has no body that
+// says why the request was refused; every answer has a date.
+func clockOff(err error, now time.Time) time.Duration {
+	var response *smithyhttp.ResponseError
+	if !errors.As(err, &response) || response.Response == nil {
+		return 0
+	}
+	at, parsed := http.ParseTime(response.Response.Header.Get("Date"))
+	if parsed != nil {
+		return 0
+	}
+	return now.Sub(at).Abs()
 }
 
 // doneBy names the call that was refused: rights are granted by such names.

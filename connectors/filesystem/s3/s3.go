@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"net/url"
 	"path"
 	"slices"
 	"strings"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	client "github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"github.com/wasmflow/wasmflow/connectors/filesystem"
 )
@@ -111,7 +113,8 @@ func (f *FileSystem) List(
 	ctx context.Context, dir string, nested bool,
 ) iter.Seq2[filesystem.Info, error] {
 	return func(yield func(filesystem.Info, error) bool) {
-		in := &client.ListObjectsV2Input{Bucket: &f.bucket}
+		// XML has no form for control characters, which a key may have.
+		in := &client.ListObjectsV2Input{Bucket: &f.bucket, EncodingType: types.EncodingTypeUrl}
 		if prefix := *keyOf(dir); prefix != "" {
 			in.Prefix = aws.String(prefix + "/")
 		}
@@ -158,9 +161,37 @@ func (f *FileSystem) page(
 ) (out *client.ListObjectsV2Output, err error) {
 	err = f.do(ctx, callMax, func(ctx context.Context, _ bool) error {
 		out, err = f.client.ListObjectsV2(ctx, in)
-		return err
+		if err != nil {
+			return err
+		}
+		if out.Name == nil && out.IsTruncated == nil && out.KeyCount == nil {
+			return errCut // the library takes an empty answer for an empty bucket
+		}
+		return decodeKeys(out)
 	})
 	return out, err
+}
+
+// decodeKeys undoes the encoding of keys, which a server names that heeded the wish for it.
+func decodeKeys(out *client.ListObjectsV2Output) error {
+	if out.EncodingType != types.EncodingTypeUrl {
+		return nil
+	}
+	keys := make([]**string, 0, len(out.Contents)+len(out.CommonPrefixes))
+	for i := range out.Contents {
+		keys = append(keys, &out.Contents[i].Key)
+	}
+	for i := range out.CommonPrefixes {
+		keys = append(keys, &out.CommonPrefixes[i].Prefix)
+	}
+	for _, key := range keys {
+		plain, err := url.QueryUnescape(aws.ToString(*key))
+		if err != nil {
+			return fmt.Errorf("the server claims to encode keys, and does not: %w", err)
+		}
+		*key = &plain
+	}
+	return nil
 }
 
 // entries returns the objects and folders of a page in path order. Servers tell them in two lists,
