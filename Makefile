@@ -30,7 +30,7 @@ $(GUESTS:%=$(BUILD)/guests/%.wasm): $(BUILD)/guests/%.wasm:
 
 # Guests of other languages are committed as they were built (guests/prebuilt), so that nobody needs
 # the languages' tools to test. To add a language: a name here and a target guests-rebuild-NAME.
-REBUILD := c cpp zig rust quickjs assemblyscript wat
+REBUILD := c cpp zig rust quickjs python assemblyscript wat
 
 .PHONY: setup guests-rebuild $(REBUILD:%=guests-rebuild-%)
 # What was built anew has to behave as before; with the compiler of the manifest, so have its bytes.
@@ -45,6 +45,8 @@ rebuild-tools: # name all that is missing before anything starts
 	need clang-19 "make setup, or apt-get install clang-19"; \
 	need wasm-ld-19 "make setup, or apt-get install lld-19"; \
 	need wat2wasm "make setup, or apt-get install wabt"; \
+	need zstd "make setup, or apt-get install zstd"; \
+	need llvm-ar "make setup, or apt-get install llvm"; \
 	need cargo "rustup with Rust 1.95.0"; \
 	need node "node 20 or newer"; \
 	need npm "node 20 or newer, with npm"; \
@@ -52,6 +54,8 @@ rebuild-tools: # name all that is missing before anything starts
 	  echo 'missing: zig: pip install ziglang==0.17.1, then ZIG="python3 -m ziglang"'; }; \
 	test -d "$$(rustc --print sysroot 2>/dev/null)/lib/rustlib/wasm32-unknown-unknown" || { missing=1; \
 	  echo "missing: rust for wasm32: rustup target add wasm32-unknown-unknown"; }; \
+	test -d "$$(rustc +1.97.0 --print sysroot 2>/dev/null)/lib/rustlib/wasm32-wasip1" || { missing=1; \
+	  echo "missing: rust for WASI: rustup toolchain install 1.97.0 -t wasm32-wasip1"; }; \
 	test -z "$$missing"
 
 guests-rebuild-c:
@@ -87,15 +91,20 @@ guests-rebuild-quickjs: # the engine of scripts; its source is fetched by cargo
 	$(MAKE) -C sdk/js/engine
 	$(GO) run ./guests/prebuilt/stamp quickjs
 
+guests-rebuild-python: # the engine of scripts in Python: a quarter of an hour; fetched by cargo
+	$(MAKE) -C sdk/python/engine
+	$(GO) run ./guests/prebuilt/stamp rustpython
+
 guests-rebuild-wat: # wat2wasm
 	$(MAKE) -C guests/conformance-wat
 	$(GO) run ./guests/prebuilt/stamp conformance-wat
 
 setup: ## on Debian 12: installs what guests-rebuild needs (wants root), and names what it cannot
 	apt-get install -y --no-install-recommends clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32 \
-	  libc++-19-dev-wasm32 wabt
+	  libc++-19-dev-wasm32 wabt llvm zstd
 	-pip3 install ziglang==0.17.1
 	-rustup target add wasm32-unknown-unknown
+	-rustup toolchain install 1.97.0 -t wasm32-wasip1
 	@$(MAKE) --no-print-directory rebuild-tools || $(MAKE) --no-print-directory rebuild-tools \
 	  ZIG="python3 -m ziglang"
 

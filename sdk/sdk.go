@@ -31,6 +31,10 @@ var zigFiles embed.FS
 //go:embed js/*.js js/*.d.ts js/package.json js/README.md
 var javaScriptFiles embed.FS
 
+//go:embed python/pyproject.toml python/README.md python/wasmflow/*.py python/wasmflow/*.pyi
+//go:embed python/wasmflow/py.typed
+var pythonFiles embed.FS
+
 // File is a source file of an SDK.
 type File struct {
 	Path string // below the folder of the SDKs: "go/emitter.go"
@@ -57,6 +61,9 @@ func Zig() ([]File, error) { return sources(zigFiles) }
 
 // JavaScript returns the package of the SDK for JavaScript and TypeScript, sorted by path.
 func JavaScript() ([]File, error) { return sources(javaScriptFiles) }
+
+// Python returns the package of the SDK for Python, sorted by path.
+func Python() ([]File, error) { return sources(pythonFiles) }
 
 // sources returns all files but tests of Go.
 func sources(embedded embed.FS) ([]File, error) {

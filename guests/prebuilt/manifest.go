@@ -11,6 +11,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/klauspost/compress/zstd"
 )
 
 // Folder is where modules and manifests lie, from the root of the repository.
@@ -26,6 +28,9 @@ const (
 	KindEngine      Kind = "engine"      // runs scripts that are added to it
 )
 
+// compressionZstd is the one way to compress a module: it is for those of many megabytes.
+const compressionZstd = "zstd"
+
 // Manifest is what NAME.json says of NAME.wasm. README.md explains the fields.
 type Manifest struct {
 	Name      string `json:"-"`
@@ -36,6 +41,8 @@ type Manifest struct {
 	Build string `json:"build"`
 	// Sources are patterns of path.Match, from the root of the repository.
 	Sources []string `json:"sources"`
+	// Compression says how the module's file is compressed: not at all, or as ".zst" by zstd.
+	Compression string `json:"compression,omitempty"`
 	// NotOffered are the checks of the kit that a conformance module does not offer.
 	NotOffered []string `json:"not_offered,omitempty"`
 
@@ -44,7 +51,12 @@ type Manifest struct {
 }
 
 // Wasm is the path of the module, from the root of the repository.
-func (m *Manifest) Wasm() string { return path.Join(Folder, m.Name+".wasm") }
+func (m *Manifest) Wasm() string {
+	if m.Compression == compressionZstd {
+		return path.Join(Folder, m.Name+".wasm.zst")
+	}
+	return path.Join(Folder, m.Name+".wasm")
+}
 
 // File is the path of the manifest, from the root of the repository.
 func (m *Manifest) File() string { return path.Join(Folder, m.Name+".json") }
@@ -90,6 +102,8 @@ func (m *Manifest) complete() error {
 		return fmt.Errorf("kind %q: there are conformance, example and engine", m.Kind)
 	case m.Language == "" || m.Toolchain == "" || m.Build == "" || len(m.Sources) == 0:
 		return errors.New("language, toolchain, build and sources are required")
+	case m.Compression != "" && m.Compression != compressionZstd:
+		return fmt.Errorf("compression %q: there is %s", m.Compression, compressionZstd)
 	case m.Kind != KindConformance && len(m.NotOffered) > 0:
 		return errors.New("not_offered is for modules of the kit")
 	}
@@ -108,13 +122,27 @@ func (m *Manifest) Encode() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// SumWasm returns the hash of the module as it lies in the repository at root.
+// SumWasm returns the hash of the module in the repository at root, as it is without compression.
 func (m *Manifest) SumWasm(root fs.FS) (string, error) {
 	data, err := fs.ReadFile(root, m.Wasm())
 	if err != nil {
 		return "", fmt.Errorf("reading the module: %w", err)
 	}
+	if m.Compression == compressionZstd {
+		if data, err = decompressed(data); err != nil {
+			return "", fmt.Errorf("reading %s: %w", m.Wasm(), err)
+		}
+	}
 	return hexSum(data), nil
+}
+
+func decompressed(data []byte) (_ []byte, err error) {
+	d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1))
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	return d.DecodeAll(data, nil)
 }
 
 // SumSources returns the hash of the sources: that of a list of a line for each file, sorted by

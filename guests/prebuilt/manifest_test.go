@@ -36,11 +36,15 @@ func TestModulesAreOfTheirSources(t *testing.T) {
 			require.Equal(t, string(encoded), string(data))
 		})
 	}
-	modules, err := fs.Glob(root, path.Join(Folder, "*.wasm"))
+	modules, err := fs.Glob(root, path.Join(Folder, "*.wasm*"))
 	require.NoError(t, err)
 	for _, file := range modules {
-		require.True(t, known[strings.TrimSuffix(path.Base(file), ".wasm")], "%s has no manifest", file)
+		name, _, _ := strings.Cut(path.Base(file), ".")
+		require.True(t, known[name], "%s has no manifest", file)
 	}
+	python, err := Read(root, "rustpython")
+	require.NoError(t, err)
+	require.Equal(t, python.WasmSHA256, hexSum(RustPython()), "what is embedded can be read")
 }
 
 // onDisk is a repository with one module.
@@ -89,6 +93,8 @@ func TestBadManifests(t *testing.T) {
 		"unknown field": {`{"language":"C","sum":"1"}`, `unknown field "sum"`},
 		"no kind":       {strings.Replace(fine, "example", "", 1), `kind ""`},
 		"no sources":    {strings.Replace(fine, "sources", "not_offered", 1), "are required"},
+		"unknown compression": {strings.Replace(fine, `"sources"`, `"compression":"lz4","sources"`, 1),
+			`compression "lz4": there is zstd`},
 		"not of the kit": {strings.Replace(fine, `"sources"`, `"not_offered":["x"],"sources"`, 1),
 			"not_offered is for modules of the kit"},
 	} {
