@@ -16,14 +16,14 @@ import (
 
 func buildCommand() command {
 	return command{
-		name: "build", usage: "plugin.js|plugin.ts",
-		summary: "make a plugin of a script in JavaScript or TypeScript",
+		name: "build", usage: "plugin.js|.ts|.py",
+		summary: "make a plugin of a script in JavaScript, TypeScript or Python",
 		help: `
 The script and what it imports are packed with the engine that runs them. No
 other tool is needed:
 
   wasmflow build plugin.ts                 makes plugin.wasm beside it
-  wasmflow build --out p.wasm plugin.js
+  wasmflow build --out p.wasm plugin.py
   wasmflow build --module --out test.mjs plugin.test.ts
                                            the bundled script itself, for node
 
@@ -41,6 +41,9 @@ TypeScript are taken out, not checked.
 				if *module {
 					if *out == "" {
 						return usagef("build", "--module wants --out, too")
+					}
+					if script.IsPython(path) {
+						return usagef("build", "--module is for JavaScript and TypeScript")
 					}
 					return bundleScript(path, *out)
 				}

@@ -101,6 +101,14 @@ func languages() []language {
 		},
 		sdk:  sdk.JavaScript,
 		root: "wasmflow",
+	}, {
+		name: "python",
+		files: map[string]string{
+			"plugin.py.tmpl": "plugin.py", "test_plugin.py.tmpl": "test_plugin.py",
+			"pyrightconfig.json.tmpl": "pyrightconfig.json",
+		},
+		sdk:  sdk.Python,
+		root: "wasmflow",
 	}}
 }
 

@@ -13,7 +13,7 @@ import (
 // TestNewScriptBuildsAndRuns: a plugin in a scripting language needs no tool but wasmflow.
 func TestNewScriptBuildsAndRuns(t *testing.T) {
 	for lang, file := range map[string]string{
-		"javascript": "plugin.js", "typescript": "plugin.ts",
+		"javascript": "plugin.js", "typescript": "plugin.ts", "python": "plugin.py",
 	} {
 		t.Run(lang, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "prices")
@@ -37,6 +37,12 @@ func TestNewScriptBuildsAndRuns(t *testing.T) {
 			require.Contains(t, published(t, filepath.Join(dir, "dead-letters"))[0],
 				"no separator in the line")
 
+			if script.IsPython(file) {
+				got = do(t, "build", "--module", "--out", filepath.Join(dir, "x"), path)
+				require.Equal(t, 2, got.code, got.stderr)
+				require.Contains(t, got.stderr, "--module is for JavaScript and TypeScript")
+				return
+			}
 			test := filepath.Join(dir, "test.mjs")
 			unit := filepath.Join(dir, "plugin.test"+filepath.Ext(file))
 			got = do(t, "build", "--module", "--out", test, unit)
@@ -62,7 +68,7 @@ func TestScriptsThatAreRefused(t *testing.T) {
 		want string
 	}{
 		{"no file", []string{filepath.Join(dir, "none.js")}, "none.js: no such file"},
-		{"no script", []string{write("a.go", "")}, "has to end in one of .js, .mjs, .ts, .mts"},
+		{"no script", []string{write("a.go", "")}, "has to end in one of .js, .mjs, .ts, .mts, .py"},
 		{"no syntax", []string{write("b.ts", "let x: = 1")}, "b.ts:1:8: Unexpected \"=\""},
 		{"import", []string{write("c.js", "import './d.js'")}, `c.js:1:8: Could not resolve "./d.js"`},
 		{"zero byte", []string{write("e.js", "'\x00'")}, "e.js: holds a zero byte"},

@@ -100,8 +100,10 @@ func quoted(b []byte) string {
 // scripts builds the plugins that need no tools of their language, and returns their modules.
 func scripts(t *testing.T) []string {
 	var paths []string
-	for _, language := range []string{"js", "ts"} {
-		plugin, err := script.Build("../examples-" + language + "/plugin." + language)
+	for language, file := range map[string]string{
+		"js": "plugin.js", "ts": "plugin.ts", "python": "plugin.py",
+	} {
+		plugin, err := script.Build("../examples-" + language + "/" + file)
 		require.NoError(t, err)
 		path := filepath.Join(t.TempDir(), "examples-"+language+".wasm")
 		require.NoError(t, os.WriteFile(path, plugin, 0o600))

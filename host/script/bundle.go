@@ -22,25 +22,33 @@ const sdkModule = "wasmflow"
 // problemsMax bounds the mistakes of a script that are told: a screenful.
 const problemsMax = 20
 
-// Script is one ECMAScript module without imports but that of the SDK.
+// Script is one ECMAScript module without imports but that of the SDK, or a module of Python.
 type Script struct {
 	Name string // of the file, for messages
 	Text []byte
+	// Beside are the modules that a script in Python imports, sorted by path.
+	Beside []File
 }
 
 // Extensions lists the names of files that scripts have.
-func Extensions() []string { return []string{".js", ".mjs", ".ts", ".mts"} }
+func Extensions() []string { return []string{".js", ".mjs", ".ts", ".mts", pythonExtension} }
+
+// IsPython tells whether a file of this name is taken for a script in Python.
+func IsPython(path string) bool { return filepath.Ext(path) == pythonExtension }
 
 // IsScript tells whether a file of this name is taken for a script.
 func IsScript(path string) bool { return slices.Contains(Extensions(), filepath.Ext(path)) }
 
 // Bundle reads the script at path and puts what it imports, from files beside it and from
 // node_modules, into one text. Types are taken out, not checked: that is the editor's part, or
-// tsc's. A script that is wrong is an *Error.
+// tsc's. Modules of Python stay apart. A script that is wrong is an *Error.
 func Bundle(path string) (*Script, error) {
 	if !IsScript(path) {
 		return nil, &Error{[]string{fmt.Sprintf("%s: no script; its name has to end in one of %s",
 			path, strings.Join(Extensions(), ", "))}}
+	}
+	if IsPython(path) {
+		return bundlePython(path)
 	}
 	absolute, err := filepath.Abs(path)
 	if err != nil {

@@ -13,11 +13,12 @@ import (
 	"github.com/wasmflow/wasmflow/host/script"
 )
 
-// TestConformance runs the whole kit over the guests in JavaScript and TypeScript.
+// TestConformance runs the whole kit over the guests in scripting languages.
 func TestConformance(t *testing.T) {
 	rt := newRuntime(t)
 	for _, path := range []string{
 		"../../guests/conformance-js/plugin.js", "../../guests/conformance-ts/plugin.ts",
+		"../../guests/conformance-python/plugin.py",
 	} {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			plugin, err := script.Build(path)
