@@ -210,9 +210,9 @@ func (l *ledger) ends(j *job, seen map[string]string) error {
 }
 
 // TestTakeoverAtEveryCall: for every call that the sink makes to its disk, another owner takes the
-// job over while that call lasts, lives for no epoch, for one or to the end, and the first one wakes
-// up, and still every record is read exactly once. Where the owners have different job files it is
-// one call of some.
+// job over while that call lasts, lives for no epoch, for one or to the end, and the first one
+// wakes up, and still every record is read exactly once. Where the owners have different job files
+// it is one call of some.
 func TestTakeoverAtEveryCall(t *testing.T) {
 	off := func(*Config) {}
 	apart := func(c *Config) { compact(time.Hour)(c); c.Compact.Tasks = false }
@@ -229,7 +229,9 @@ func TestTakeoverAtEveryCall(t *testing.T) {
 		"by task":                   {compact(time.Hour), apart, 5 * callsApart},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for epochs, every := range map[int]int64{0: 5 * callsApart, 1: c.every, len(crashInput()): c.every} {
+			for epochs, every := range map[int]int64{
+				0: 5 * callsApart, 1: c.every, len(crashInput()): c.every,
+			} {
 				call := int64(1)
 				for ; ; call += every {
 					there, err := takeover(t, call, epochs, c.first, c.second)
