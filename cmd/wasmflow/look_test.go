@@ -172,7 +172,9 @@ func TestValidate(t *testing.T) {
 	require.NoDirExists(t, filepath.Join(dir, ".wasmflow"))
 
 	require.NoError(t, os.RemoveAll(filepath.Join(dir, "input")))
-	require.Zero(t, do(t, "validate", file).code)
+	got = do(t, "validate", file)
+	require.Zero(t, got.code)
+	require.Contains(t, got.stderr, "job.toml:12: sources.lines.path: there is nothing at ")
 	var v verdict
 	got = do(t, "validate", "--connect", "--json", file)
 	require.Equal(t, 3, got.code)
@@ -354,7 +356,7 @@ func TestValidateFindsFilesThatMeet(t *testing.T) {
 		{"apart", lines(`path = "d"`) + sink("a", `path = "d/out"`), 0, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			dir := folder(t, map[string]string{"job.toml": head + c.job})
+			dir := folder(t, map[string]string{"job.toml": head + c.job, "d/lines.csv": ""})
 			got := do(t, "validate", filepath.Join(dir, "job.toml"))
 			require.Equal(t, c.code, got.code, got.stderr)
 			require.Equal(t, c.want, strings.ReplaceAll(got.stderr, dir+"/", ""))

@@ -105,7 +105,7 @@ func TestStop(t *testing.T) {
 
 	again := do(t, "stop", file)
 	require.Equal(t, 3, again.code)
-	require.Equal(t, "wasmflow: stopping endless: the job does not run\n", again.stderr)
+	require.Contains(t, again.stderr, "wasmflow: stopping endless: the job does not run as far as")
 }
 
 func TestStopNow(t *testing.T) {

@@ -187,13 +187,19 @@ func (t target) silent() error {
 	case err != nil:
 		return fmt.Errorf("looking whether %s runs: %w", t.job, err)
 	case !held:
-		return errNotRunning
+		return t.notRunning()
 	case card.PID == 0:
 		return fmt.Errorf("%s runs but does not answer (or has no admin server); signal its process, "+
 			"or use run --takeover", t.job)
 	}
 	return fmt.Errorf("%s runs as pid %d on %s but does not answer (or has no admin server); signal "+
 		"it, or use run --takeover", t.job, card.PID, card.Host)
+}
+
+// notRunning is errNotRunning with what to do about it.
+func (t target) notRunning() error {
+	return fmt.Errorf("%w as far as the store %s tells; start it with `wasmflow run`, or name the "+
+		"job file or the --store that it runs with", errNotRunning, t.store.root)
 }
 
 // client returns the client for the admin server of the job, or errNotRunning.
@@ -256,13 +262,13 @@ func (t target) live(ctx context.Context) (*admin.Status, error) {
 	}
 	switch {
 	case silent && file.Host == hostname:
-		return nil, errNotRunning
+		return nil, t.notRunning()
 	case silent:
 		return nil, fmt.Errorf("asking job %s on %s: %w; run this command there", t.job, file.Host, err)
 	case err != nil:
 		return nil, fmt.Errorf("asking job %s: %w", t.job, err)
 	case s.Job != t.job:
-		return nil, errNotRunning // another program has the port by now
+		return nil, t.notRunning() // another program has the port by now
 	}
 	return &s, nil
 }

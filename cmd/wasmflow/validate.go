@@ -5,6 +5,8 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
+	"os"
 	"runtime"
 	"strings"
 	"time"
@@ -129,7 +131,7 @@ func check(ctx context.Context, p *process, job *config.Job, connect bool,
 	}
 	defer closing(ctx, engine.Close, &err)
 	if !connect {
-		return nil, nil
+		return missingInput(job), nil
 	}
 	closeBroker, err := embedBroker(ctx, p, job)
 	if err != nil {
@@ -141,6 +143,28 @@ func check(ctx context.Context, p *process, job *config.Job, connect bool,
 	}
 	warnings, err = checkLog(ctx, p, job)
 	return warnings, errors.Join(err, checkStore(ctx, p, job))
+}
+
+// missingInput warns of what sources are to read on this machine and is not there: it may come
+// before the job runs.
+func missingInput(job *config.Job) (warnings []config.Problem) {
+	for _, s := range job.Sources {
+		r, ok := s.Config.(connectors.FileReader)
+		if !ok {
+			continue
+		}
+		root := r.FileReach().Root
+		if root == "" || strings.Contains(root, "://") {
+			continue
+		}
+		_, err := os.Stat(root)
+		var at *config.Error
+		if errors.Is(err, fs.ErrNotExist) && errors.As(job.Refuse("sources."+s.Name+".path",
+			"there is nothing at "+root+"; correct the path, or make it before the job runs"), &at) {
+			warnings = append(warnings, at.Problems...)
+		}
+	}
+	return warnings
 }
 
 // checkLog looks at the system in which epochs are decided. It changes nothing.
