@@ -57,10 +57,12 @@ func hostMetric(in *Instance, mem api.Memory, stack []uint64) {
 // hostAbort is how AssemblyScript says that it gives up: message, file, line, column. Its strings
 // are UTF-16 with their size in bytes four bytes before them.
 func hostAbort(_ *Instance, mem api.Memory, stack []uint64) {
-	message := assemblyScriptString(mem, uint32(stack[0]))
-	file := assemblyScriptString(mem, uint32(stack[1]))
-	panic(&abortError{fmt.Sprintf("abort: %s at %s:%d:%d",
-		message, file, uint32(stack[2]), uint32(stack[3]))})
+	text := "abort: " + assemblyScriptString(mem, uint32(stack[0]))
+	if line := uint32(stack[2]); line != 0 { // they count from one; zero is an unknown place
+		text += fmt.Sprintf(" at %s:%d:%d",
+			assemblyScriptString(mem, uint32(stack[1])), line, uint32(stack[3]))
+	}
+	panic(&abortError{text})
 }
 
 func assemblyScriptString(mem api.Memory, ptr uint32) string {
