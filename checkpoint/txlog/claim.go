@@ -235,13 +235,21 @@ func (l *Log) checkLength(doing string, b base) error {
 		return nil
 	}
 	if !b.found {
-		return fmt.Errorf("%s: %w: log %s is empty, but it had record %d; bring the topic back, or "+
-			"say that the job begins anew with --fresh", doing, checkpoint.ErrRefused, l.opts.Name,
-			b.marked)
+		return fmt.Errorf("%s: %w: log %s is empty, but it had record %d; bring %s back, or say that "+
+			"the job begins anew with --fresh", doing, checkpoint.ErrRefused, l.opts.Name, b.marked,
+			l.place())
 	}
-	return fmt.Errorf("%s: %w: log %s ends at record %d, but record %d was there before; bring the "+
-		"topic back, or say where to start with --epoch N or --fresh",
-		doing, checkpoint.ErrRefused, l.opts.Name, b.last.Epoch, b.marked)
+	return fmt.Errorf("%s: %w: log %s ends at record %d, but record %d was there before; bring %s "+
+		"back, or say where to start with --epoch N or --fresh",
+		doing, checkpoint.ErrRefused, l.opts.Name, b.last.Epoch, b.marked, l.place())
+}
+
+// place names where the records are.
+func (l *Log) place() string {
+	if p, ok := l.session.(Placed); ok {
+		return "topic " + p.Topic()
+	}
+	return "the topic"
 }
 
 // fenceAndRead makes this session the only one and reads what the claim carries (T2).

@@ -40,3 +40,8 @@ type Session interface {
 	// are not held up, and releases the producer.
 	Close() error
 }
+
+// Placed is the ability of a Session to name its topic, for messages.
+type Placed interface {
+	Topic() string
+}

@@ -285,7 +285,7 @@ func badClusters() []badKafka {
 			name: "commits topic deleted between two runs", code: 2,
 			before: func(c *guardedCluster) { c.delete("wasmflow.guarded.commits") },
 			at:     "job.toml:10: sinks.out: ", says: "log kafka:out is empty, but it had record 1",
-			remedy: "; bring the topic back, or say that the job begins anew with --fresh",
+			remedy: "; bring topic wasmflow.guarded.commits back, or say that the job begins anew with --fresh",
 		}, {
 			name: "commits topic deleted while the job runs", code: 2,
 			while: func(c *guardedCluster) { c.delete("wasmflow.guarded.commits") },

@@ -26,7 +26,8 @@ func TestKafkaProblems(t *testing.T) {
 	got := do(t, "run", file)
 	require.Equal(t, exitRefused, got.code)
 	require.Contains(t, got.stderr, "log kafka:out is empty, but it had record")
-	require.Contains(t, got.stderr, "; bring the topic back, or say that the job begins anew with --fresh")
+	require.Contains(t, got.stderr, "; bring topic wasmflow.orders.commits back, or say that the job "+
+		"begins anew with --fresh")
 	got = do(t, "status", file)
 	require.Equal(t, exitOutside, got.code)
 	require.Contains(t, got.stderr, `job "orders" has no epoch left in its log, kafka:out; wasmflow `+

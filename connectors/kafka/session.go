@@ -280,4 +280,7 @@ func (s *Session) Close() error {
 	return err
 }
 
-var _ txlog.Session = (*Session)(nil)
+var (
+	_ txlog.Session = (*Session)(nil)
+	_ txlog.Placed  = (*Session)(nil)
+)
