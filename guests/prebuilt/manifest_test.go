@@ -47,6 +47,23 @@ func TestModulesAreOfTheirSources(t *testing.T) {
 	require.Equal(t, python.WasmSHA256, hexSum(RustPython()), "what is embedded can be read")
 }
 
+// TestLicencesOfModulesAreNamed: what is linked into a committed module is in NOTICE, by the file of
+// an engine, which is shipped, or by the language.
+func TestLicencesOfModulesAreNamed(t *testing.T) {
+	notice, err := fs.ReadFile(repository(), "NOTICE")
+	require.NoError(t, err)
+	text := strings.Join(strings.Fields(string(notice)), " ")
+	all, err := All(repository())
+	require.NoError(t, err)
+	for _, m := range all {
+		if m.Kind == KindEngine {
+			require.Contains(t, strings.ReplaceAll(text, "/ ", "/"), "("+m.Wasm()+")")
+			continue
+		}
+		require.Contains(t, string(notice), "\n  "+m.Language+": ", m.Name)
+	}
+}
+
 // onDisk is a repository with one module.
 func onDisk(manifest string) fstest.MapFS {
 	return fstest.MapFS{
