@@ -141,9 +141,10 @@ race: ## every test, with the race detector
 simulation: ## the commit protocol under more seeds than the race detector has time for
 	$(GO) test ./checkpoint/checkpointtest/simulation
 
-differential: ## what is too much for the race detector: rewritten modules against the original, deadlines
+differential: ## what is too much for the race detector: rewritten modules against the original, deadlines, Python
 	$(GO) test ./host/guest/meter
 	$(GO) test -run Deadline ./host/replay
+	$(GO) test -run Python ./host/script ./guests/examples ./cmd/wasmflow
 
 chaos: build guests ## kill test: 2,000,000 lines, 100 kills, every failpoint, zombies
 	$(GO) build -tags failpoints -o $(BUILD)/wasmflow-failpoints ./cmd/wasmflow

@@ -40,25 +40,18 @@ func newRuntime(t *testing.T) *guest.Runtime {
 		if shared.dir, shared.err = os.MkdirTemp("", "script-test"); shared.err != nil {
 			return
 		}
-		var paths []string
-		for name, text := range map[string]string{
-			"x.js": "import { plugin, transform } from \"wasmflow\";\n" +
-				"plugin({ name: \"x\" });\ntransform(\"x\", () => {});",
-			"x.py": "from wasmflow import plugin, transform\nplugin(\"x\")\n" +
-				"@transform\ndef x(record, out): pass\n",
-		} {
-			var plugin []byte
-			plugin, shared.err = script.Pack(&script.Script{Name: name, Text: []byte(text)})
-			if shared.err != nil {
-				return
-			}
-			path := filepath.Join(shared.dir, name+".wasm")
-			if shared.err = os.WriteFile(path, plugin, 0o600); shared.err != nil {
-				return
-			}
-			paths = append(paths, path)
+		var plugin []byte
+		plugin, shared.err = script.Pack(&script.Script{Name: "x.js", Text: []byte(`
+			import { plugin, transform } from "wasmflow";
+			plugin({ name: "x" });
+			transform("x", () => {});`)})
+		path := filepath.Join(shared.dir, "x.wasm")
+		if shared.err == nil {
+			shared.err = os.WriteFile(path, plugin, 0o600)
 		}
-		shared.rt, shared.err = guesttest.NewRuntime(shared.dir, guest.Config{}, paths...)
+		if shared.err == nil {
+			shared.rt, shared.err = guesttest.NewRuntime(shared.dir, guest.Config{}, path)
+		}
 	})
 	require.NoError(t, shared.err)
 	return shared.rt
@@ -83,11 +76,6 @@ func load(t *testing.T, text string) (*guest.Module, error) {
 func loadWithin(t *testing.T, limits guest.Limits, text string) (*guest.Module, error) {
 	t.Helper()
 	return loadScript(t, limits, &script.Script{Name: "plugin.js", Text: []byte(text)})
-}
-
-func loadPython(t *testing.T, text string) (*guest.Module, error) {
-	t.Helper()
-	return loadScript(t, patient(), &script.Script{Name: "plugin.py", Text: []byte(text)})
 }
 
 func loadScript(t *testing.T, limits guest.Limits, s *script.Script) (*guest.Module, error) {

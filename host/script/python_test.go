@@ -1,3 +1,8 @@
+//go:build !race
+
+// The race detector has a load of the engine for Python take ten seconds, and sees nothing in it that
+// it does not see in loads of others.
+
 package script_test
 
 import (
@@ -17,6 +22,16 @@ const pythonHead = `
 from wasmflow import Failure, log, plugin, transform, transform_batch
 plugin("test")
 `
+
+// TestPythonConformance runs the whole kit over the guest in Python.
+func TestPythonConformance(t *testing.T) {
+	testConformance(t, "../../guests/conformance-python/plugin.py")
+}
+
+func loadPython(t *testing.T, text string) (*guest.Module, error) {
+	t.Helper()
+	return loadScript(t, patient(), &script.Script{Name: "plugin.py", Text: []byte(text)})
+}
 
 // pythonCase is the body of a function for one record, and what becomes of the record.
 type pythonCase struct{ name, body, want string }
