@@ -242,6 +242,11 @@ func TestFencedOwnerThatSettlesHarmsNobody(t *testing.T) {
 func TestCrashAtEveryCallWhileJoining(t *testing.T) {
 	for name, c := range map[string]func(*Config){
 		"every epoch": compact(0), "at the end": compact(time.Hour),
+		"SequenceFiles": func(c *Config) {
+			compact(time.Hour)(c)
+			c.Writer.Format, c.Writer.Compression = "sequence-file", "deflate"
+			size(150)(c) // a header and a record
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			calls := 0

@@ -123,7 +123,8 @@ func crashOnce(
 ) (done bool, problem error) {
 	t.Helper()
 	input := crashInput()
-	change = append(change, size(20), func(c *Config) { c.OpenPartsMax = 2 })
+	change = slices.Concat(
+		[]func(*Config){size(20), func(c *Config) { c.OpenPartsMax = 2 }}, change)
 	j := newJob(t, change...)
 	j.Hooks = []fstest.Hook{fstest.CrashAt(call)}
 	at := 0

@@ -52,38 +52,56 @@ func filesForHadoop() []readByHadoop {
 	return kinds
 }
 
-// TestHadoopReadsOurFiles has Hadoop's own client print what the sink wrote to a real HDFS, row for
-// row: all files in one run, because a virtual machine takes a second to start.
+// write writes records, in one part or in several that are joined, and returns what Hadoop prints.
+func (r *readByHadoop) write(j *job, few bool) (want []string) {
+	b := &connectors.Batch{}
+	for i := range 50 {
+		value := fmt.Sprintf("%s %d %s", r.name, i, strings.Repeat("\u00e4", i))
+		record := b.Append()
+		record.Value = []byte(value)
+		if r.schema != "" {
+			record.Value = fmt.Appendf(nil, "%q", value)
+		}
+		if strings.HasSuffix(r.name, "keys long") {
+			record.Key = fmt.Appendf(nil, "%d", i)
+		}
+		want = append(want, r.print(i, value))
+		if few && i%20 == 0 {
+			require.NoError(j.T, j.Writers[0].Write(j.Ctx, b))
+			j.checkpoint()
+			b.Reset()
+		}
+	}
+	require.NoError(j.T, j.Writers[0].Write(j.Ctx, b))
+	if few {
+		j.finish()
+	} else {
+		j.checkpoint().close()
+	}
+	return want
+}
+
+// TestHadoopReadsOurFiles has Hadoop's own client print what the sink wrote to a real HDFS, as it
+// was written and joined, row for row: all files in one run, because a virtual machine takes a second to start.
 func TestHadoopReadsOurFiles(t *testing.T) {
 	g := lake.ground(t)
 	var want []string
 	var files []string
 	for _, kind := range filesForHadoop() {
-		j := g.newJob(func(c *Config) {
-			c.Bucketer, c.Schema = Bucketer{}, kind.schema
-			require.NoError(t, c.Writer.UnmarshalTOML(kind.writer))
-		}).start(1)
-		b := &connectors.Batch{}
-		for i := range 50 {
-			value := fmt.Sprintf("%s %d %s", kind.name, i, strings.Repeat("\u00e4", i))
-			r := b.Append()
-			r.Value = []byte(value)
-			if kind.schema != "" {
-				r.Value = fmt.Appendf(nil, "%q", value)
+		for _, few := range []bool{false, true} {
+			j := g.newJob(func(c *Config) {
+				c.Bucketer, c.Schema = Bucketer{}, kind.schema
+				c.Compact.On = few
+				require.NoError(t, c.Writer.UnmarshalTOML(kind.writer))
+			}).start(1)
+			want = append(want, kind.write(j, few)...)
+			require.Empty(t, j.Faults)
+			for name := range j.files() {
+				files = append(files, path.Join(j.root, name))
 			}
-			if strings.HasSuffix(kind.name, "keys long") {
-				r.Key = fmt.Appendf(nil, "%d", i)
-			}
-			want = append(want, kind.print(i, value))
-		}
-		require.NoError(t, j.Writers[0].Write(t.Context(), b))
-		j.checkpoint().close()
-		require.Empty(t, j.Faults)
-		for name := range j.files() {
-			files = append(files, path.Join(j.root, name))
 		}
 	}
-	require.Len(t, files, len(filesForHadoop()))
+	require.Len(t, files, 2*len(filesForHadoop()))
 	text, err := lake.cluster.Shell(t.Context(), append([]string{"-text"}, files...)...)
 	require.NoError(t, err)
 	got := strings.Split(strings.TrimSuffix(text, "\n"), "\n")

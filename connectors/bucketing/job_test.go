@@ -175,6 +175,9 @@ func (j *job) rows() []string {
 		if content == "" {
 			continue
 		}
+		if strings.HasPrefix(content, "SEQ") {
+			content = strings.Join(sequenceValues(j.T, content), "\n") + "\n"
+		}
 		if !strings.HasSuffix(content, "\n") {
 			j.T.Fatalf("%s ends within a row", name)
 		}

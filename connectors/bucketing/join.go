@@ -9,13 +9,10 @@ import (
 	"github.com/wasmflow/wasmflow/checkpoint"
 	"github.com/wasmflow/wasmflow/checkpoint/failpoint"
 	"github.com/wasmflow/wasmflow/connectors/filesystem"
+	"github.com/wasmflow/wasmflow/connectors/format"
 )
 
-// joinBufferBytes is what a part is copied by: one request to a data node.
-const joinBufferBytes = 256 << 10
-
-// join writes the parts of b behind one another into a new one, durable and invisible. They stay as
-// they are.
+// join makes one part of the parts of b, in their order, durable and invisible. They stay as they are.
 func (c *committer) join(
 	ctx context.Context, e checkpoint.Epoch, b batch, number uint64,
 ) (*heldPart, error) {
@@ -34,15 +31,21 @@ func (c *committer) join(
 	if !c.sink.config.Compact.Tasks {
 		joined.task = first.task // it may be joined again, with those of this task only
 	}
-	buffer := make([]byte, joinBufferBytes)
+	joining, err := c.sink.joiner.Join(out)
 	for _, p := range b.parts {
-		if err = copyPart(ctx, out, p, buffer); err != nil {
+		if err == nil {
+			err = addPart(ctx, joining, p)
+		}
+		if err != nil {
 			break
 		}
 		joined.records += p.records
 		joined.hold.since = min(joined.hold.since, p.hold.since)
 		joined.hold.until = max(joined.hold.until, p.hold.until)
 		joined.hold.inputs = append(joined.hold.inputs, p.name())
+	}
+	if err == nil {
+		err = joining.Close()
 	}
 	if err == nil {
 		joined.token, err = out.Close(ctx)
@@ -58,9 +61,9 @@ func (c *committer) join(
 	return joined, nil
 }
 
-// copyPart copies a pending part whole. One that has another length than when it was closed is an
+// addPart copies a pending part whole. One that has another length than when it was closed is an
 // error: records must not get lost, nor bytes of no record get in.
-func copyPart(ctx context.Context, to io.Writer, p *heldPart, buffer []byte) error {
+func addPart(ctx context.Context, to format.Joining, p *heldPart) error {
 	reads, ok := p.fs.(filesystem.PendingReader)
 	if !ok {
 		return errNoPendingReads
@@ -73,19 +76,23 @@ func copyPart(ctx context.Context, to io.Writer, p *heldPart, buffer []byte) err
 	if err != nil {
 		return err
 	}
-	// Writers and readers that copy by themselves would not tell about ctx.
-	n, err := io.CopyBuffer(struct{ io.Writer }{to}, &heedful{ctx, in}, buffer)
-	if err == nil && n != p.token.Size {
+	counted := &heedful{ctx: ctx, in: in}
+	err = to.Add(counted)
+	switch {
+	case err != nil:
+		err = fmt.Errorf("reading %s, held back since epoch %d: %w", p.token.Target, p.epoch, err)
+	case counted.read != p.token.Size:
 		err = fmt.Errorf("reading %s: %w: it has %d bytes, not %d", p.token.Target,
-			filesystem.ErrDamaged, n, p.token.Size)
+			filesystem.ErrDamaged, counted.read, p.token.Size)
 	}
 	return errors.Join(err, in.Close())
 }
 
-// heedful ends a copy when its context is over.
+// heedful counts what a copy reads and ends it when its context is over.
 type heedful struct {
-	ctx context.Context
-	in  io.Reader
+	ctx  context.Context
+	in   io.Reader
+	read int64 // bytes
 }
 
 // Read implements io.Reader.
@@ -93,7 +100,9 @@ func (h *heedful) Read(p []byte) (int, error) {
 	if err := h.ctx.Err(); err != nil {
 		return 0, err
 	}
-	return h.in.Read(p)
+	n, err := h.in.Read(p)
+	h.read += int64(n)
+	return n, err
 }
 
 func isNotFound(err error) bool { return errors.Is(err, filesystem.ErrNotFound) }

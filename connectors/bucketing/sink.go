@@ -24,6 +24,7 @@ type Sink struct {
 	root    string        // base path inside fs
 	format  format.Opener // of parts
 	suffix  string        // of the names of parts
+	joiner  format.Joiner // of parts, nil unless they are joined
 	form    string        // of parts, if they may be joined with others of it
 	metrics *metrics
 	mu      struct {
@@ -57,7 +58,12 @@ func (c *Config) Open(ctx context.Context, env connectors.Env) (connectors.Sink,
 		return nil, err
 	}
 	if c.Compact.On {
-		s.form = parts.Form()
+		joiner, ok := opener.(format.Joiner)
+		if !ok {
+			return nil, connectors.AtKey("compact", connectors.Permanent(
+				fmt.Errorf("parts of format %s cannot be joined; write \"off\"", parts.Format)))
+		}
+		s.joiner, s.form = joiner, parts.Form(joiner)
 	}
 	s.mu.next = map[int]*uint64{}
 	return s, nil

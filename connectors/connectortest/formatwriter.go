@@ -24,11 +24,17 @@ type FormatWriterHarness struct {
 	Read func(t *testing.T, stream []byte) [][]byte
 	// Blocks says that a flush ends a block, so that the bytes depend on flushes (W1).
 	Blocks bool
+	// Joiner joins such files, with markers that are not theirs; nil where the format cannot.
+	Joiner format.Joiner
+	// Marks says that files have headers and marks, which the joiner checks. OtherKinds are joiners
+	// of files that are alike but for a class, a schema or a codec.
+	Marks      bool
+	OtherKinds []format.Joiner
 	// Footer says that a stream ends with what readers need, so that one which is cut is none (W5).
 	Footer bool
 }
 
-// RunFormatWriter checks the writer of a file format against W1 to W5.
+// RunFormatWriter checks the writer of a file format against W1 to W5, and its joiner against W6.
 func RunFormatWriter(t *testing.T, h FormatWriterHarness) {
 	s := &formatSuite{h}
 	for _, tt := range []struct {
@@ -46,6 +52,9 @@ func RunFormatWriter(t *testing.T, h FormatWriterHarness) {
 		{"Close may be called again and ends the writer", s.close},
 	} {
 		t.Run(tt.name, tt.run)
+	}
+	if h.Joiner != nil {
+		t.Run("files are joined", s.join)
 	}
 }
 

@@ -19,5 +19,11 @@
 //	W5  A stream that is cut where it was flushed is whole, so that a file can be taken back to it
 //	    and gone on with. Formats whose index stands at the end are the exception: Close writes it.
 //
+// And every Joiner:
+//
+//	W6  A joined file reads as the rows of its files, in their order. What is no whole file of the
+//	    kind is an error, not fewer rows. A file that was cut where it is whole (W5) cannot be told
+//	    from one that was not, and lines have no marks at all: whoever joins compares lengths.
+//
 // Below: connectors. Above: the formats of files, and sinks that write them.
 package format

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/wasmflow/wasmflow/connectors"
 )
@@ -72,6 +73,31 @@ func (s *Stream) End(buf []byte) error {
 		return nil
 	}
 	return s.Flush()
+}
+
+// Copy appends the next n bytes of in. An input that ends before is ErrDamaged.
+func (s *Stream) Copy(in io.Reader, n int64) error {
+	for n > 0 {
+		buf, err := s.Begin()
+		if err != nil {
+			return err
+		}
+		from := len(buf)
+		step := min(n, int64(streamBufferBytes-from)) // End leaves room
+		buf = slices.Grow(buf, int(step))[:from+int(step)]
+		_, err = io.ReadFull(in, buf[from:])
+		switch {
+		case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
+			return fmt.Errorf("%w: it ends early", ErrDamaged)
+		case err != nil:
+			return err
+		}
+		if err := s.End(buf); err != nil {
+			return err
+		}
+		n -= step
+	}
+	return nil
 }
 
 // Size returns the bytes that the stream has after a Flush.

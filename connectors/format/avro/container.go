@@ -122,17 +122,25 @@ func OpenFiles(ctx context.Context, env connectors.Env, o FileOptions) (*Files, 
 
 // Open implements format.Opener.
 func (f *Files) Open(out io.Writer) (format.Writer, error) {
-	w := &fileWriter{
-		files: f, Stream: format.NewStream(out), e: encoder{tagged: f.tagged, drop: f.drop},
+	w := &fileWriter{files: f, e: encoder{tagged: f.tagged, drop: f.drop}}
+	var err error
+	if w.Stream, w.sync, err = f.begin(out); err != nil {
+		return nil, err
 	}
-	if _, err := io.ReadFull(f.random, w.sync[:]); err != nil {
-		return nil, fmt.Errorf("making a sync marker: %w", err)
+	return w, nil
+}
+
+// begin writes the header of a file.
+func (f *Files) begin(out io.Writer) (s *format.Stream, sync [syncBytes]byte, err error) {
+	if _, err := io.ReadFull(f.random, sync[:]); err != nil {
+		return nil, sync, fmt.Errorf("making a sync marker: %w", err)
 	}
-	buf, err := w.Begin()
+	s = format.NewStream(out)
+	buf, err := s.Begin()
 	if err == nil {
-		err = w.End(append(append(buf, f.head...), w.sync[:]...))
+		err = s.End(append(append(buf, f.head...), sync[:]...))
 	}
-	return w, err
+	return s, sync, err
 }
 
 // fileWriter writes an object container file. The records of a block gather in e.out.

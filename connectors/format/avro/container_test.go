@@ -82,8 +82,14 @@ func TestFileWriterConformance(t *testing.T) {
 	for _, compression := range Compressions() {
 		t.Run(compression, func(t *testing.T) {
 			files := openFiles(t, lineSchema, compression)
+			joiner := openFiles(t, lineSchema, compression)
+			joiner.random = endless("fedcba9876543210")
 			connectortest.RunFormatWriter(t, connectortest.FormatWriterHarness{
-				Values: lineValues(100), Blocks: true,
+				Values: lineValues(100), Blocks: true, Joiner: joiner, Marks: true,
+				OtherKinds: []format.Joiner{
+					openFiles(t, `"string"`, compression),
+					openFiles(t, lineSchema, map[bool]string{true: "zstd", false: "none"}[compression == "none"]),
+				},
 				Refused: [][]byte{nil, {}, []byte("{"), []byte(`{"text":"no n"}`),
 					[]byte(`{"n":1,"text":"x","more":1}`), []byte(`{"n":3000000000}`)},
 				Open: func(t *testing.T, out io.Writer) format.Writer {

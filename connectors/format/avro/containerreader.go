@@ -263,10 +263,12 @@ func (r *FileReader) expand(raw []byte, sizeMax int) ([]byte, error) {
 }
 
 // long reads a number of the file.
-func (r *FileReader) long() (int64, error) {
+func (r *FileReader) long() (int64, error) { return readLong(r.in) }
+
+func readLong(in io.ByteReader) (int64, error) {
 	var v uint64
 	for shift := 0; shift < 64; shift += 7 {
-		b, err := r.in.ReadByte()
+		b, err := in.ReadByte()
 		if err != nil {
 			return 0, err
 		}

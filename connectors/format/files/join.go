@@ -6,45 +6,80 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
+	"github.com/wasmflow/wasmflow/connectors/format"
 	"github.com/wasmflow/wasmflow/connectors/format/lines"
 )
 
-// formBytes is how much of a digest names a form: two forms of one sink never meet in it.
-const formBytes = 8
+const (
+	// formBytes is how much of a digest names a form: two forms of one sink never meet in it.
+	formBytes = 8
+	// joinBufferBytes is what lines are copied by: one request to a data node.
+	joinBufferBytes = 256 << 10
+)
 
-// errMarks is why files that begin by saying what they are stay apart.
-var errMarks = errors.New("a file of it begins with a header and has marks of its own, so " +
-	"files behind one another are no file")
+// errIndex is why files that end with what they hold stay apart.
+var errIndex = errors.New("a file of it ends with an index of its row groups, and those of small " +
+	"files stay small")
 
-// Joinable tells why files of this format, one behind the other, are not a file of it that holds
-// the records of both; nil is that they are. Lines are, and so are members of gzip and frames of
-// zstd.
+// Joinable tells why files of this format cannot become one; nil is that what Open returns is a
+// format.Joiner.
 func (o *Options) Joinable() error {
-	r, _ := o.row()
-	if r.lines == "" {
-		return fmt.Errorf("%s: %w", o.Format, errMarks)
+	if o.Format == Parquet {
+		return fmt.Errorf("%s: %w", o.Format, errIndex)
 	}
-	if wide := strings.ToUpper(o.Lines.Charset); strings.HasPrefix(wide, "UTF-16") ||
-		strings.HasPrefix(wide, "UTF-32") {
+	wide := strings.ToUpper(o.Lines.Charset)
+	if r, _ := o.row(); r.lines != "" &&
+		(strings.HasPrefix(wide, "UTF-16") || strings.HasPrefix(wide, "UTF-32")) {
 		return fmt.Errorf("charset %s: a file of it begins with a mark for the order of bytes, which "+
 			"must not stand in the middle of one", o.Lines.Charset)
 	}
 	return nil
 }
 
-// Form names what makes files joinable with one another: files of one form hold the same kind of
-// lines in the same way.
-func (o *Options) Form() string {
-	r, _ := o.row()
-	text, err := json.Marshal(struct {
+// Form names the kind of files that j joins: files of one form may become one.
+func (o *Options) Form(j format.Joiner) string {
+	sum := sha256.Sum256(j.Kind())
+	return o.Format + "-" + hex.EncodeToString(sum[:formBytes])
+}
+
+// Kind implements format.Joiner: how lines are written and compressed.
+func (t *text) Kind() []byte {
+	kind, err := json.Marshal(struct {
 		Compression string
 		Lines       lines.Options
-	}{o.Compression, o.lines(r)})
+	}{t.compression, t.options})
 	if err != nil {
 		panic(fmt.Sprintf("files: %v", err)) // options are text
 	}
-	sum := sha256.Sum256(text)
-	return o.Format + "-" + hex.EncodeToString(sum[:formBytes])
+	return kind
 }
+
+// Join implements format.Joiner. Lines behind lines are lines, and so are members of gzip and
+// frames of zstd.
+func (t *text) Join(out io.Writer) (format.Joining, error) {
+	return &joining{out: out, buffer: make([]byte, joinBufferBytes)}, nil
+}
+
+// joining copies files of lines as they are.
+type joining struct {
+	out    io.Writer
+	buffer []byte
+}
+
+// Add implements format.Joining.
+func (j *joining) Add(in io.Reader) error {
+	// Only readers and writers that do not copy by themselves use the buffer.
+	_, err := io.CopyBuffer(struct{ io.Writer }{j.out}, struct{ io.Reader }{in}, j.buffer)
+	return err
+}
+
+// Close implements format.Joining.
+func (j *joining) Close() error { return nil }
+
+var (
+	_ format.Joiner  = (*text)(nil)
+	_ format.Joining = (*joining)(nil)
+)

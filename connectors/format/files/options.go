@@ -263,7 +263,7 @@ func (o *Options) Open(ctx context.Context, env connectors.Env) (format.Opener, 
 		s.Compression = o.Compression
 		return sequencefile.New(s)
 	}
-	t := &text{options: o.lines(r)}
+	t := &text{options: o.lines(r), compression: o.Compression}
 	if c := o.stream(); c.name != None {
 		t.pool = compress.NewPool(c.form)
 	}
@@ -272,8 +272,9 @@ func (o *Options) Open(ctx context.Context, env connectors.Env) (format.Opener, 
 
 // text makes writers of lines.
 type text struct {
-	options lines.Options
-	pool    *compress.Pool // nil without compression
+	options     lines.Options
+	compression string
+	pool        *compress.Pool // nil without compression
 }
 
 // Open implements format.Opener.

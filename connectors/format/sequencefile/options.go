@@ -111,14 +111,7 @@ func New(o Options) (*Format, error) {
 
 // Open implements format.Opener.
 func (f *Format) Open(out io.Writer) (format.Writer, error) {
-	w := &writer{format: f, Stream: format.NewStream(out)}
-	if _, err := io.ReadFull(f.random, w.sync[:]); err != nil {
-		return nil, fmt.Errorf("making a sync marker: %w", err)
-	}
-	buf, err := w.Begin()
-	if err == nil {
-		err = w.End(w.appendHeader(buf))
-	}
+	w, err := f.begin(out)
 	if err != nil {
 		return nil, err
 	}
@@ -126,6 +119,19 @@ func (f *Format) Open(out io.Writer) (format.Writer, error) {
 		return &blockWriter{writer: w}, nil
 	}
 	return w, nil
+}
+
+// begin writes the header of a file.
+func (f *Format) begin(out io.Writer) (*writer, error) {
+	w := &writer{format: f, Stream: format.NewStream(out)}
+	if _, err := io.ReadFull(f.random, w.sync[:]); err != nil {
+		return nil, fmt.Errorf("making a sync marker: %w", err)
+	}
+	buf, err := w.Begin()
+	if err == nil {
+		err = w.End(append(f.appendHead(buf), w.sync[:]...))
+	}
+	return w, err
 }
 
 var _ format.Opener = (*Format)(nil)

@@ -1,6 +1,7 @@
 package sequencefile
 
 import (
+	"bufio"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -385,20 +386,24 @@ func (r *Reader) expand(dst, src []byte, sizeMax int) ([]byte, error) {
 	return out, nil
 }
 
-func (r *Reader) uint32() (uint32, error) {
+func (r *Reader) uint32() (uint32, error) { return readUint32(r.in) }
+
+func readUint32(in io.Reader) (uint32, error) {
 	var b [4]byte
-	_, err := io.ReadFull(r.in, b[:])
+	_, err := io.ReadFull(in, b[:])
 	return binary.BigEndian.Uint32(b[:]), err
 }
 
-func (r *Reader) vint() (int64, error) {
-	first, err := r.in.ReadByte()
+func (r *Reader) vint() (int64, error) { return readVInt(r.in.Reader) }
+
+func readVInt(in *bufio.Reader) (int64, error) {
+	first, err := in.ReadByte()
 	if err != nil {
 		return 0, err
 	}
 	var b [8]byte
 	n := vintBytes(int8(first))
-	_, err = io.ReadFull(r.in, b[:n])
+	_, err = io.ReadFull(in, b[:n])
 	return vint(int8(first), b[:n]), err
 }
 

@@ -35,17 +35,17 @@ type writer struct {
 	raw      []byte // a value before it is compressed
 }
 
-func (w *writer) appendHeader(dst []byte) []byte {
+// appendHead adds the header of a file up to its sync marker.
+func (f *Format) appendHead(dst []byte) []byte {
 	dst = append(dst, magic...)
 	dst = append(dst, version)
-	dst = appendString(dst, w.format.key.java)
-	dst = appendString(dst, w.format.value.java)
-	dst = append(dst, flag(w.format.pool != nil), flag(w.format.block))
-	if w.format.pool != nil {
-		dst = appendString(dst, w.format.codec.java)
+	dst = appendString(dst, f.key.java)
+	dst = appendString(dst, f.value.java)
+	dst = append(dst, flag(f.pool != nil), flag(f.block))
+	if f.pool != nil {
+		dst = appendString(dst, f.codec.java)
 	}
-	dst = append(dst, 0, 0, 0, 0) // no metadata
-	return append(dst, w.sync[:]...)
+	return append(dst, 0, 0, 0, 0) // no metadata
 }
 
 func appendString(dst []byte, s string) []byte {
@@ -64,18 +64,23 @@ func (w *writer) appendSync(dst []byte) []byte {
 	return append(dst, w.sync[:]...)
 }
 
+// appendDueSync adds a marker before a record if one is due, and returns the offset behind the last.
+func (w *writer) appendDueSync(dst []byte) (out []byte, lastSync int64) {
+	if w.Size() < w.lastSync+syncInterval {
+		return dst, w.lastSync
+	}
+	out = w.appendSync(dst)
+	return out, w.Size() + int64(len(out)-len(dst))
+}
+
 // Append implements format.Writer.
 func (w *writer) Append(r *connectors.Record) error {
 	buf, err := w.Begin()
 	if err != nil {
 		return err
 	}
-	begin, lastSync := len(buf), w.lastSync
-	if w.Size() >= lastSync+syncInterval {
-		buf = w.appendSync(buf)
-		lastSync = w.Size() + int64(len(buf)-begin)
-		begin = len(buf)
-	}
+	buf, lastSync := w.appendDueSync(buf)
+	begin := len(buf)
 	buf = append(buf, 0, 0, 0, 0, 0, 0, 0, 0) // lengths of the record and of its key
 	keyAt := len(buf)
 	if buf, err = w.format.key.append(buf, r.Key); err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -48,12 +49,76 @@ func TestWriterConformance(t *testing.T) {
 					return w
 				}
 				h.Read = readValues
+				h.Joiner, h.Marks = newFormat(t, o), true
+				h.OtherKinds = nil
+				for _, change := range []func(*Options){
+					func(o *Options) { o.KeyClass = Text },
+					func(o *Options) { o.ValueClass = Null },
+					func(o *Options) { o.Compression, o.CompressBy = "gzip", ByBlock },
+					func(o *Options) { o.Compression, o.CompressBy = "zstd", ByRecord },
+				} {
+					other := o
+					if change(&other); other != o {
+						h.OtherKinds = append(h.OtherKinds, newFormat(t, other))
+					}
+				}
 				t.Run(compression+" by "+by+" of "+class, func(t *testing.T) {
 					connectortest.RunFormatWriter(t, h)
 				})
 			}
 		}
 	}
+}
+
+func newFormat(t *testing.T, o Options) *Format {
+	t.Helper()
+	f, err := New(o)
+	require.NoError(t, err)
+	return f
+}
+
+// TestJoinedIsAsWrittenAtOnce holds that a joined file without blocks has the very bytes that one
+// writer would have written: its markers are where Hadoop's are, so that it can be split.
+func TestJoinedIsAsWrittenAtOnce(t *testing.T) {
+	for _, compression := range []string{None, "deflate"} {
+		o := Options{KeyClass: Null, ValueClass: Text, Compression: compression, CompressBy: ByRecord}
+		open := func(sync string, out io.Writer) (*Format, format.Writer) {
+			f := newFormat(t, o)
+			f.random = strings.NewReader(strings.Repeat(sync, 2))
+			w, err := f.Open(out)
+			require.NoError(t, err)
+			return f, w
+		}
+		var whole, joined bytes.Buffer
+		f, all := open("0123456789abcdef", &whole)
+		joining, err := f.Join(&joined)
+		require.NoError(t, err)
+		for file := range 40 {
+			var part bytes.Buffer
+			_, w := open("fedcba9876543210", &part)
+			for i := range 30 {
+				r := &connectors.Record{Value: noise(file*30 + i)}
+				require.NoError(t, w.Append(r))
+				require.NoError(t, all.Append(r))
+			}
+			require.NoError(t, w.Close())
+			require.NoError(t, joining.Add(&part))
+		}
+		require.NoError(t, joining.Close())
+		require.NoError(t, all.Close())
+		require.Greater(t, whole.Len(), 3*syncInterval)
+		require.True(t, bytes.Equal(whole.Bytes(), joined.Bytes()), compression)
+	}
+}
+
+// noise returns text that hardly compresses.
+func noise(seed int) []byte {
+	random := rand.New(rand.NewPCG(uint64(seed), 1))
+	text := make([]byte, 400)
+	for i := range text {
+		text[i] = byte(' ' + random.IntN('~'-' '))
+	}
+	return text
 }
 
 func readValues(t *testing.T, stream []byte) (out [][]byte) {
