@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/parquet-go/parquet-go"
 	parquetformat "github.com/parquet-go/parquet-go/format"
@@ -129,8 +130,9 @@ func (x *Index) place(meta *parquetformat.FileMetaData, size int64) error {
 				return fmt.Errorf("%w: column %d of row group %d at bytes %d to %d of %d",
 					format.ErrDamaged, k, i, begin, end, size)
 			}
-			if group.Columns[k].FilePath != "" {
-				return fmt.Errorf("%w: its columns are in other files", format.ErrUnsupported)
+			// The library has found as many columns in every row group.
+			if err := readable(&group.Columns[k], &meta.RowGroups[0].Columns[k]); err != nil {
+				return err
 			}
 			at.begin, at.end = min(at.begin, begin), max(at.end, end)
 		}
@@ -149,6 +151,28 @@ func (x *Index) place(meta *parquetformat.FileMetaData, size int64) error {
 		}
 	}
 	return nil
+}
+
+// readable refuses columns that the library does not read, or reads wrong: from pages that others
+// compressed with LZ4 it was seen to make other values, without an error, and it expects that a
+// column is compressed as it is in the first row group.
+func readable(chunk, first *parquetformat.ColumnChunk) error {
+	if chunk.FilePath != "" {
+		return fmt.Errorf("%w: its columns are in other files", format.ErrUnsupported)
+	}
+	name := strings.Join(chunk.MetaData.PathInSchema, ".")
+	if chunk.MetaData.Codec != first.MetaData.Codec {
+		return fmt.Errorf("%w: column %s is compressed with %s and elsewhere with %s",
+			format.ErrUnsupported, name, first.MetaData.Codec, chunk.MetaData.Codec)
+	}
+	switch codec := chunk.MetaData.Codec; codec {
+	case parquetformat.Uncompressed, parquetformat.Snappy, parquetformat.Gzip, parquetformat.Brotli,
+		parquetformat.Zstd:
+		return nil
+	default:
+		return fmt.Errorf("%w: column %s is compressed with %s; none, snappy, gzip, brotli and zstd can "+
+			"be read", format.ErrUnsupported, name, codec)
+	}
 }
 
 // chunkPlace returns where the bytes of a column stand.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/deprecated"
+	parquetformat "github.com/parquet-go/parquet-go/format"
 	"github.com/stretchr/testify/require"
 
 	"github.com/wasmflow/wasmflow/connectors"
@@ -162,6 +163,29 @@ func TestDamagedFilesNameThePlace(t *testing.T) {
 			require.True(t, errors.Is(err, format.ErrDamaged) || errors.Is(err, format.ErrUnsupported))
 		})
 	}
+}
+
+// TestCodecsThatAreReadWrongAreRefused holds that no value is made of what the library misreads.
+func TestCodecsThatAreReadWrongAreRefused(t *testing.T) {
+	type row struct {
+		N int64 `parquet:"n"`
+	}
+	var out bytes.Buffer
+	w := parquet.NewGenericWriter[row](&out, parquet.Compression(&parquet.Lz4Raw))
+	_, err := w.Write([]row{{1}})
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+	_, err = readRange(out.Bytes(), 0, int64(out.Len()))
+	require.ErrorIs(t, err, format.ErrUnsupported)
+	require.ErrorContains(t, err, "column n is compressed with LZ4_RAW; none, snappy, gzip")
+
+	content, _ := lineFile(t, None, 2, 1)
+	x, err := ReadIndex(int64(len(content)), opener(content))
+	require.NoError(t, err)
+	meta := x.file.Metadata()
+	meta.RowGroups[1].Columns[0].MetaData.Codec = parquetformat.Zstd
+	err = x.place(meta, int64(len(content)))
+	require.ErrorContains(t, err, "column n is compressed with UNCOMPRESSED and elsewhere with ZSTD")
 }
 
 // TestLongRowIsTooLarge holds the bound of a record.
