@@ -171,13 +171,7 @@ batch_size = "256KiB"
 `, parallelism, filepath.Join(guests, "bucket-by-field.wasm"), e.cluster.Address(), limit, lakeRoot)
 }
 
-func (e *hdfsEnds) close() error {
-	var errs []error
-	if e.fs != nil {
-		errs = append(errs, e.fs.Close())
-	}
-	return errors.Join(append(errs, e.cluster.Close())...)
-}
+func (e *hdfsEnds) close() error { return e.lake.close(e.cluster) }
 
 // Watch implements chaos.Ends.
 func (e *hdfsEnds) Watch() error { return e.lake.Watch() }
@@ -185,19 +179,7 @@ func (e *hdfsEnds) Watch() error { return e.lake.Watch() }
 // Check implements chaos.Ends: every line is there once, in the folder of its bucket and in the
 // order of the input within each file, and nothing is left that is not visible.
 func (e *hdfsEnds) Check() (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), checkMax)
-	defer cancel()
-	e.look.Lock()
-	defer e.look.Unlock()
-	left, err := e.leftOver(ctx)
-	if err != nil {
-		return "", err
-	}
-	if len(left) > 0 {
-		return "", fmt.Errorf("%d pending parts are left that no manifest will publish, such as %s",
-			len(left), left[0])
-	}
-	return e.verdict(ctx, e.lines)
+	return e.lake.check(e.lines, "pending parts are left that no manifest will publish", e.leftOver)
 }
 
 // leftOver names what lies in the staging folder, which is empty when a job is done: the newest

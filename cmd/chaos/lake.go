@@ -57,6 +57,34 @@ func (l *lake) Watch() error {
 	return err
 }
 
+// check returns the verdict on a job that is done, when leftOver names nothing. what says what it
+// would name.
+func (l *lake) check(
+	lines int, what string, leftOver func(ctx context.Context) ([]string, error),
+) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), checkMax)
+	defer cancel()
+	l.look.Lock()
+	defer l.look.Unlock()
+	left, err := leftOver(ctx)
+	if err != nil {
+		return "", err
+	}
+	if len(left) > 0 {
+		return "", fmt.Errorf("%d %s, such as %s", len(left), what, left[0])
+	}
+	return l.verdict(ctx, lines)
+}
+
+// close ends the client, if there is one yet, and the servers.
+func (l *lake) close(servers io.Closer) error {
+	var errs []error
+	if l.fs != nil {
+		errs = append(errs, l.fs.Close())
+	}
+	return errors.Join(append(errs, servers.Close())...)
+}
+
 // visible returns the files that readers see, after it has compared them with those that they saw
 // before. The caller holds the lock.
 func (l *lake) visible(ctx context.Context) (map[string]filesystem.Info, error) {

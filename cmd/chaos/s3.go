@@ -211,31 +211,14 @@ batch_size = "256KiB"
 `, parallelism, chaosBucket, limit)
 }
 
-func (e *s3Ends) close() error {
-	var errs []error
-	if e.fs != nil {
-		errs = append(errs, e.fs.Close())
-	}
-	return errors.Join(append(errs, e.cluster.Close())...)
-}
+func (e *s3Ends) close() error { return e.lake.close(e.cluster) }
 
 // Watch implements chaos.Ends.
 func (e *s3Ends) Watch() error { return e.lake.Watch() }
 
 // Check implements chaos.Ends: every line is there once, no upload is open and no marker stands.
 func (e *s3Ends) Check() (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), checkMax)
-	defer cancel()
-	e.look.Lock()
-	defer e.look.Unlock()
-	left, err := e.leftOver(ctx)
-	if err != nil {
-		return "", err
-	}
-	if len(left) > 0 {
-		return "", fmt.Errorf("%d uploads or markers are left, such as %s", len(left), left[0])
-	}
-	return e.verdict(ctx, e.lines)
+	return e.lake.check(e.lines, "uploads or markers are left", e.leftOver)
 }
 
 // leftOver names uploads that are open anywhere in the bucket and markers in the staging folder.
