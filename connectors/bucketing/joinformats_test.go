@@ -123,3 +123,21 @@ func TestDamagedPartIsNotJoined(t *testing.T) {
 	require.ErrorContains(t, err, "held back since epoch 1")
 	require.Equal(t, slices.Sorted(slices.Values(before)), slices.Sorted(slices.Values(strays(j))))
 }
+
+// TestHeaderLargerThanBatchSize: each record gets a part, and the job goes on.
+func TestHeaderLargerThanBatchSize(t *testing.T) {
+	j := newJob(t, size(10), func(c *Config) {
+		c.Bucketer, c.Writer, c.Schema = Bucketer{}, avroWriter("none"), keyValueSchema
+	}).start(1)
+	for _, v := range append(pairs()[:3], "no JSON", pairs()[3]) {
+		j.write(0, v)
+		require.NoError(t, j.Writers[0].Flush(j.Ctx))
+	}
+	j.checkpoint().close()
+	var got []string
+	for _, content := range j.files() {
+		got = append(got, avroPairs(t, content)...)
+	}
+	require.ElementsMatch(t, pairs()[:4], got)
+	require.Len(t, j.Faults, 1)
+}

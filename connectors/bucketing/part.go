@@ -41,6 +41,10 @@ type part struct {
 	turn    uint64    // the writer's turn at the last write, to find the longest unwritten part
 }
 
+// isFull tells whether the next record goes to another part. A header alone fills none, or a size
+// below it would have parts follow one another for ever.
+func (p *part) isFull(sizeMax int64) bool { return p.records > 0 && p.rows.Size() > sizeMax }
+
 // sealed is a part that is closed and not yet prepared.
 type sealed struct {
 	number  uint64

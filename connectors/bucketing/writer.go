@@ -88,7 +88,7 @@ func (w *writer) writeRun(
 		if err != nil {
 			return err
 		}
-		for from < until && p.rows.Size() <= sizeMax {
+		for from < until && !p.isFull(sizeMax) {
 			if err := w.encode(b, from, p); err != nil {
 				return err
 			}
@@ -116,7 +116,7 @@ func (w *writer) encode(b *connectors.Batch, i int, p *part) error {
 func (w *writer) partOf(ctx context.Context, b *bucket, now time.Time) (*part, error) {
 	if p := b.part; p != nil {
 		switch {
-		case p.rows.Size() > int64(w.sink.config.BatchSize):
+		case p.isFull(int64(w.sink.config.BatchSize)):
 			w.seal(ctx, p, bySize)
 		case w.isOld(p, now):
 			w.seal(ctx, p, byAge)
