@@ -32,22 +32,6 @@ const (
 // a bare IOException.
 const noTargets = "could only be written to 0 of"
 
-// systemError keeps what a NameNode said and also matches the contract's sentinel.
-type systemError struct {
-	text     string
-	err      error
-	sentinel error // may be nil
-}
-
-func (e *systemError) Error() string { return e.text }
-
-func (e *systemError) Unwrap() []error {
-	if e.sentinel == nil {
-		return []error{e.err}
-	}
-	return []error{e.sentinel, e.err}
-}
-
 // wrap says what was being done to which path. What heals by itself is marked retryable.
 func (f *FileSystem) wrap(doing, path string, err error) error {
 	if err == nil {
@@ -62,7 +46,7 @@ func (f *FileSystem) wrap(doing, path string, err error) error {
 
 // explain finds the sentinel of err and words for what the NameNode answered.
 func (f *FileSystem) explain(err error) error {
-	var already *systemError
+	var already *filesystem.Explained
 	if errors.As(err, &already) {
 		return err
 	}
@@ -73,30 +57,30 @@ func (f *FileSystem) explain(err error) error {
 	class, message := exception(err)
 	switch {
 	case class == safeMode:
-		return &systemError{"the NameNode is in safe mode: " + message, err, nil}
+		return filesystem.Explain("the NameNode is in safe mode: "+message, err, nil)
 	case class == namespaceQuota || class == spaceQuota || class == typeQuota:
-		return &systemError{"quota exceeded: " + message, err, filesystem.ErrNoSpace}
+		return filesystem.Explain("quota exceeded: "+message, err, filesystem.ErrNoSpace)
 	case errors.Is(err, fs.ErrNotExist):
-		return &systemError{"no such file or folder", err, filesystem.ErrNotFound}
+		return filesystem.Explain("no such file or folder", err, filesystem.ErrNotFound)
 	case class == notDirectory, errors.Is(err, syscall.ENOTDIR):
-		return &systemError{"a folder of its path is a file", err, filesystem.ErrNotFound}
+		return filesystem.Explain("a folder of its path is a file", err, filesystem.ErrNotFound)
 	case class == accessControl, errors.Is(err, fs.ErrPermission):
 		if message == "" {
 			message = "the user has no right to it"
 		}
-		return &systemError{
+		return filesystem.Explain(
 			fmt.Sprintf("permission denied to user %q: %s", f.user, message), err,
 			filesystem.ErrReadOnly,
-		}
+		)
 	case errors.Is(err, io.EOF):
 		// The library hands out a connection's end as it is, which a reader would take for the
 		// file's.
-		return &systemError{"the NameNode closed the connection", errConnection, nil}
+		return filesystem.Explain("the NameNode closed the connection", errConnection, nil)
 	case strings.Contains(message, noTargets):
-		return &systemError{"no DataNode takes a block: they are down, or full, or too many parts are " +
-			"open, each of which takes a whole block (dfs.blocksize) of free space: " + message, err, nil}
+		return filesystem.Explain("no DataNode takes a block: they are down, or full, or too many parts "+
+			"are open, each of which takes a whole block (dfs.blocksize) of free space: "+message, err, nil)
 	case class != "":
-		return &systemError{class + ": " + message, err, nil}
+		return filesystem.Explain(class+": "+message, err, nil)
 	}
 	return err
 }

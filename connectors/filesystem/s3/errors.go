@@ -37,22 +37,6 @@ var errClosed = errors.New("file system is closed")
 // errCut is an answer that ends before it says what came of the call: the outcome is unknown (O4).
 var errCut = fmt.Errorf("the answer is cut short: %w", io.ErrUnexpectedEOF)
 
-// systemError keeps what a server said and also matches the contract's sentinel.
-type systemError struct {
-	text     string
-	err      error
-	sentinel error // may be nil
-}
-
-func (e *systemError) Error() string { return e.text }
-
-func (e *systemError) Unwrap() []error {
-	if e.sentinel == nil {
-		return []error{e.err}
-	}
-	return []error{e.sentinel, e.err}
-}
-
 // wrap says what was being done to which object. What heals by itself is marked retryable.
 func (f *FileSystem) wrap(doing, p string, err error) error {
 	if err == nil {
@@ -73,24 +57,24 @@ func (f *FileSystem) hadCredentials(err error) bool {
 
 // explain finds the sentinel of err and words for what the server answered.
 func (f *FileSystem) explain(err error) error {
-	var already *systemError
+	var already *filesystem.Explained
 	if errors.As(err, &already) || errors.Is(err, context.Canceled) {
 		return err
 	}
 	var away *awayError
 	if errors.As(err, &away) {
-		return &systemError{away.say(f.explain(away.err)), err, nil}
+		return filesystem.Explain(away.say(f.explain(away.err)), err, nil)
 	}
 	code := codeOf(err)
 	if text, sentinel := f.words(code, err); text != "" {
-		return &systemError{text, err, sentinel}
+		return filesystem.Explain(text, err, sentinel)
 	}
 	if text := connectionWords(err); text != "" {
-		return &systemError{fmt.Sprintf("%s at %s; check AWS_ENDPOINT_URL_S3 and the network", text,
-			f.server()), err, nil}
+		return filesystem.Explain(fmt.Sprintf("%s at %s; check AWS_ENDPOINT_URL_S3 and the network", text,
+			f.server()), err, nil)
 	}
 	if code != "" {
-		return &systemError{code + ": " + messageOf(err), err, nil}
+		return filesystem.Explain(code+": "+messageOf(err), err, nil)
 	}
 	return err
 }

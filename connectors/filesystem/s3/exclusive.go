@@ -79,7 +79,7 @@ func (f *FileSystem) putExclusive(ctx context.Context, p string, data []byte) er
 	case standing.Metadata[nonceKey] == nonce:
 		return nil
 	}
-	return &systemError{"the name is taken", err, filesystem.ErrExists}
+	return filesystem.Explain("the name is taken", err, filesystem.ErrExists)
 }
 
 // probe makes a name of its own twice and sees whether the server refuses the second.

@@ -12,6 +12,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	client "github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/wasmflow/wasmflow/connectors/filesystem"
 )
 
 const (
@@ -85,7 +87,7 @@ func (r *reader) fetch(ctx context.Context) error {
 			r.size = r.at
 			return nil
 		case codeOf(err) == codePrecondition && r.tag != nil:
-			err = &systemError{"it was replaced while it was read", err, nil}
+			err = filesystem.Explain("it was replaced while it was read", err, nil)
 		}
 		stop()
 		return err

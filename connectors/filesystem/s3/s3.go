@@ -143,7 +143,7 @@ func (f *FileSystem) List(
 			}
 			if !found && dir != "/" && aws.ToInt32(out.KeyCount) == 0 {
 				yield(filesystem.Info{}, f.wrap("listing", dir,
-					&systemError{"no object lies below it", errNothing, filesystem.ErrNotFound}))
+					filesystem.Explain("no object lies below it", errNothing, filesystem.ErrNotFound)))
 			}
 			return
 		}
