@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -125,7 +126,8 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
-// TestStopNamesTheSinkThatHangs has a disk that takes a write and does not answer.
+// TestStopNamesTheSinkThatHangs has a disk that takes a write and does not answer, and the signal
+// twice at once, as timeout(1) sends it: that is one signal.
 func TestStopNamesTheSinkThatHangs(t *testing.T) {
 	dir := folder(t, map[string]string{"job.toml": strings.Replace(endlessJob, "20ms", "1h", 1)})
 	hangs, release := make(chan struct{}), make(chan struct{})
@@ -141,7 +143,9 @@ func TestStopNamesTheSinkThatHangs(t *testing.T) {
 	s := startOn(t, disk, "run", filepath.Join(dir, "job.toml"))
 	s.stdout.await("10\n")
 	s.signals <- syscall.SIGTERM
+	s.signals <- syscall.SIGTERM
 	<-hangs
+	require.Eventually(t, func() bool { return len(s.signals) == 0 }, time.Minute, time.Millisecond)
 	s.stderr.await("wasmflow: still waiting for sinks.out in task 0; a second signal ends the job at " +
 		"once\n")
 	close(release)

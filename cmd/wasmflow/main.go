@@ -23,6 +23,11 @@ var version = "unknown"
 // than most last epochs take, and shorter than it takes to lose patience.
 const remindEvery = 5 * time.Second
 
+// signalEcho is how long after the first signal the same one counts as an echo of it. timeout(1)
+// signals its child and then the group that the child is in, and whoever passes ctrl-C on to a
+// process on its own terminal does likewise, both at once. No person insists so fast.
+const signalEcho = 200 * time.Millisecond
+
 // signalsMax is how many signals matter: the first one asks, the second one insists.
 const signalsMax = 2
 
@@ -38,7 +43,7 @@ func main() {
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
 		lookupEnv: os.LookupEnv, signals: signals, compiler: compilerCommand(),
 		worker:      workerProgram(),
-		remindEvery: remindEvery, hangups: listenHangups,
+		remindEvery: remindEvery, signalEcho: signalEcho, hangups: listenHangups,
 	}))
 }
 

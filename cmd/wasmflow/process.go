@@ -21,6 +21,7 @@ type process struct {
 	compiler       []string                // guest.Config.Compiler
 	worker         []string                // the program of a supervised worker; nil is none
 	remindEvery    time.Duration           // between two reminders of what a stop waits for
+	signalEcho     time.Duration           // within it the first signal again is no second one
 	logger         *slog.Logger            // of file systems that wait for servers; nil is none
 }
 

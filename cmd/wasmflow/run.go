@@ -59,7 +59,7 @@ func runCommand() command {
 
 A bounded job ends by itself. Another one is ended with ctrl-C or SIGTERM: one
 more epoch is published, then the process exits with 0. A second signal ends it
-at once with 130. Either way, and after a kill -9, the next run goes on where
+at once with 130; the same one within 0.2 s, as timeout(1) sends it, is no second. Either way, and after a kill -9, the next run goes on where
 the last published epoch ended: nothing is lost and nothing is doubled.
 
 The summary at the end goes to standard output, or to standard error when a
@@ -268,7 +268,8 @@ func (r *runner) serve(ctx context.Context, card *announcedLog) (err error) {
 func (r *runner) wait(done <-chan ended) (ended, error) {
 	live := newLive(r)
 	defer live.close()
-	stopping := false
+	var asked time.Time // when the first signal came
+	var first os.Signal
 	var reminder <-chan time.Time
 	for {
 		select {
@@ -279,10 +280,13 @@ func (r *runner) wait(done <-chan ended) (ended, error) {
 		case <-live.ticks():
 			live.show()
 		case sig := <-r.p.signals:
-			if stopping {
+			if sig == first && time.Since(asked) < r.p.signalEcho {
+				continue
+			}
+			if first != nil {
 				return ended{}, errInterrupted
 			}
-			stopping = true
+			first, asked = sig, time.Now()
 			fmt.Fprintf(r.screen, "wasmflow: %v: publishing a last epoch; a second signal ends the "+
 				"job at once\n", sig)
 			r.engine.Stop()

@@ -75,7 +75,7 @@ func startOn(t *testing.T, disk local.Disk, args ...string) *started {
 	}
 	p, _, _ := testProcess(t)
 	p.stdout, p.stderr, p.signals, p.disk = s.stdout, s.stderr, s.signals, disk
-	p.remindEvery = time.Millisecond
+	p.remindEvery, p.signalEcho = time.Millisecond, time.Hour
 	go func() { s.code <- run(args, p) }()
 	return s
 }
