@@ -59,8 +59,9 @@ func runCommand() command {
 
 A bounded job ends by itself. Another one is ended with ctrl-C or SIGTERM: one
 more epoch is published, then the process exits with 0. A second signal ends it
-at once with 130; the same one within 0.2 s, as timeout(1) sends it, is no second. Either way, and after a kill -9, the next run goes on where
-the last published epoch ended: nothing is lost and nothing is doubled.
+at once with 130; the same one within 0.2 s, as timeout(1) sends it, is none.
+Either way, and after a kill -9, the next run goes on where the last published
+epoch ended: nothing is lost and nothing is doubled.
 
 The summary at the end goes to standard output, or to standard error when a
 print sink of the job has standard output for itself.
