@@ -3,8 +3,8 @@
 //
 // It owns the form of what stands in the section wasmflow.script: the file's name, a zero byte, the
 // script's text as one ECMAScript module; or name and text of a file in Python and of each module
-// that it imports from beside it, with a zero byte between two of them. It never runs a script: what
-// a script offers is asked of the packed plugin, like of any other (host/guest).
+// that it imports from beside it, with a zero byte between two of them. It never runs a script:
+// what a script offers is asked of the packed plugin, like of any other (host/guest).
 //
 // Invariants:
 //

@@ -66,7 +66,8 @@ func (b *pythonBundle) read(p string) ([]byte, error) {
 
 // pythonImports finds the statements that import. What only looks like one, in a text of several
 // lines, adds a module at most that lies beside the script.
-var pythonImports = regexp.MustCompile(`(?m)^[ \t]*(?:import[ \t]+([^#;\n]+)|from[ \t]+(\w+)[\w. \t]*[ \t]import\b)`)
+var pythonImports = regexp.MustCompile(
+	`(?m)^[ \t]*(?:import[ \t]+([^#;\n]+)|from[ \t]+(\w+)[\w. \t]*[ \t]import\b)`)
 
 // follow adds what a text imports.
 func (b *pythonBundle) follow(text []byte) error {

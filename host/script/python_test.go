@@ -1,20 +1,24 @@
 //go:build !race
 
-// The race detector has a load of the engine for Python take ten seconds, and sees nothing in it that
-// it does not see in loads of others.
+// The race detector has a load of the engine for Python take ten seconds, and sees nothing in it
+// that it does not see in loads of others.
 
 package script_test
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/wasmflow/wasmflow/host/guest"
+	"github.com/wasmflow/wasmflow/host/operator"
 	"github.com/wasmflow/wasmflow/host/script"
 )
 
@@ -32,6 +36,16 @@ func loadPython(t *testing.T, text string) (*guest.Module, error) {
 	t.Helper()
 	return loadScript(t, patient(), &script.Script{Name: "plugin.py", Text: []byte(text)})
 }
+
+// pythonSettings registers a plugin that looks at its configuration.
+const pythonSettings = `
+class Settings:
+  times = 1
+
+def check(settings):
+  if settings.times > 3: raise ValueError("too often")
+
+plugin("test", config=Settings, check=check)`
 
 // pythonCase is the body of a function for one record, and what becomes of the record.
 type pythonCase struct{ name, body, want string }
@@ -51,6 +65,7 @@ func pythonBounds() []pythonCase {
 			"Interrupted: "},
 		{"list without end", "l = []\n  while True: l.append(bytes(100_000))",
 			"MemoryError: out of memory"},
+		{"array of a gigabyte", "bytearray(1 << 30)", "MemoryError: out of memory; at f7 (plugin.py:"},
 	}
 }
 
@@ -59,7 +74,7 @@ func pythonFailures() []pythonCase {
 		{"nothing emitted", "pass", ""},
 		{"failure", `raise Failure(7, "odd")`, "error 7: odd"},
 		{"mistake", "nothing()",
-			"error 0: NameError: name 'nothing' is not defined; at f9 (plugin.py:"},
+			"error 0: NameError: name 'nothing' is not defined; at f10 (plugin.py:"},
 		{"cause", "try: int('x')\n  except ValueError as e: raise KeyError('y') from e",
 			"because of ValueError: invalid literal"},
 		{"exit", "raise SystemExit(3)", "error 0: SystemExit: 3"},
@@ -89,7 +104,8 @@ type pythonBatch struct {
 func pythonBatches() []pythonBatch {
 	return []pythonBatch{
 		{"all", "for r in records: out.value(r.text + '!')", []string{"a!", "bad!", "c!", "d!"}},
-		{"one fails", "for r in records:\n   out.forward()\n   if r.text == 'bad': raise Failure(2, 'bad')",
+		{"one fails",
+			"for r in records:\n   out.forward()\n   if r.text == 'bad': raise Failure(2, 'bad')",
 			[]string{"a", "error 2: bad", "c", "d"}},
 		{"fails behind the last", "for r in records: out.forward()\n  raise Failure(2, 'late')",
 			[]string{"a", "bad", "c", "error 2: late"}},
@@ -133,7 +149,7 @@ def library(record, out): out.value(parts[record.text]())
 
 // TestPython works on records in one plugin: to load an engine of this size takes a second.
 func TestPython(t *testing.T) {
-	text := pythonHead + `
+	text := strings.Replace(pythonHead, `plugin("test")`, pythonSettings, 1) + `
 @transform
 def f(record, out):
   if record.text == "fine": out.forward()
@@ -154,8 +170,22 @@ def f(record, out):
 			require.Equal(t, tt.want, answersOf(t, m, fmt.Sprintf("b%d", i), "a", "bad", "c", "d"))
 		})
 	}
+	for config, want := range map[string]string{
+		`{"times": "2"}`: "config.times: must be of type integer, not string",
+		`{"tmes": 2}`:    "config.tmes: there is no such setting; there are times",
+		`{"times": 9}`:   "ValueError: too often; at check (plugin.py:",
+	} {
+		t.Run("settings, "+config, func(t *testing.T) {
+			_, err := operator.NewTransform(context.Background(), operator.Config{
+				Module: m, Function: "f", Job: "test", PluginConfig: json.RawMessage(config),
+				Now: func() time.Time { return time.UnixMilli(0) },
+			})
+			require.ErrorContains(t, err, want)
+		})
+	}
 	t.Run("library", func(t *testing.T) {
-		got := answersOf(t, m, "library", "datetime", "parse", "collections", "functools", "re", "math", "decimal", "dataclass", "hash",
+		got := answersOf(t, m, "library", "datetime", "parse", "collections", "functools", "re",
+			"math", "decimal", "dataclass", "hash",
 			"division", "zlib", "encode")
 		require.Equal(t, []string{
 			"1970-01-02T00:00:00+00:00", "2026-11-22", "[('a', 2)]", "24", "a10b", "6", "3.30",

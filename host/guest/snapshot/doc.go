@@ -6,8 +6,8 @@
 // more. An interpreter that takes a tenth of a second to import its library starts in a few
 // milliseconds then.
 //
-// It owns the writing of such a module. It never sees a script or a job: the engine of a language is
-// built with it, and committed (guests/prebuilt). What _initialize asks of its host is answered the
+// It owns the writing of such a module. It never sees a script or a job: the engine of a language
+// is built with it, and committed (guests/prebuilt). What _initialize asks of its host is answered the
 // same in every run (the clock stands still, random bytes are always the same ones), so the same
 // module makes the same module.
 //

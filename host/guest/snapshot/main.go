@@ -50,7 +50,7 @@ func snapshot(ctx context.Context, raw []byte) ([]byte, error) {
 	case !ok:
 		return nil, errors.New("exports no " + abi.ExportInitialize)
 	case m.HasStart || m.HasDataCount || m.GrowsTables || len(m.Memories) != 1:
-		return nil, errors.New("has a start function, segments for later, a table that grows or no memory")
+		return nil, errors.New("has a start function, segments for later, a growing table or no memory")
 	}
 	memory, err := memoryOf(ctx, m)
 	if err != nil {

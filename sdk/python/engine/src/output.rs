@@ -40,6 +40,7 @@ impl Row {
 pub struct Mark {
     rows: usize,
     headers: usize,
+    names: usize,
     bytes: usize,
     size: u64,
 }
@@ -90,6 +91,7 @@ impl Output {
         Mark {
             rows: self.rows.len(),
             headers: self.headers.len(),
+            names: self.names.len(),
             bytes: self.bytes.len(),
             size: self.size,
         }
@@ -102,9 +104,7 @@ impl Output {
     pub fn take_back(&mut self, m: Mark) {
         self.rows.truncate(m.rows);
         self.headers.truncate(m.headers);
-        while self.names.last().is_some_and(|n| n.ptr >= m.bytes) {
-            self.names.pop();
-        }
+        self.names.truncate(m.names); // by their number: an empty one takes no bytes
         self.bytes.truncate(m.bytes);
         self.size = m.size;
     }
