@@ -172,7 +172,8 @@ func containerError(path string, record int64, err error) error {
 
 // containerFault is fault for a file whose records have numbers.
 func containerFault(path string, record int64, err error) error {
-	return connectors.Permanent(fmt.Errorf("reading %s at record %d: %w", path, record, err))
+	return connectors.Permanent(fmt.Errorf("reading %s at record %d: %w%s", path, record, err,
+		remedy(err)))
 }
 
 // countedReader counts what is read.

@@ -45,6 +45,11 @@ func (s *Source) enumerateOnce(
 	for _, f := range files {
 		out.Found = append(out.Found, s.splits(f, "")...)
 	}
+	if len(files) == 0 {
+		s.env.Logger.Warn("no file is there to read, and files that come later are not read either; "+
+			"look at the keys path, include and exclude, and begin anew with run --fresh",
+			"source", s.env.Name, "path", s.cfg.Path)
+	}
 	out.State = listedOnce()
 	s.metrics.found.Add(float64(len(out.Found)))
 	return out, nil

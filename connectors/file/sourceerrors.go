@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/wasmflow/wasmflow/connectors"
+	"github.com/wasmflow/wasmflow/connectors/format"
 	"github.com/wasmflow/wasmflow/connectors/format/charset"
 )
 
@@ -32,7 +33,23 @@ var (
 // fault wraps one of the sentinels. No restart mends any of them, so the job ends at once and the
 // operator reads the path and the place.
 func fault(path string, offset int64, err error) error {
-	return connectors.Permanent(fmt.Errorf("reading %s at byte %d: %w", path, offset, err))
+	return connectors.Permanent(fmt.Errorf("reading %s at byte %d: %w%s", path, offset, err,
+		remedy(err)))
+}
+
+// remedy says what to do about err, unless err says so itself.
+func remedy(err error) string {
+	switch {
+	case errors.Is(err, ErrRecordTooLong):
+		return "; raise the key record_bytes_max, or mend the file"
+	case errors.Is(err, ErrVanished), errors.Is(err, ErrShrunk), errors.Is(err, ErrReplaced):
+		return "; put the file back as it was, or give up the rest of it with the key " +
+			"vanished = \"skip\""
+	case errors.Is(err, format.ErrDamaged):
+		return "; put a whole file in its place, correct the key format, or leave the file out with " +
+			"the key exclude"
+	}
+	return ""
 }
 
 // readError says where reading ended. A restart may mend a disk, but no damaged file.
