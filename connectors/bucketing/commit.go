@@ -139,7 +139,7 @@ func (c *committer) missing(it item, keep checkpoint.Retained) error {
 	excuse := it.excuse(keep)
 	if excuse == "" {
 		return fmt.Errorf("publishing %s of epoch %d, %d records: %w; put it back, or bear the loss "+
-			"with `wasmflow fsck --accept-missing %s`", it.token.Target, it.epoch, it.records,
+			"with `wasmflow fsck --accept-missing %s JOB.toml`", it.token.Target, it.epoch, it.records,
 			checkpoint.ErrLost, it.token.Target)
 	}
 	c.sink.env.Logger.Info("a part is missing", "part", it.token.Target,

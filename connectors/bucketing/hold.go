@@ -250,7 +250,7 @@ func (c *committer) resume(
 		switch {
 		case err != nil:
 			return fmt.Errorf("going on with %s: %w; put its pending form back, or bear the loss with "+
-				"`wasmflow fsck --accept-missing %s`", p.token.Target, err, p.token.Target)
+				"`wasmflow fsck --accept-missing %s JOB.toml`", p.token.Target, err, p.token.Target)
 		case excuse != "":
 			c.hold.stale = true
 			c.sink.env.Logger.Info("a part is not held back any more", "part", p.token.Target,

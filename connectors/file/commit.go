@@ -183,8 +183,8 @@ func (e *lostError) Error() string {
 		what = "the file is gone; put it back"
 	}
 	return fmt.Sprintf("recovering %s to %d bytes of epoch %d: %v: %s, or bear the loss with "+
-		"`wasmflow fsck --accept-missing %s`", e.target, e.length, e.epoch, checkpoint.ErrLost, what,
-		e.target)
+		"`wasmflow fsck --accept-missing %s JOB.toml`", e.target, e.length, e.epoch, checkpoint.ErrLost,
+		what, e.target)
 }
 
 func (e *lostError) Unwrap() []error {
