@@ -7,9 +7,9 @@
 // milliseconds then.
 //
 // It owns the writing of such a module. It never sees a script or a job: the engine of a language
-// is built with it, and committed (guests/prebuilt). What _initialize asks of its host is answered the
-// same in every run (the clock stands still, random bytes are always the same ones), so the same
-// module makes the same module.
+// is built with it, and committed (guests/prebuilt). What _initialize asks of its host is answered
+// the same in every run (the clock stands still, random bytes are always the same ones), so the
+// same module makes the same module.
 //
 // Invariants:
 //

@@ -74,7 +74,8 @@ func memoryOf(ctx context.Context, m *wasm.Module) (_ []byte, err error) {
 		return nil, fmt.Errorf("offering %s: %w", abi.ImportModule, err)
 	}
 	config := wazero.NewModuleConfig().WithStartFunctions().WithStderr(os.Stderr)
-	in, err := rt.InstantiateWithConfig(ctx, m.AppendPatched(nil, &wasm.Patch{Exports: globals}), config)
+	patched := m.AppendPatched(nil, &wasm.Patch{Exports: globals})
+	in, err := rt.InstantiateWithConfig(ctx, patched, config)
 	if err != nil {
 		return nil, fmt.Errorf("instantiating: %w", err)
 	}
