@@ -156,7 +156,7 @@ func withRemedy(err error) string {
 	text := saidOnce(err.Error())
 	var record *task.RecordError
 	switch {
-	case isForbidden(err):
+	case isForbidden(err) && !advises(err):
 		text += "; give the user that runs wasmflow the right to it, or name another path"
 	case isFull(err):
 		text += "; make room and run the job again, it goes on from the last epoch"
@@ -166,6 +166,13 @@ func withRemedy(err error) string {
 		text += "; look at what holds it up, or raise checkpoint.timeout"
 	}
 	return text
+}
+
+// advises reports whether the words that a file system found for err end in what to do: who has
+// the wrong keys needs no other path.
+func advises(err error) bool {
+	var words *filesystem.Explained
+	return errors.As(err, &words) && strings.Contains(words.Error(), "; ")
 }
 
 // saidOnce drops lines of text that repeat one before: tasks fail for the same reason.

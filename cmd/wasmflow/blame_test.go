@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/wasmflow/wasmflow/checkpoint"
+	"github.com/wasmflow/wasmflow/connectors/filesystem"
 	"github.com/wasmflow/wasmflow/host/operator"
 	"github.com/wasmflow/wasmflow/host/task"
 )
@@ -30,6 +31,21 @@ func TestWhatTasksFailOfIsSaidOnce(t *testing.T) {
 }
 
 // TestASpentCrashBudgetBlamesThePlugin: the stage that called it last has nothing to do with it.
+func TestOneRemedyIsEnough(t *testing.T) {
+	denied := func(words string) error {
+		return fmt.Errorf("describing s3://lake/x: %w",
+			filesystem.Explain(words, errors.New("403"), filesystem.ErrReadOnly))
+	}
+	for _, tt := range []struct{ words, want string }{
+		{"the secret is wrong; correct AWS_SECRET_ACCESS_KEY", ""},
+		{"permission denied", "; give the user that runs wasmflow the right to it, or name another path"},
+	} {
+		t.Run(tt.words, func(t *testing.T) {
+			require.Equal(t, "describing s3://lake/x: "+tt.words+tt.want, withRemedy(denied(tt.words)))
+		})
+	}
+}
+
 func TestASpentCrashBudgetBlamesThePlugin(t *testing.T) {
 	dir := folder(t, map[string]string{
 		"job.toml": swapJob, "upper.wasm": string(guestC(t, "uppercase_c.wasm")),

@@ -120,7 +120,7 @@ func (f *FileSystem) words(code string, err error) (text string, sentinel error)
 			return fmt.Sprintf("the clock of this machine and that of %s differ by %s; set this "+
 				"machine's", f.server(), off.Truncate(time.Second)), filesystem.ErrReadOnly
 		}
-		return "permission denied" + doneBy(err) + ": grant the right, or use other credentials",
+		return "permission denied" + doneBy(err) + "; grant the right, or use other credentials",
 			filesystem.ErrReadOnly
 	case "QuotaExceeded", "XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "InsufficientStorage":
 		return "the bucket or its server is full: " + messageOf(err), filesystem.ErrNoSpace
