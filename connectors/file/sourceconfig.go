@@ -61,7 +61,7 @@ const (
 
 // SourceConfig is a [sources.x] table of connector "file".
 type SourceConfig struct {
-	Path string `toml:"path" path:"file" flink:"readTextFile, readFile(path)" doc:"file, folder, glob or URL to read; a backslash makes the next character no glob character"`
+	Path string `toml:"path" path:"file" flink:"readTextFile, readFile(path)" doc:"file, folder, glob or URL to read; a backslash makes the next character no glob character. Files and folders below it whose names begin with a dot or an underscore are not read"`
 	Mode string `toml:"mode" flink:"FileProcessingMode" doc:"once (read what is there, then end), continuous (also read files that appear; a changed file is read again in full) or tail (follow files that grow)"`
 
 	DiscoverInterval connectors.Duration `toml:"discover_interval" flink:"readFile(interval)" doc:"time between two looks for new files in continuous and tail mode"`
