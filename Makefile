@@ -33,7 +33,8 @@ $(GUESTS:%=$(BUILD)/guests/%.wasm): $(BUILD)/guests/%.wasm:
 REBUILD := c cpp zig rust quickjs python assemblyscript wat
 
 .PHONY: setup guests-rebuild $(REBUILD:%=guests-rebuild-%)
-# What was built anew has to behave as before; with the compiler of the manifest, so have its bytes.
+# What was built anew has to behave as before. With the compiler of the manifest its bytes are the same,
+# too, but for Rust and Python, whose compiler takes names from the folder it works in.
 guests-rebuild: rebuild-tools ## build the committed guests of other languages anew, and test them; setup has the tools
 	$(MAKE) $(REBUILD:%=guests-rebuild-%)
 	$(GO) test ./guests/prebuilt ./guests/examples ./host/conformance ./host/script
