@@ -68,7 +68,7 @@ func addPart(ctx context.Context, to format.Joining, p *heldPart) error {
 	if !ok {
 		return errNoPendingReads
 	}
-	in, err := reads.OpenPending(ctx, p.token)
+	in, err := reads.OpenPending(ctx, p.token, 0)
 	if isNotFound(err) {
 		return fmt.Errorf("reading %s, held back since epoch %d: %w", p.token.Target, p.epoch,
 			checkpoint.ErrLost)

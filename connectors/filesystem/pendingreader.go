@@ -8,7 +8,7 @@ import (
 // PendingReader is the ability of a file system to read what is not published yet. Where a pending
 // form is no file, as an upload in pieces is none, it is missing.
 type PendingReader interface {
-	// OpenPending reads a closed part from its beginning. It is ErrNotFound for one that was
+	// OpenPending reads a closed part from byte offset on. It is ErrNotFound for one that was
 	// published or discarded. The caller closes the reader.
-	OpenPending(ctx context.Context, t Token) (io.ReadCloser, error)
+	OpenPending(ctx context.Context, t Token, offset int64) (io.ReadCloser, error)
 }
