@@ -10,7 +10,7 @@
 //	first bytes    put the marker <root>/.wasmflow/<job>/<part>.<claim>.pending, which names the
 //	               key; create the upload; look whether the marker is still there
 //	Close          upload the last part                       -> token: upload and tags of its parts
-//	Publish        look at the key; complete the upload; remove the marker
+//	Publish        look at the key; complete the upload; look again; remove the marker
 //	Discard        abort the upload; remove the marker
 //
 // Invariants:
@@ -25,7 +25,8 @@
 //	O3  A part is fail-stop: after the first error nothing more is uploaded.
 //	O4  A call whose answer is lost is followed by a look at what stands: objects whose name
 //	    decides carry a nonce of the call, parts are known by key and length. One that ends before
-//	    it says what came of the call is lost, whatever its status.
+//	    it says what came of the call is lost, whatever its status. Nothing is given up on a
+//	    server's word alone: a marker goes when the object was seen.
 //	O5  Nothing is published exclusively before the server has shown that it refuses a second
 //	    object under a name: there are servers that ignore the condition.
 //	O6  No call waits for ever, and what is tried again is tried within a bound.

@@ -9,6 +9,7 @@ import (
 	"iter"
 	"path"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
@@ -19,6 +20,10 @@ import (
 // tokenVersion is the version of Token.Data: 1 is the marker's path, the upload's id and the tags of
 // its parts, each as uvarint length and bytes. Without an id it is that of a stray.
 const tokenVersion uint16 = 1
+
+// shownMax is how long the object of a completed upload may take to show. It shows at once where
+// servers keep their word; one that is still busy with an earlier call gets some time.
+const shownMax = 30 * time.Second
 
 // markerBytesMax bounds what a marker says, a path: S3 takes no keys longer than 1024 bytes.
 const markerBytesMax = 1 + 1024
@@ -109,7 +114,37 @@ func (f *FileSystem) Publish(ctx context.Context, t filesystem.Token) error {
 	if err := failpoint.Hit("s3/after-complete"); err != nil {
 		return err
 	}
+	if err := f.awaitShown(ctx, t); err != nil {
+		return err
+	}
 	return f.Remove(ctx, u.marker)
+}
+
+// awaitShown looks for the object of an upload that the server says is completed (O4). There are
+// servers whose word is too early: (1) one dies while it completes an upload, (2) it starts again
+// and takes the upload for one that is being completed, (3) it answers every later call for it with
+// success, and there is never an object.
+func (f *FileSystem) awaitShown(ctx context.Context, t filesystem.Token) error {
+	waiting, cancel := context.WithTimeout(ctx, f.shownMax)
+	defer cancel()
+	for pause := pauseMin; ; pause *= 2 {
+		done, err := f.isPublished(ctx, t)
+		if done || err != nil {
+			return err
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-waiting.Done():
+			timer.Stop()
+			if err := ctx.Err(); err != nil {
+				return fmt.Errorf("publishing %s: %w", t.Target, err)
+			}
+			return fmt.Errorf("publishing %s://%s%s: the server says that its upload is complete, and "+
+				"there is no object %s later; what the server keeps of the upload may still be found in "+
+				"its own files: %w", Scheme, f.bucket, t.Target, f.shownMax, filesystem.ErrMissing)
+		}
+	}
 }
 
 // isPublished tells whether the target stands with the right length (F3).

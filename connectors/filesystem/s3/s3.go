@@ -33,6 +33,8 @@ type FileSystem struct {
 	honours atomic.Bool   // it refuses what If-None-Match asks it to refuse (O5)
 	closed  atomic.Bool
 	buffers sync.Pool // of *[]byte, for parts
+	// shownMax is the constant of that name.
+	shownMax time.Duration
 }
 
 // New returns the file system of o. It connects with the first call.
@@ -40,7 +42,9 @@ func New(o Options) (*FileSystem, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	f := &FileSystem{bucket: o.Bucket, client: connect(o), nonce: rand.Text()}
+	f := &FileSystem{
+		bucket: o.Bucket, client: connect(o), nonce: rand.Text(), shownMax: shownMax,
+	}
 	f.buffers.New = func() any { return new([]byte) }
 	return f, nil
 }
