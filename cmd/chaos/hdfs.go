@@ -96,7 +96,7 @@ func runHDFS(ctx context.Context, dir string, o options, out io.Writer) (err err
 	return chaos.New(chaos.Config{
 		Ends: e, Seed: o.seed, Kills: s.kills, Failpoints: places, Each: s.each, Zombies: s.zombies,
 		LifeMin: 300 * time.Millisecond, LifeMax: s.lifeMax, Parallelism: 3, ParallelismMax: 4,
-		Once: once(), Log: out,
+		Once: once(), Before: before(), Log: out,
 		Near: []string{
 			"storelog/decide-before-publish", "storelog/decide-after-publish", "storelog/decided",
 		},

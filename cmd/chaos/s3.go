@@ -96,7 +96,7 @@ func runS3(ctx context.Context, dir string, o options, out io.Writer) (err error
 	return chaos.New(chaos.Config{
 		Ends: e, Seed: o.seed, Kills: s.kills, Failpoints: places, Each: s.each, Zombies: s.zombies,
 		LifeMin: 200 * time.Millisecond, LifeMax: s.lifeMax, Parallelism: 3, ParallelismMax: 4,
-		Once: append(once(), "s3/after-abort"), Log: out,
+		Once: append(once(), "s3/after-abort"), Before: before(), Log: out,
 		Near: []string{
 			"storelog/decide-before-publish", "storelog/decide-after-publish", "s3/after-marker",
 		},

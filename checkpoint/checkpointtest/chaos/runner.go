@@ -44,6 +44,9 @@ type Config struct {
 	// Once are those among them that a run passes when it starts and not again, so that it cannot
 	// be made to die at a later time.
 	Once []string
+	// Before names, for places that are passed only when the run before left something behind, the
+	// place at which that one dies: not every moment leaves it.
+	Before map[string]string
 	// Companions arm a second place for those that only a failure leads to, given the
 	// parallelism: the failure itself, as an error of that place.
 	Companions map[string]func(parallelism int, rng *rand.Rand) string
@@ -169,9 +172,8 @@ func (r *Runner) places(ctx context.Context) error {
 // place itself: the error has to meet an epoch that other tasks have prepared.
 const companionTries = 20
 
-// onceTries is how often a place of the start may be missed: it may be passed only when the process
-// before left something behind, and the one that missed it is killed and does. A busy machine may
-// not even have come that far, so each try has four times as long as the one before.
+// onceTries is how often a place of the start may be missed. A busy machine may not have come that
+// far, so each try has four times as long as the one before.
 const onceTries = 3
 
 func (r *Runner) dieAt(ctx context.Context, name string, nth int) error {
@@ -181,6 +183,11 @@ func (r *Runner) dieAt(ctx context.Context, name string, nth int) error {
 		wait = onceMax
 	}
 	for try := 1; ; try++ {
+		if before := r.cfg.Before[name]; before != "" {
+			if err := r.dieAt(ctx, before, 1); err != nil {
+				return fmt.Errorf("before %s: %w", name, err)
+			}
+		}
 		parallelism := r.parallelism()
 		places := fmt.Sprintf("%s=kill@%d", name, nth)
 		companion := r.cfg.Companions[name]
