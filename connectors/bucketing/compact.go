@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/wasmflow/wasmflow/connectors"
@@ -89,12 +88,9 @@ func (c *Compact) table(m map[string]any) error {
 	return nil
 }
 
-func (c Compact) validate(p *connectors.Problems, w *files.Options, root string) {
+func (c Compact) validate(p *connectors.Problems, w *files.Options) {
 	if !c.On {
 		return
-	}
-	if strings.HasPrefix(root, "s3://") { // others are asked once they are open
-		p.Addf("compact", "%v", errNoPendingReads)
 	}
 	if c.Size < compactSizeMin {
 		p.Addf("compact.size", "%d is below %d; name what a file should have at least", c.Size,

@@ -338,6 +338,7 @@ func TestJoiningOnRealFileSystems(t *testing.T) {
 			return &ground{T: t, fs: local.New(local.Options{}), root: t.TempDir()}
 		},
 		"HDFS": lake.ground,
+		"S3":   store.ground,
 	} {
 		t.Run(name, func(t *testing.T) {
 			j := newGround(t).newJob(compact(time.Minute)).start(2)

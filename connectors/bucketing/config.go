@@ -101,7 +101,7 @@ func (c *Config) Validate(p *connectors.Problems) {
 		p.Addf("part_prefix", "%q hides the parts from readers; begin with another character than "+
 			"a dot or an underscore", c.PartPrefix)
 	}
-	c.Compact.validate(p, &w, c.Path)
+	c.Compact.validate(p, &w)
 	c.validateMark(p)
 }
 

@@ -43,8 +43,6 @@ func TestValidate(t *testing.T) {
 		{"compact", func(c *Config) {
 			c.Compact.On, c.Writer.Format, c.Schema = true, "parquet", keyValueSchema
 		}, "compact", "cannot be joined: parquet: "},
-		{"compact in S3", func(c *Config) { c.Compact.On, c.Path = true, "s3://lake/orders" }, "compact",
-			"cannot read parts before they are published"},
 		{"mark that is data", func(c *Config) { c.SuccessFile = "DONE" }, "success_file",
 			"does not begin with an underscore"},
 		{"mark without time", func(c *Config) {

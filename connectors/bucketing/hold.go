@@ -329,7 +329,7 @@ func (c *committer) joinedName(in *heldPart, number uint64) filesystem.PendingNa
 	}, "-") + s.suffix
 	return filesystem.PendingName{
 		Root: in.root, Job: s.env.JobID, Part: part,
-		Target: path.Join(path.Dir(in.token.Target), part), Claim: c.claim,
+		Target: path.Join(path.Dir(in.token.Target), part), Claim: c.claim, Readable: true,
 	}
 }
 

@@ -167,6 +167,7 @@ func (w *writer) pendingName(bucket string, number uint64) filesystem.PendingNam
 	return filesystem.PendingName{
 		Root: w.sink.root, Job: w.sink.env.JobID, Part: part,
 		Target: path.Join(w.sink.root, bucket, part), Claim: w.context.Owner.Number,
+		Readable: w.sink.config.Compact.On,
 	}
 }
 

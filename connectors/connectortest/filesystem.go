@@ -28,6 +28,8 @@ type FileSystemHarness struct {
 	LargePartBytes int
 	// NoEmptyParts leaves out parts without bytes, for a fake that refuses what real servers take.
 	NoEmptyParts bool
+	// Readable asks for parts that can be read before they are published.
+	Readable bool
 }
 
 // racers is how many callers race for one name: more than any machine of ours has cores.
@@ -83,6 +85,11 @@ func RunFileSystem(t *testing.T, h FileSystemHarness) {
 			{"PublishExclusive keeps what stands", (*fileSystemSuite).exclusiveKeeps},
 		}...)
 	}
+	if _, ok := offered.(filesystem.PendingReader); ok {
+		tests = append(tests, fileSystemTest{
+			"part is read before Publish", (*fileSystemSuite).readPending,
+		})
+	}
 	if _, ok := offered.(filesystem.LiveFiles); ok {
 		tests = append(tests, []fileSystemTest{
 			{"live file grows before its readers", (*fileSystemSuite).liveGrows},
@@ -119,7 +126,7 @@ type fileSystemSuite struct {
 func (s *fileSystemSuite) name(target string) filesystem.PendingName {
 	return filesystem.PendingName{
 		Root: s.root, Job: "job1", Part: "part-" + path.Base(target), Claim: 7,
-		Target: path.Join(s.root, target),
+		Target: path.Join(s.root, target), Readable: s.h.Readable,
 	}
 }
 

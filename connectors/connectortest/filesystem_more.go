@@ -1,6 +1,7 @@
 package connectortest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -74,6 +75,40 @@ func (s *fileSystemSuite) writeAfterClose(t *testing.T) {
 	require.Error(t, err)
 	require.NoError(t, s.fs.Publish(s.ctx, token))
 	require.Equal(t, "hello", s.content(t, n.Target))
+}
+
+// readPending reads short and long parts that are not published, from another process, and not when
+// they are gone.
+func (s *fileSystemSuite) readPending(t *testing.T) {
+	reads := s.h.open(t).(filesystem.PendingReader)
+	for target, size := range map[string]int{"short": 100, "long": s.h.LargePartBytes} {
+		n := s.name(target)
+		n.Readable = true
+		data := make([]byte, size)
+		for i := range data {
+			data[i] = byte(i % 251)
+		}
+		token := s.closed(t, n, data)
+		for _, offset := range []int{0, 1, size / 2, size - 1} {
+			r, err := reads.OpenPending(s.ctx, token, int64(offset))
+			require.NoError(t, err)
+			got, err := io.ReadAll(r)
+			require.NoError(t, err)
+			require.NoError(t, r.Close())
+			require.True(t, bytes.Equal(data[offset:], got), "%s differs from byte %d on", target, offset)
+		}
+		require.NoError(t, s.fs.Publish(s.ctx, token))
+		require.Equal(t, string(data), s.content(t, n.Target))
+		_, err := reads.OpenPending(s.ctx, token, 0)
+		require.ErrorIs(t, err, filesystem.ErrNotFound)
+	}
+	n := s.name("discarded")
+	n.Readable = true
+	token := s.closed(t, n, []byte("x"))
+	require.NoError(t, s.fs.Discard(s.ctx, token))
+	_, err := reads.OpenPending(s.ctx, token, 0)
+	require.ErrorIs(t, err, filesystem.ErrNotFound)
+	require.Empty(t, s.strayParts(t, n.Job))
 }
 
 // pendingNameOnce: where folders exist the second attempt is refused; a system without names for

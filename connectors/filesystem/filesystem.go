@@ -71,6 +71,9 @@ type PendingName struct {
 	Part   string // unique name: <prefix>-<job id>-<sink>-<task>-<claim>-<nonce>-<n>
 	Target string // final path, below Root
 	Claim  uint64 // claim number of the owner, kept with the pending form
+	// Readable asks for a pending form that a PendingReader can read. Where every file can be read
+	// it changes nothing; in object stores it costs a copy when the part is published.
+	Readable bool
 }
 
 // SizeUnknown is the size of a stray whose length a listing does not tell.

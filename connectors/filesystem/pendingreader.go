@@ -5,8 +5,8 @@ import (
 	"io"
 )
 
-// PendingReader is the ability of a file system to read what is not published yet. Where a pending
-// form is no file, as an upload in pieces is none, it is missing.
+// PendingReader is the ability of a file system to read what is not published yet, of parts whose
+// PendingName says Readable.
 type PendingReader interface {
 	// OpenPending reads a closed part from byte offset on. It is ErrNotFound for one that was
 	// published or discarded. The caller closes the reader.

@@ -1,8 +1,8 @@
 // Package s3 is the file-system contract on Amazon S3 and on servers that speak its protocol.
 //
 // It owns the connection to a bucket, what is done when the server is away for a while, and the
-// order of calls that makes a part whole before anybody sees it. It never renames, never copies and
-// never decides which uploads are strays: callers do.
+// order of calls that makes a part whole before anybody sees it. It never decides what is a stray:
+// callers do. It copies only what has to be read before it is published.
 //
 // A part is a multipart upload to its final key, which shows nothing until it is completed:
 //
@@ -12,6 +12,15 @@
 //	Close          upload the last part                       -> token: upload and tags of its parts
 //	Publish        look at the key; complete the upload; look again; remove the marker
 //	Discard        abort the upload; remove the marker
+//
+// A part that a caller wants to read before it is published (PendingName.Readable) is an object in
+// the marker's place, which says so in its metadata:
+//
+//	CreatePending  nothing but memory
+//	first bytes    only of a part that is longer than one of an upload: as above, to the marker's key
+//	Close          put the object, or complete the upload         -> token: path and tag
+//	Publish        look at the key; copy the object to it; look again; remove the object
+//	Discard        remove the object
 //
 // Invariants:
 //
@@ -30,6 +39,10 @@
 //	O5  Nothing is published exclusively before the server has shown that it refuses a second
 //	    object under a name: there are servers that ignore the condition.
 //	O6  No call waits for ever, and what is tried again is tried within a bound.
+//	O7  A staged object is removed only when its copy was seen, or when nobody needs it. So a copy of
+//	    a dead owner that the server carries out late finds no source once the part was published:
+//	    whoever took the published object away does not see it come back. Only the object that was
+//	    written is copied: its tag is asked for.
 //
 // Below: checkpoint/failpoint, connectors (classes of errors), connectors/filesystem. Above: cmd,
 // which chooses it for s3: URLs.

@@ -35,6 +35,8 @@ func call(r *http.Request) string {
 		return "AbortMultipartUpload"
 	case q.Has("list-type"):
 		return "ListObjectsV2"
+	case r.Method == http.MethodPut && r.Header.Get("X-Amz-Copy-Source") != "":
+		return "CopyObject"
 	case r.Method == http.MethodPut:
 		return "PutObject"
 	case r.Method == http.MethodGet:
@@ -99,6 +101,19 @@ func part(root string) filesystem.PendingName {
 	}
 }
 
+// onEachForm runs a test with a part that is an upload to its final key, and with one that can be
+// read before it is published.
+func onEachForm(t *testing.T, name string, run func(*testing.T, filesystem.PendingName)) {
+	t.Helper()
+	for form, readable := range map[string]bool{"upload": false, "readable": true} {
+		t.Run(name+" "+form, func(t *testing.T) {
+			n := part("/out")
+			n.Readable = readable
+			run(t, n)
+		})
+	}
+}
+
 func create(
 	t *testing.T, fs filesystem.FileSystem, n filesystem.PendingName, data string,
 ) filesystem.PendingWriter {
@@ -118,9 +133,9 @@ func several() string { return strings.Repeat("0123456789abcdef", 400_000) }
 func TestLostAnswers(t *testing.T) {
 	for _, lost := range []string{
 		"ListObjectsV2", "PutObject", "CreateMultipartUpload", "HeadObject", "UploadPart",
-		"CompleteMultipartUpload", "DeleteObject", "ListMultipartUploads", "GetObject",
+		"CompleteMultipartUpload", "DeleteObject", "ListMultipartUploads", "GetObject", "CopyObject",
 	} {
-		t.Run(lost, func(t *testing.T) {
+		onEachForm(t, lost, func(t *testing.T, n filesystem.PendingName) {
 			var losses atomic.Int32
 			o, _ := between(t, func(w http.ResponseWriter, r *http.Request, next func() *http.Response) {
 				resp := next()
@@ -130,7 +145,7 @@ func TestLostAnswers(t *testing.T) {
 				}
 				pass(w, resp)
 			})
-			fs, n := opened(t, o), part("/out")
+			fs := opened(t, o)
 			token, err := create(t, fs, n, several()).Close(t.Context())
 			require.NoError(t, err)
 			require.NoError(t, fs.Publish(t.Context(), token))
@@ -215,17 +230,22 @@ func TestBrokenReads(t *testing.T) {
 // TestDiscardMeetsOpenPart: a part that another owner discards while it is written never gets a
 // token, and its upload is gone.
 func TestDiscardMeetsOpenPart(t *testing.T) {
-	o := fake(t)
-	fs, n := opened(t, o), part("/out")
-	w := create(t, fs, n, several())
-	require.Equal(t, []string{"out/part"}, uploads(t, o, "/out"))
-	discardStrays(t, opened(t, o), n)
-	require.Empty(t, uploads(t, o, "/out"))
-	_, err := w.Close(t.Context())
-	require.Error(t, err)
-	_, again := w.Close(t.Context())
-	require.Equal(t, err, again, "the first error stays")
-	require.NoError(t, w.Abort(t.Context()))
+	onEachForm(t, "part", func(t *testing.T, n filesystem.PendingName) {
+		o := fake(t)
+		fs := opened(t, o)
+		w := create(t, fs, n, several())
+		require.Len(t, uploads(t, o, "/out"), 1)
+		discardStrays(t, opened(t, o), n)
+		require.Empty(t, uploads(t, o, "/out"))
+		_, err := w.Close(t.Context())
+		require.Error(t, err)
+		_, again := w.Close(t.Context())
+		require.Equal(t, err, again, "the first error stays")
+		require.NoError(t, w.Abort(t.Context()))
+		for stray := range fs.ListStrays(t.Context(), n.Root, n.Job) {
+			t.Errorf("%s is left", stray.Part)
+		}
+	})
 }
 
 func discardStrays(t *testing.T, fs filesystem.FileSystem, n filesystem.PendingName) {
@@ -239,20 +259,24 @@ func discardStrays(t *testing.T, fs filesystem.FileSystem, n filesystem.PendingN
 // TestDiscardMeetsBeginningPart: (1) the marker is put, (2) another owner discards the part and
 // finds no upload, (3) the upload begins. Its owner sees that the marker is gone and ends it (O2).
 func TestDiscardMeetsBeginningPart(t *testing.T) {
-	n := part("/out")
-	var other *s3.FileSystem
-	o, straight := between(t, func(w http.ResponseWriter, r *http.Request, next func() *http.Response) {
-		if call(r) == "CreateMultipartUpload" {
-			discardStrays(t, other, n)
-		}
-		pass(w, next())
+	onEachForm(t, "part", func(t *testing.T, n filesystem.PendingName) {
+		var other *s3.FileSystem
+		o, straight := between(t, func(
+			w http.ResponseWriter, r *http.Request, next func() *http.Response,
+		) {
+			if call(r) == "CreateMultipartUpload" {
+				discardStrays(t, other, n)
+			}
+			pass(w, next())
+		})
+		other = opened(t, straight)
+		w, err := opened(t, o).CreatePending(t.Context(), n)
+		require.NoError(t, err)
+		_, err = io.WriteString(w, several())
+		require.ErrorContains(t, err, "another owner has discarded the part")
+		require.NoError(t, w.Abort(t.Context()))
+		require.Empty(t, uploads(t, o, "/out"))
 	})
-	other = opened(t, straight)
-	w := create(t, opened(t, o), n, "data")
-	_, err := w.Close(t.Context())
-	require.ErrorContains(t, err, "another owner has discarded the part")
-	require.NoError(t, w.Abort(t.Context()))
-	require.Empty(t, uploads(t, o, "/out"))
 }
 
 // TestPublishedThenDiscardedByMarker: a marker that outlived its part costs the object nothing.

@@ -50,15 +50,20 @@ func (f *FileSystem) CreatePending(
 	if err := errors.Join(ctx.Err(), name.Validate()); err != nil {
 		return nil, fmt.Errorf("creating part %s: %w", name.Part, err)
 	}
-	buffer := f.buffers.Get().(*[]byte)
-	return &pendingWriter{
-		upload: upload{fs: f, marker: name.PendingPath(), target: name.Target}, buffer: buffer,
-	}, nil
+	w := &pendingWriter{
+		upload: upload{fs: f, marker: name.PendingPath(), target: name.Target},
+		final:  name.Target, buffer: f.buffers.Get().(*[]byte),
+	}
+	if name.Readable {
+		w.target, w.staged = w.marker, true
+	}
+	return w, nil
 }
 
 // pendingWriter writes one part.
 type pendingWriter struct {
 	upload
+	final  string  // path of the part when it is published
 	buffer *[]byte // nil once closed or aborted
 	size   int64
 	err    error // the first error stays (F5)
@@ -69,6 +74,10 @@ type pendingWriter struct {
 func (w *pendingWriter) Write(p []byte) (int, error) {
 	if w.err != nil || w.buffer == nil {
 		return 0, w.stuck()
+	}
+	if w.staged && w.size+int64(len(p)) > copyBytesMax {
+		w.err = w.fs.wrap("writing", w.final, errTooLongToCopy)
+		return 0, w.err
 	}
 	written := 0
 	for len(p) > 0 {
@@ -101,7 +110,7 @@ func (w *pendingWriter) stuck() error {
 	if w.err != nil {
 		return w.err
 	}
-	return w.fs.wrap("writing", w.target, errPartClosed)
+	return w.fs.wrap("writing", w.final, errPartClosed)
 }
 
 // Size implements filesystem.PendingWriter.
@@ -114,19 +123,29 @@ func (w *pendingWriter) Close(ctx context.Context) (filesystem.Token, error) {
 		return filesystem.Token{}, w.stuck()
 	}
 	if err := ctx.Err(); err != nil {
-		return filesystem.Token{}, w.fs.wrap("closing", w.target, err)
+		return filesystem.Token{}, w.fs.wrap("closing", w.final, err)
 	}
-	if len(*w.buffer) > 0 || len(w.tags) == 0 {
+	t := filesystem.Token{Version: tokenVersion, Target: w.final, Size: w.size}
+	switch {
+	case w.staged && len(w.tags) == 0:
+		t.Version = stagedVersion
+		t.Data, w.err = w.stage(ctx, *w.buffer)
+	case len(*w.buffer) > 0 || len(w.tags) == 0:
 		w.err = w.send(ctx, *w.buffer)
 	}
 	w.release()
+	if w.err == nil && w.staged && t.Data == nil {
+		t.Version = stagedVersion
+		t.Data, w.err = w.stageUpload(ctx, w.size)
+	}
 	if w.err != nil {
 		return filesystem.Token{}, w.err
 	}
+	if !w.staged {
+		t.Data = w.encode()
+	}
 	w.sealed = true
-	return filesystem.Token{
-		Version: tokenVersion, Target: w.target, Size: w.size, Data: w.encode(),
-	}, nil
+	return t, nil
 }
 
 func (w *pendingWriter) release() {
@@ -144,7 +163,7 @@ func (w *pendingWriter) Abort(ctx context.Context) error {
 		w.release()
 	}
 	if w.err == nil {
-		w.err = w.fs.wrap("writing", w.target, os.ErrClosed)
+		w.err = w.fs.wrap("writing", w.final, os.ErrClosed)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortMax)
 	defer cancel()
@@ -157,6 +176,7 @@ var _ filesystem.PendingWriter = (*pendingWriter)(nil)
 type upload struct {
 	fs             *FileSystem
 	marker, target string // paths
+	staged         bool   // both are one: the object is not the part's last form
 	begun          bool   // the marker may stand
 	id             string // "" before the upload is known
 	tags           []string
@@ -172,7 +192,7 @@ func (u *upload) begin(ctx context.Context) error {
 		return err
 	}
 	var err error
-	if u.id, err = u.fs.create(ctx, u.target); err != nil {
+	if u.id, err = u.fs.create(ctx, u.target, u.metadata()); err != nil {
 		return u.fs.wrap("beginning", u.target, err)
 	}
 	if err := failpoint.Hit("s3/after-create"); err != nil {
@@ -187,7 +207,9 @@ func (u *upload) begin(ctx context.Context) error {
 
 // create begins an upload. After a lost answer there is one that nobody knows, which is ended before
 // another begins; for this the library must not ask twice by itself.
-func (f *FileSystem) create(ctx context.Context, target string) (id string, err error) {
+func (f *FileSystem) create(
+	ctx context.Context, target string, metadata map[string]string,
+) (id string, err error) {
 	err = f.do(ctx, callMax, func(ctx context.Context, again bool) error {
 		if again {
 			if err := f.endAll(ctx, target); err != nil {
@@ -195,7 +217,9 @@ func (f *FileSystem) create(ctx context.Context, target string) (id string, err 
 			}
 		}
 		out, err := f.client.CreateMultipartUpload(ctx,
-			&client.CreateMultipartUploadInput{Bucket: &f.bucket, Key: keyOf(target)},
+			&client.CreateMultipartUploadInput{
+				Bucket: &f.bucket, Key: keyOf(target), Metadata: metadata,
+			},
 			func(o *client.Options) { o.Retryer = aws.NopRetryer{} })
 		if err != nil {
 			return err
@@ -240,11 +264,14 @@ func (u *upload) send(ctx context.Context, data []byte) error {
 }
 
 // complete makes the object of the parts. A key that is taken is left as it is by servers that know
-// the condition; one that does not is asked without.
+// the condition, unless it is that of a marker; one that does not is asked without.
 func (u *upload) complete(ctx context.Context) error {
 	in := &client.CompleteMultipartUploadInput{
-		Bucket: &u.fs.bucket, Key: keyOf(u.target), UploadId: &u.id, IfNoneMatch: aws.String("*"),
+		Bucket: &u.fs.bucket, Key: keyOf(u.target), UploadId: &u.id,
 		MultipartUpload: &types.CompletedMultipartUpload{},
+	}
+	if !u.staged {
+		in.IfNoneMatch = aws.String("*")
 	}
 	for i, tag := range u.tags {
 		in.MultipartUpload.Parts = append(in.MultipartUpload.Parts,

@@ -17,7 +17,7 @@ import (
 	"github.com/wasmflow/wasmflow/connectors/filesystem"
 )
 
-// tokenVersion is the version of Token.Data: 1 is the marker's path, the upload's id and the tags of
+// tokenVersion is the version of Token.Data of an upload to the final key: 1 is the marker's path, the upload's id and the tags of
 // its parts, each as uvarint length and bytes. Without an id it is that of a stray.
 const tokenVersion uint16 = 1
 
@@ -29,17 +29,21 @@ const shownMax = 30 * time.Second
 const markerBytesMax = 1 + 1024
 
 func (u *upload) encode() []byte {
+	return encodeTexts(append([]string{u.marker, u.id}, u.tags...))
+}
+
+func encodeTexts(texts []string) []byte {
 	var p []byte
-	for _, s := range append([]string{u.marker, u.id}, u.tags...) {
+	for _, s := range texts {
 		p = binary.AppendUvarint(p, uint64(len(s)))
 		p = append(p, s...)
 	}
 	return p
 }
 
-// uploadOf reads a token. Its marker must be one that CreatePending makes and its target a path, so
-// that no damaged token can name what is not ours.
-func (f *FileSystem) uploadOf(t filesystem.Token) (*upload, error) {
+// decodeTexts reads the texts of a token, of which the first is a path that CreatePending makes. No
+// damaged token can name what is not ours.
+func decodeTexts(t filesystem.Token, version uint16) ([]string, error) {
 	var texts []string
 	rest := t.Data
 	for len(rest) > 0 && len(texts) <= partsMax+2 {
@@ -50,9 +54,18 @@ func (f *FileSystem) uploadOf(t filesystem.Token) (*upload, error) {
 		texts = append(texts, string(rest[used:used+int(n)]))
 		rest = rest[used+int(n):]
 	}
-	if t.Version != tokenVersion || len(rest) > 0 || len(texts) < 2 ||
+	if t.Version != version || len(rest) > 0 || len(texts) < 2 ||
 		!filesystem.IsPendingPath(texts[0]) {
 		return nil, badToken(t)
+	}
+	return texts, nil
+}
+
+// uploadOf reads a token of the first version. Its target must be a path, too.
+func (f *FileSystem) uploadOf(t filesystem.Token) (*upload, error) {
+	texts, err := decodeTexts(t, tokenVersion)
+	if err != nil {
+		return nil, err
 	}
 	u := &upload{
 		fs: f, marker: texts[0], target: t.Target, begun: true, id: texts[1], tags: texts[2:],
@@ -73,6 +86,9 @@ func isPath(p string) bool {
 
 // Publish implements filesystem.FileSystem.
 func (f *FileSystem) Publish(ctx context.Context, t filesystem.Token) error {
+	if t.Version == stagedVersion {
+		return f.publishStaged(ctx, t)
+	}
 	u, err := f.uploadOf(t)
 	if err != nil {
 		return err
@@ -120,7 +136,7 @@ func (f *FileSystem) Publish(ctx context.Context, t filesystem.Token) error {
 	return f.Remove(ctx, u.marker)
 }
 
-// awaitShown looks for the object of an upload that the server says is completed (O4). There are
+// awaitShown looks for an object that the server says it made (O4). There are
 // servers whose word is too early: (1) one dies while it completes an upload, (2) it starts again
 // and takes the upload for one that is being completed, (3) it answers every later call for it with
 // success, and there is never an object.
@@ -140,9 +156,9 @@ func (f *FileSystem) awaitShown(ctx context.Context, t filesystem.Token) error {
 			if err := ctx.Err(); err != nil {
 				return fmt.Errorf("publishing %s: %w", t.Target, err)
 			}
-			return fmt.Errorf("publishing %s://%s%s: the server says that its upload is complete, and "+
-				"there is no object %s later; what the server keeps of the upload may still be found in "+
-				"its own files: %w", Scheme, f.bucket, t.Target, f.shownMax, filesystem.ErrMissing)
+			return fmt.Errorf("publishing %s://%s%s: the server says that it made the object, and "+
+				"there is none %s later; what the server keeps of the part may still be found in its own "+
+				"files: %w", Scheme, f.bucket, t.Target, f.shownMax, filesystem.ErrMissing)
 		}
 	}
 }
@@ -164,11 +180,21 @@ func (f *FileSystem) isPublished(ctx context.Context, t filesystem.Token) (bool,
 
 // Discard implements filesystem.FileSystem. A writer that still lives is fenced by it.
 func (f *FileSystem) Discard(ctx context.Context, t filesystem.Token) error {
+	if t.Version == stagedVersion {
+		return f.discardStaged(ctx, t)
+	}
 	u, err := f.uploadOf(t)
 	if err != nil {
 		return err
 	}
 	if u.id == "" {
+		whole, err := f.isStaged(ctx, u.marker)
+		if err != nil {
+			return err
+		}
+		if whole {
+			return f.Remove(ctx, u.marker)
+		}
 		target, err := f.ReadFile(ctx, u.marker, markerBytesMax)
 		if errors.Is(err, filesystem.ErrNotFound) {
 			return nil

@@ -38,5 +38,5 @@ func TestEmptyWord(t *testing.T) {
 	f.shownMax = 10 * time.Millisecond
 	err = f.Publish(t.Context(), token("/out/part", testMarker, "id", "tag"))
 	require.ErrorIs(t, err, filesystem.ErrMissing)
-	require.ErrorContains(t, err, "says that its upload is complete, and there is no object")
+	require.ErrorContains(t, err, "says that it made the object, and there is none")
 }

@@ -27,7 +27,7 @@ func (f *FileSystem) CheckRead(ctx context.Context, p string) error {
 // an upload is begun, which shows nothing, and ended.
 func (f *FileSystem) CheckWrite(ctx context.Context, dir string) error {
 	p := path.Join(dir, checkName)
-	id, err := f.create(ctx, p)
+	id, err := f.create(ctx, p, nil)
 	if err != nil {
 		return f.wrap("writing to", dir, err)
 	}

@@ -113,12 +113,17 @@ func uploads(t *testing.T, o s3.Options, under string) []string {
 }
 
 func runConformance(t *testing.T, o s3.Options, noEmptyParts bool) {
-	connectortest.RunFileSystem(t, connectortest.FileSystemHarness{
-		Open:           func(t *testing.T) filesystem.FileSystem { return open(t, o) },
-		Root:           func(*testing.T) string { return cluster.root() },
-		LargePartBytes: 10<<20 + 100_000, // three parts
-		NoEmptyParts:   noEmptyParts,
-	})
+	for name, readable := range map[string]bool{"uploads": false, "readable": true} {
+		t.Run(name, func(t *testing.T) {
+			connectortest.RunFileSystem(t, connectortest.FileSystemHarness{
+				Open:           func(t *testing.T) filesystem.FileSystem { return open(t, o) },
+				Root:           func(*testing.T) string { return cluster.root() },
+				LargePartBytes: 10<<20 + 100_000, // three parts
+				NoEmptyParts:   noEmptyParts && !readable,
+				Readable:       readable,
+			})
+		})
+	}
 }
 
 func TestConformance(t *testing.T) { runConformance(t, cluster.options(t), false) }
