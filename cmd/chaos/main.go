@@ -46,7 +46,7 @@ func parse(args []string) (o options, err error) {
 	flags.BoolVar(&o.s3, "s3", false, "a job on a real S3 server, which is killed, too")
 	flags.Uint64Var(&o.seed, "seed", uint64(time.Now().UnixNano()), "seed of every choice")
 	flags.StringVar(&o.only, "trial", "", "this one only: buckets, live, poison, topics or swaps; "+
-		"with -swaps files or kafka")
+		"with -swaps files or kafka, with -s3 uploads or staged")
 	flags.StringVar(&o.tmp, "tmp", "", "folder for the files of the run; by default the system's")
 	flags.BoolVar(&o.keep, "keep", false, "keep the folder of a run that passed")
 	if err := flags.Parse(args); err != nil {

@@ -37,23 +37,50 @@ type s3Ends struct {
 	client  *client.Client // past the product, for open uploads
 }
 
-// s3Scale is how much is done to a job on S3.
-type s3Scale struct {
-	scale
-	servers int // times that the server dies
+// s3Trial is one job and what is done to it.
+type s3Trial struct {
+	name    string
+	about   string
+	compact string // of the sink, as TOML
+	crashes []crash
+	once    []string // of these places, those that only a start passes
+	near    []string
+	scale   scale
+	servers int    // times that the server dies
+	decided string // the place of a job that died after a decision, when the server does
 }
 
-func fullS3() s3Scale {
-	return s3Scale{scale{300_000, 1_000, 20, 3, 3, time.Second}, 4}
+// s3Trials are a job for each of the two forms that a part has until it is published. The server
+// dies only beside the one of which it loses nothing: one that is killed while it completes an
+// upload has neither the upload nor the object afterwards, which stops the job, as it must.
+func s3Trials(short bool) []s3Trial {
+	uploads := scale{300_000, 1_000, 20, 3, 3, time.Second}
+	staged := scale{200_000, 1_000, 10, 4, 2, time.Second}
+	servers := 4
+	if short {
+		uploads = scale{24_000, 400, 1, 1, 1, 800 * time.Millisecond}
+		staged = scale{24_000, 400, 1, 1, 1, 800 * time.Millisecond}
+		servers = 1
+	}
+	return []s3Trial{
+		{
+			name: "uploads", about: "parts are uploads in pieces", compact: `"off"`,
+			crashes: uploadCrashes(), once: []string{"s3/after-abort"}, scale: uploads,
+			near: []string{
+				"storelog/decide-before-publish", "storelog/decide-after-publish", "s3/after-marker",
+			},
+		}, {
+			name: "staged", about: "parts are hidden objects, which are joined",
+			compact: `{ age = "300ms" }`, crashes: stagedCrashes(), scale: staged, servers: servers,
+			near:    []string{"s3/after-stage", "bucketing/after-join", "s3/before-copy"},
+			decided: "s3/before-copy",
+		},
+	}
 }
 
-func shortS3() s3Scale {
-	return s3Scale{scale{40_000, 400, 1, 1, 1, 800 * time.Millisecond}, 1}
-}
-
-// s3Crashes are the moments in the life of a part and of a decision on S3 at which the job dies. The
-// short form dies at the first place of each.
-func s3Crashes() []crash {
+// uploadCrashes are the moments in the life of an upload and of a decision on S3 at which the job
+// dies. The short form dies at the first place of each.
+func uploadCrashes() []crash {
 	return []crash{
 		{"S1", "marker put, no upload", []string{"s3/after-marker"}},
 		{"S2", "upload begun", []string{"s3/after-create"}},
@@ -73,37 +100,65 @@ func s3Crashes() []crash {
 	}
 }
 
-// runS3 lets one job bear everything.
-func runS3(ctx context.Context, dir string, o options, out io.Writer) (err error) {
-	s := fullS3()
-	if o.short {
-		s = shortS3()
+// stagedCrashes are those in the life of a part that is joined with others.
+func stagedCrashes() []crash {
+	return []crash{
+		{"S11", "part staged, no token", []string{"s3/after-stage"}},
+		{"S12", "parts joined, epoch not decided", []string{"bucketing/after-join"}},
+		{"S13", "epoch decided, nothing copied", []string{"s3/before-copy"}},
+		{"S14", "copied, both objects stand", []string{"s3/after-copy"}},
+		{"S15", "published, what it was joined from stands", []string{"bucketing/before-drop",
+			"bucketing/after-drop"}},
 	}
-	fmt.Fprintf(out, "chaos: s3: %d lines\n", s.lines)
+}
+
+// runS3 lets a job for each form bear everything.
+func runS3(ctx context.Context, dir string, o options, out io.Writer) error {
+	ran := false
+	for _, t := range s3Trials(o.short) {
+		if o.only != "" && o.only != t.name {
+			continue
+		}
+		ran = true
+		at := filepath.Join(dir, t.name)
+		if err := os.Mkdir(at, 0o755); err != nil {
+			return err
+		}
+		if err := t.run(ctx, at, o, out); err != nil {
+			return fmt.Errorf("%s: %w", t.name, err)
+		}
+	}
+	if !ran {
+		return fmt.Errorf("there is no trial %q on S3; there are uploads and staged", o.only)
+	}
+	return nil
+}
+
+// run lets one job bear everything, on a server of its own.
+func (t s3Trial) run(ctx context.Context, dir string, o options, out io.Writer) (err error) {
+	fmt.Fprintf(out, "chaos: s3: %s: %d lines\n", t.about, t.scale.lines)
 	var places []string
-	for _, c := range s3Crashes() {
+	for _, c := range t.crashes {
 		if o.short {
 			c.places = c.places[:1]
 		}
 		fmt.Fprintf(out, "chaos: %s, %s: %s\n", c.letter, c.what, strings.Join(c.places, ", "))
 		places = append(places, c.places...)
 	}
-	e, err := newS3(ctx, dir, o.binary, o.guests, s.scale)
+	e, err := newS3(ctx, dir, o.binary, o.guests, t.compact, t.scale)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, e.close()) }()
 	return chaos.New(chaos.Config{
-		Ends: e, Seed: o.seed, Kills: s.kills, Failpoints: places, Each: s.each, Zombies: s.zombies,
-		LifeMin: 200 * time.Millisecond, LifeMax: s.lifeMax, Parallelism: 3, ParallelismMax: 4,
-		Once: append(once(), "s3/after-abort"), Before: before(), Log: out,
-		Near: []string{
-			"storelog/decide-before-publish", "storelog/decide-after-publish", "s3/after-marker",
-		},
+		Ends: e, Seed: o.seed, Kills: t.scale.kills, Failpoints: places, Each: t.scale.each,
+		Zombies: t.scale.zombies, LifeMin: 200 * time.Millisecond, LifeMax: t.scale.lifeMax,
+		Parallelism: 3, ParallelismMax: 4, Once: append(once(), t.once...), Before: before(),
+		Near: t.near, Log: out,
 		Blows: []chaos.Blow{
-			{Name: "the S3 server was killed", Times: (s.servers + 1) / 2, Strike: e.killServer},
+			{Name: "the S3 server was killed", Times: (t.servers + 1) / 2, Strike: e.killServer},
 			{Name: "the S3 server was killed after a decision of a job that died",
-				Times: s.servers / 2, At: "s3/before-complete", Strike: e.killServer},
+				Times: t.servers / 2, At: t.decided, Strike: e.killServer},
 		},
 	}).Run(ctx)
 }
@@ -118,7 +173,9 @@ func (e *s3Ends) killServer(ctx context.Context, rng *rand.Rand) error {
 }
 
 // newS3 starts the server and writes the input. It ends with close.
-func newS3(ctx context.Context, dir, binary, guests string, s scale) (e *s3Ends, err error) {
+func newS3(
+	ctx context.Context, dir, binary, guests, compact string, s scale,
+) (e *s3Ends, err error) {
 	cluster, err := servers.StartS3(ctx)
 	if err != nil {
 		return nil, err
@@ -151,7 +208,7 @@ func newS3(ctx context.Context, dir, binary, guests string, s scale) (e *s3Ends,
 	e.line = func(n int) string {
 		return fmt.Sprintf(`{"seq":"%08d","bucket":"b%d"}`, n, n%buckets)
 	}
-	e.job = func(parallelism int, limit string) string { return s3Job(parallelism, limit) }
+	e.job = func(parallelism int, limit string) string { return s3Job(parallelism, limit, compact) }
 	if err := e.upload(ctx, filepath.Join(guests, "bucket-by-field.wasm")); err != nil {
 		return nil, err
 	}
@@ -182,7 +239,7 @@ func (e *s3Ends) upload(ctx context.Context, guest string) error {
 
 // s3Job returns the job: every line goes into the folder of its bucket. Input, plugin, output and
 // decisions are objects.
-func s3Job(parallelism int, limit string) string {
+func s3Job(parallelism int, limit, compact string) string {
 	return fmt.Sprintf(`
 name = "chaos"
 [job]
@@ -208,7 +265,8 @@ from = ["lines"]
 path = "s3://%[2]s/out"
 bucketer = { plugin = "bucket", function = "bucket_by_field" }
 batch_size = "256KiB"
-`, parallelism, chaosBucket, limit)
+compact = %[4]s
+`, parallelism, chaosBucket, limit, compact)
 }
 
 func (e *s3Ends) close() error { return e.lake.close(e.cluster) }

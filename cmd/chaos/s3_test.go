@@ -13,7 +13,7 @@ import (
 
 func TestS3DiesAtEveryStep(t *testing.T) {
 	places := map[string]bool{}
-	for i, c := range s3Crashes() {
+	for i, c := range append(uploadCrashes(), stagedCrashes()...) {
 		require.Equal(t, "S"+strconv.Itoa(i+1), c.letter)
 		for _, p := range c.places {
 			require.True(t, slices.Contains(failpoint.Names(), p), p)

@@ -125,27 +125,36 @@ func (w *pendingWriter) Close(ctx context.Context) (filesystem.Token, error) {
 	if err := ctx.Err(); err != nil {
 		return filesystem.Token{}, w.fs.wrap("closing", w.final, err)
 	}
-	t := filesystem.Token{Version: tokenVersion, Target: w.final, Size: w.size}
-	switch {
-	case w.staged && len(w.tags) == 0:
-		t.Version = stagedVersion
-		t.Data, w.err = w.stage(ctx, *w.buffer)
-	case len(*w.buffer) > 0 || len(w.tags) == 0:
-		w.err = w.send(ctx, *w.buffer)
-	}
+	data, err := w.finish(ctx)
 	w.release()
-	if w.err == nil && w.staged && t.Data == nil {
-		t.Version = stagedVersion
-		t.Data, w.err = w.stageUpload(ctx, w.size)
+	if err == nil && w.staged {
+		err = failpoint.Hit("s3/after-stage")
 	}
-	if w.err != nil {
-		return filesystem.Token{}, w.err
-	}
-	if !w.staged {
-		t.Data = w.encode()
+	if w.err = err; err != nil {
+		return filesystem.Token{}, err
 	}
 	w.sealed = true
+	t := filesystem.Token{Version: tokenVersion, Target: w.final, Size: w.size, Data: data}
+	if w.staged {
+		t.Version = stagedVersion
+	}
 	return t, nil
+}
+
+// finish sends what is left and returns the data of the part's token.
+func (w *pendingWriter) finish(ctx context.Context) ([]byte, error) {
+	if w.staged && len(w.tags) == 0 {
+		return w.stage(ctx, *w.buffer)
+	}
+	if len(*w.buffer) > 0 || len(w.tags) == 0 {
+		if err := w.send(ctx, *w.buffer); err != nil {
+			return nil, err
+		}
+	}
+	if w.staged {
+		return w.stageUpload(ctx, w.size)
+	}
+	return w.encode(), nil
 }
 
 func (w *pendingWriter) release() {

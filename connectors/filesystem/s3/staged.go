@@ -62,7 +62,7 @@ func (u *upload) stage(ctx context.Context, data []byte) ([]byte, error) {
 	if err != nil {
 		return nil, u.fs.wrap("writing", u.target, err)
 	}
-	return encodeTexts([]string{u.target, tag}), failpoint.Hit("s3/after-stage")
+	return encodeTexts([]string{u.target, tag}), nil
 }
 
 // stageUpload completes the upload of a part of size bytes in the place of its marker and returns
@@ -80,7 +80,7 @@ func (u *upload) stageUpload(ctx context.Context, size int64) ([]byte, error) {
 	if err != nil {
 		return nil, u.fs.wrap("closing", u.target, errors.Join(completed, err))
 	}
-	return encodeTexts([]string{u.target, aws.ToString(out.ETag)}), failpoint.Hit("s3/after-stage")
+	return encodeTexts([]string{u.target, aws.ToString(out.ETag)}), nil
 }
 
 // stagedOf reads a token of the second version.
