@@ -34,6 +34,7 @@ func subjects() []subject {
 			{"connectors/format/avro", "FuzzDeserialize"},
 			{"connectors/format/compress", "FuzzExpand"},
 			{"connectors/format/parquet", "FuzzReader"},
+			{"connectors/format/parquet", "FuzzJoin"},
 			{"connectors/format/parquet", "FuzzSchema"},
 			{"connectors/format/parquet", "FuzzRow"},
 		}},

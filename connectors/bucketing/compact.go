@@ -125,6 +125,10 @@ const joinTier = 16
 // decided after that, and a transaction of Kafka that decides it must not time out.
 const joinBytesMax = 1 << 30
 
+// rejoinBytesMax is the same for files whose rows are decoded and encoded again: a core does five to
+// ten million values a second, which are some dozens of megabytes, and joinsMax cores work at once.
+const rejoinBytesMax = 256 << 20
+
 // batch is parts that are published together, as one file if they are several.
 type batch struct {
 	parts []*heldPart
@@ -172,9 +176,11 @@ func (c Compact) tiers(do []batch, rest []*heldPart) ([]batch, []*heldPart) {
 	return do, stay
 }
 
-// afford returns what can be done within joinBytesMax, or one batch that is larger. Other parts
+// afford returns what can be done within bytesMax of joins, or one batch that is larger. Other parts
 // wait for the next epoch; those that must not wait are published as they are.
-func afford(do []batch, stay []*heldPart, flush bool) ([]batch, []*heldPart) {
+func afford(
+	do []batch, stay []*heldPart, bytesMax int64, flush bool,
+) ([]batch, []*heldPart) {
 	var can []batch
 	spent := int64(0)
 	for _, b := range do {
@@ -183,7 +189,7 @@ func afford(do []batch, stay []*heldPart, flush bool) ([]batch, []*heldPart) {
 			for _, p := range b.parts {
 				size += p.token.Size
 			}
-			if b.join = spent == 0 || spent+size <= joinBytesMax; b.join {
+			if b.join = spent == 0 || spent+size <= bytesMax; b.join {
 				spent += size
 			} else if !flush {
 				stay = append(stay, b.parts...)

@@ -41,8 +41,8 @@ func TestValidate(t *testing.T) {
 		want   string
 	}{
 		{"compact", func(c *Config) {
-			c.Compact.On, c.Writer.Format, c.Schema = true, "parquet", keyValueSchema
-		}, "compact", "cannot be joined: parquet: "},
+			c.Compact.On, c.Writer.Lines.Charset = true, "UTF-16LE"
+		}, "compact", "cannot be joined: charset UTF-16LE: "},
 		{"mark that is data", func(c *Config) { c.SuccessFile = "DONE" }, "success_file",
 			"does not begin with an underscore"},
 		{"mark without time", func(c *Config) {

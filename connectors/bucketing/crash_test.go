@@ -116,16 +116,27 @@ func crashInput() []string {
 	return input
 }
 
+// crashRows returns crashInput in the form of c.
+func crashRows(c *Config) []string {
+	input := crashInput()
+	for i, value := range input {
+		if c.Schema != "" {
+			input[i] = fmt.Sprintf(`{"key":%d,"value":"%s"}`, i, value)
+		}
+	}
+	return input
+}
+
 // crashOnce lets a first process die at a call of its disk, cuts the power, lets a second one with
 // another number of tasks go on, and returns what a reader misses or sees twice.
 func crashOnce(
 	t *testing.T, call int, seed uint64, keep int, has bug, change ...func(*Config),
 ) (done bool, problem error) {
 	t.Helper()
-	input := crashInput()
 	change = slices.Concat(
 		[]func(*Config){size(20), func(c *Config) { c.OpenPartsMax = 2 }}, change)
 	j := newJob(t, change...)
+	input := crashRows(j.config)
 	j.Hooks = []fstest.Hook{fstest.CrashAt(call)}
 	at := 0
 	err := j.run(2, input, &at, has)
@@ -206,18 +217,20 @@ func TestCrashAgainAndAgain(t *testing.T) {
 			c.PartSuffix = []string{"", ".txt"}[rng.IntN(2)]
 			c.Writer.Lines.Quote = []string{"needed", "never"}[rng.IntN(2)] // another form of the same
 		},
+		"joined Parquet": func(_ *rand.Rand, c *Config) { compactParquet(0)(c) },
+		"held Parquet":   func(_ *rand.Rand, c *Config) { compactParquet(time.Hour)(c) },
 	} {
 		t.Run(name, func(t *testing.T) { crashAgainAndAgain(t, change) })
 	}
 }
 
 func crashAgainAndAgain(t *testing.T, change func(*rand.Rand, *Config)) {
-	input := crashInput()
 	crashes := 0
 	for seed := range uint64(60) {
 		rng := rand.New(rand.NewPCG(seed, 7))
 		j := newJob(t, size(20))
-		at := 0
+		change(rand.New(rand.NewPCG(seed, 7)), j.config)
+		input, at := crashRows(j.config), 0
 		for life := uint64(0); ; life++ {
 			change(rng, j.config)
 			j.Hooks = []fstest.Hook{fstest.CrashAt(1 + rng.IntN(150))}

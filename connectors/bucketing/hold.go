@@ -86,7 +86,7 @@ func (c *committer) Settle(
 		do, rest := c.sink.config.Compact.plan(group, now, flush || !c.isCurrent(group[0]))
 		batches, stay = append(batches, do...), append(stay, rest...)
 	}
-	batches, stay = afford(batches, stay, flush)
+	batches, stay = afford(batches, stay, c.sink.joinMax, flush)
 	joined, made, err := c.joinAll(ctx, e, batches)
 	if err != nil {
 		return nil, nil, err

@@ -140,6 +140,15 @@ func TestHeldPartsAreBounded(t *testing.T) {
 	require.Empty(t, keep)
 }
 
+// TestRowsThatAreWrittenAgainCountForMore: they take longer than bytes that are copied.
+func TestRowsThatAreWrittenAgainCountForMore(t *testing.T) {
+	most := func(change func(*Config)) int64 {
+		return newJob(t, change).start(1).Committer.(*committer).sink.joinMax
+	}
+	require.EqualValues(t, joinBytesMax, most(compact(0)))
+	require.EqualValues(t, rejoinBytesMax, most(compactParquet(0)))
+}
+
 // TestAnEpochWaitsForFewJoins: an epoch is decided after its joins, and not only after those of all
 // buckets that are due at once.
 func TestAnEpochWaitsForFewJoins(t *testing.T) {
@@ -165,7 +174,7 @@ func TestAnEpochWaitsForFewJoins(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			do, stay := afford(tt.do, nil, tt.flush)
+			do, stay := afford(tt.do, nil, joinBytesMax, tt.flush)
 			var joined []bool
 			for _, b := range do {
 				joined = append(joined, b.join)

@@ -54,7 +54,7 @@ func inactivity(d time.Duration) func(*Config) {
 	}
 }
 
-// byValue names the bucket of a record like the record, up to an "@".
+// byValue names the bucket of a record like the record, or a text in it, up to an "@".
 type byValue struct{ calls int }
 
 func (a *byValue) Assign(
@@ -63,6 +63,7 @@ func (a *byValue) Assign(
 	a.calls++
 	for i := range in.Records {
 		name, _, _ := strings.Cut(string(in.Records[i].Value), "@")
+		name = name[strings.LastIndexByte(name, '"')+1:]
 		at := slices.Index(out.Names, name)
 		if at < 0 {
 			at = len(out.Names)
@@ -175,8 +176,11 @@ func (j *job) rows() []string {
 		if content == "" {
 			continue
 		}
-		if strings.HasPrefix(content, "SEQ") {
+		switch {
+		case strings.HasPrefix(content, "SEQ"):
 			content = strings.Join(sequenceValues(j.T, content), "\n") + "\n"
+		case strings.HasPrefix(content, "PAR1"):
+			content = strings.Join(parquetPairs(j.T, content), "\n") + "\n"
 		}
 		if !strings.HasSuffix(content, "\n") {
 			j.T.Fatalf("%s ends within a row", name)

@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/wasmflow/wasmflow/checkpoint"
 	"github.com/wasmflow/wasmflow/checkpoint/failpoint"
 	"github.com/wasmflow/wasmflow/connectors/filesystem"
-	"github.com/wasmflow/wasmflow/connectors/format"
 )
 
 // join makes one part of the parts of b, in their order, durable and invisible. They stay as they are.
@@ -59,50 +57,6 @@ func (c *committer) join(
 	}
 	c.sink.metrics.joined(len(b.parts), joined.token.Size)
 	return joined, nil
-}
-
-// addPart copies a pending part whole. One that has another length than when it was closed is an
-// error: records must not get lost, nor bytes of no record get in.
-func addPart(ctx context.Context, to format.Joining, p *heldPart) error {
-	reads, ok := p.fs.(filesystem.PendingReader)
-	if !ok {
-		return errNoPendingReads
-	}
-	in, err := reads.OpenPending(ctx, p.token, 0)
-	if isNotFound(err) {
-		return fmt.Errorf("reading %s, held back since epoch %d: %w", p.token.Target, p.epoch,
-			checkpoint.ErrLost)
-	}
-	if err != nil {
-		return err
-	}
-	counted := &heedful{ctx: ctx, in: in}
-	err = to.Add(counted)
-	switch {
-	case err != nil:
-		err = fmt.Errorf("reading %s, held back since epoch %d: %w", p.token.Target, p.epoch, err)
-	case counted.read != p.token.Size:
-		err = fmt.Errorf("reading %s: %w: it has %d bytes, not %d", p.token.Target,
-			filesystem.ErrDamaged, counted.read, p.token.Size)
-	}
-	return errors.Join(err, in.Close())
-}
-
-// heedful counts what a copy reads and ends it when its context is over.
-type heedful struct {
-	ctx  context.Context
-	in   io.Reader
-	read int64 // bytes
-}
-
-// Read implements io.Reader.
-func (h *heedful) Read(p []byte) (int, error) {
-	if err := h.ctx.Err(); err != nil {
-		return 0, err
-	}
-	n, err := h.in.Read(p)
-	h.read += int64(n)
-	return n, err
 }
 
 func isNotFound(err error) bool { return errors.Is(err, filesystem.ErrNotFound) }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/stretchr/testify/require"
@@ -28,6 +29,14 @@ func parquetWriter(compression string) Writer {
 	w := defaultWriter()
 	w.Format, w.Compression = "parquet", compression
 	return w
+}
+
+// compactParquet holds back parts of pairs, of a row each or of a few.
+func compactParquet(age time.Duration) func(*Config) {
+	return func(c *Config) {
+		compact(age)(c)
+		c.Writer, c.Schema = parquetWriter("snappy"), keyValueSchema
+	}
 }
 
 func TestParquetFilesAreReadByOthers(t *testing.T) {

@@ -26,6 +26,7 @@ type Sink struct {
 	suffix  string        // of the names of parts
 	joiner  format.Joiner // of parts, nil unless they are joined
 	form    string        // of parts, if they may be joined with others of it
+	joinMax int64         // bytes that are joined for one epoch
 	metrics *metrics
 	mu      struct {
 		sync.Mutex
@@ -63,7 +64,10 @@ func (c *Config) Open(ctx context.Context, env connectors.Env) (connectors.Sink,
 			return nil, connectors.AtKey("compact", connectors.Permanent(
 				fmt.Errorf("parts of format %s cannot be joined; write \"off\"", parts.Format)))
 		}
-		s.joiner, s.form = joiner, parts.Form(joiner)
+		s.joiner, s.form, s.joinMax = joiner, parts.Form(joiner), joinBytesMax
+		if parts.Rejoins() {
+			s.joinMax = rejoinBytesMax
+		}
 	}
 	s.mu.next = map[int]*uint64{}
 	return s, nil

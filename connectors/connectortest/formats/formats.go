@@ -12,10 +12,12 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/wasmflow/wasmflow/connectors"
+	"github.com/wasmflow/wasmflow/connectors/format"
 	"github.com/wasmflow/wasmflow/connectors/format/avro"
 	"github.com/wasmflow/wasmflow/connectors/format/files"
 	"github.com/wasmflow/wasmflow/connectors/format/parquet"
@@ -43,16 +45,19 @@ func Rows(n int) [][]byte {
 type File struct {
 	Name                string
 	Format, Compression string
+	Joined              bool // of many small ones
 }
 
-// Files returns the files that Write makes: one for every format with a schema and every
-// compression of it.
+// Files returns the files that Write makes: for every format with a schema and every compression of
+// it one that was written at once, and one that was joined.
 func Files() (list []File) {
-	for format, compressions := range map[string][]string{
+	for name, compressions := range map[string][]string{
 		files.Parquet: parquet.Compressions(), files.Avro: avro.Compressions(),
 	} {
 		for _, c := range compressions {
-			list = append(list, File{"everything-" + c + "." + format, format, c})
+			list = append(list,
+				File{"everything-" + c + "." + name, name, c, false},
+				File{"everything-" + c + "-joined." + name, name, c, true})
 		}
 	}
 	return list
@@ -79,8 +84,12 @@ func Write(ctx context.Context, dir string, rows [][]byte) error {
 	return nil
 }
 
-// groupRows is after how many rows a file begins another row group or block.
-const groupRows = 1000
+const (
+	// groupRows is after how many rows a file begins another row group or block.
+	groupRows = 1000
+	// partRows are the rows of a file that is joined with others.
+	partRows = 37
+)
 
 // Encode writes rows as one file.
 func Encode(ctx context.Context, out io.Writer, f File, rows [][]byte) error {
@@ -91,6 +100,26 @@ func Encode(ctx context.Context, out io.Writer, f File, rows [][]byte) error {
 	if err != nil {
 		return err
 	}
+	if !f.Joined {
+		return write(opener, out, rows)
+	}
+	j, err := opener.(format.Joiner).Join(out)
+	if err != nil {
+		return err
+	}
+	for part := range slices.Chunk(rows, partRows) {
+		var content bytes.Buffer
+		if err := write(opener, &content, part); err != nil {
+			return err
+		}
+		if err := j.Add(format.InMemory(content.Bytes())); err != nil {
+			return err
+		}
+	}
+	return j.Close()
+}
+
+func write(opener format.Opener, out io.Writer, rows [][]byte) error {
 	w, err := opener.Open(out)
 	if err != nil {
 		return err

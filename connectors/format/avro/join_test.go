@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/wasmflow/wasmflow/connectors/format"
 )
 
 // FuzzJoin holds that joining loses nothing: whatever is taken for a file reads the same when it is
@@ -22,7 +24,7 @@ func FuzzJoin(f *testing.F) {
 			var out bytes.Buffer
 			j, err := joiner.Join(&out)
 			require.NoError(t, err)
-			if j.Add(bytes.NewReader(file)) != nil {
+			if j.Add(format.InMemory(file)) != nil {
 				continue
 			}
 			require.NoError(t, j.Close())

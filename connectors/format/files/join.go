@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -20,16 +19,9 @@ const (
 	joinBufferBytes = 256 << 10
 )
 
-// errIndex is why files that end with what they hold stay apart.
-var errIndex = errors.New("a file of it ends with an index of its row groups, and those of small " +
-	"files stay small")
-
 // Joinable tells why files of this format cannot become one; nil is that what Open returns is a
 // format.Joiner.
 func (o *Options) Joinable() error {
-	if o.Format == Parquet {
-		return fmt.Errorf("%s: %w", o.Format, errIndex)
-	}
 	wide := strings.ToUpper(o.Lines.Charset)
 	if r, _ := o.row(); r.lines != "" &&
 		(strings.HasPrefix(wide, "UTF-16") || strings.HasPrefix(wide, "UTF-32")) {
@@ -38,6 +30,10 @@ func (o *Options) Joinable() error {
 	}
 	return nil
 }
+
+// Rejoins tells that joined files are decoded and encoded again, which takes many times as long as
+// to copy them.
+func (o *Options) Rejoins() bool { return o.Format == Parquet }
 
 // Form names the kind of files that j joins: files of one form may become one.
 func (o *Options) Form(j format.Joiner) string {
@@ -70,7 +66,7 @@ type joining struct {
 }
 
 // Add implements format.Joining.
-func (j *joining) Add(in io.Reader) error {
+func (j *joining) Add(in format.File) error {
 	// Only readers and writers that do not copy by themselves use the buffer.
 	_, err := io.CopyBuffer(struct{ io.Writer }{j.out}, struct{ io.Reader }{in}, j.buffer)
 	return err

@@ -62,6 +62,12 @@ func TestLinesAreJoined(t *testing.T) {
 	}
 }
 
+// Schemas of rows that differ in one bit of the index.
+const (
+	oneLong   = `{"type":"record","name":"R","fields":[{"name":"n","type":"long"}]}`
+	maybeLong = `{"type":"record","name":"R","fields":[{"name":"n","type":["null","long"]}]}`
+)
+
 // TestFormsTellKindsApart: a part of another schema, class or codec begins a file of its own.
 func TestFormsTellKindsApart(t *testing.T) {
 	seen := map[string]int{}
@@ -79,6 +85,13 @@ func TestFormsTellKindsApart(t *testing.T) {
 		func(o *Options) { o.Format = Avro; o.SetSchema(`"string"`, "") },
 		func(o *Options) { o.Format = Avro; o.SetSchema(`"long"`, "") },
 		func(o *Options) { o.Format, o.Compression = Avro, "snappy"; o.SetSchema(`"long"`, "") },
+		func(o *Options) { o.Format = Parquet; o.SetSchema(oneLong, "") },
+		func(o *Options) { o.Format = Parquet; o.SetSchema(maybeLong, "") },
+		func(o *Options) { o.Format, o.Compression = Parquet, "zstd"; o.SetSchema(oneLong, "") },
+		func(o *Options) {
+			o.Format, o.Parquet.RowGroupSize = Parquet, 1<<20
+			o.SetSchema(oneLong, "")
+		},
 	} {
 		o := Defaults()
 		change(&o)

@@ -1,12 +1,14 @@
 package parquet
 
 import (
+	"fmt"
 	"io"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/wasmflow/wasmflow/connectors"
+	"github.com/wasmflow/wasmflow/connectors/format"
 )
 
 // BenchmarkAppend writes rows of every type, and rows of a number and a text.
@@ -42,5 +44,38 @@ func BenchmarkOpen(b *testing.B) {
 		w := openWriter(b, f, io.Discard)
 		require.NoError(b, w.Append(&connectors.Record{Value: row}))
 		require.NoError(b, w.Close())
+	}
+}
+
+// BenchmarkJoin joins files of some hundred rows; bytes are those of the files.
+func BenchmarkJoin(b *testing.B) {
+	schema, row := everything(b)
+	for name, tt := range map[string]struct {
+		schema string
+		row    func(i int) []byte
+	}{
+		"everything": {schema, func(int) []byte { return row }},
+		"line": {lineSchema, func(i int) []byte {
+			return fmt.Appendf(nil, `{"n":%d,"text":"some text of line %d"}`, i, i)
+		}},
+	} {
+		for _, compression := range Compressions() {
+			b.Run(name+"/"+compression, func(b *testing.B) {
+				f := openFiles(b, tt.schema, func(o *Options) { o.Compression = compression })
+				var rows [][]byte
+				for i := range 500 {
+					rows = append(rows, tt.row(i))
+				}
+				part := writeFile(b, f, rows...)
+				j, err := f.Join(io.Discard)
+				require.NoError(b, err)
+				b.SetBytes(int64(len(part)))
+				b.ReportAllocs()
+				for b.Loop() {
+					require.NoError(b, j.Add(format.InMemory(part)))
+				}
+				require.NoError(b, j.Close())
+			})
+		}
 	}
 }

@@ -31,6 +31,8 @@ const (
 )
 
 const (
+	// nodesMax bounds how deeply the nodes of a schema are nested: an array or a map has two.
+	nodesMax = 2 * levelsMax
 	// decimalDigitsMax bounds a decimal of a file that is read: its text takes time that grows with
 	// the square.
 	decimalDigitsMax = 1000
@@ -69,7 +71,7 @@ func newColumns(nodes []parquetformat.SchemaElement) (*column, error) {
 }
 
 func (w *schemaWalk) column(depth, def, rep int) (*column, error) {
-	if len(w.nodes) == 0 || depth > levelsMax {
+	if len(w.nodes) == 0 || depth > nodesMax {
 		return nil, fmt.Errorf("%w: a schema of %d levels", format.ErrDamaged, depth)
 	}
 	n := &w.nodes[0]
@@ -110,6 +112,17 @@ func (w *schemaWalk) column(depth, def, rep int) (*column, error) {
 	}
 	c.group(n)
 	return c, nil
+}
+
+// leaves appends the leaves below c, in their order.
+func (c *column) leaves(to []*column) []*column {
+	if len(c.fields) == 0 {
+		return append(to, c)
+	}
+	for _, f := range c.fields {
+		to = f.leaves(to)
+	}
+	return to
 }
 
 // group finds out what a group stands for.

@@ -25,10 +25,14 @@
 //	P1  A record is a row, whole or not at all: it is encoded and checked before any column has a
 //	    value of it.
 //	P2  Memory is bounded: a row group ends at row_group_size, and all open files of an opener
-//	    together hold no more than groupsHeld row groups, plus groupBytesMin for each file.
+//	    together hold no more than groupsHeld row groups, plus groupBytesMin for each file. Every
+//	    joining counts as an open file, and holds beside that one row group of the file that is
+//	    read, as it is in the file, with a page and the dictionary of each of its columns.
 //	P3  No statistic excludes a value that is there: columns whose order the library does not know
 //	    have bounds that exclude nothing, and those of bytes are cut where they can be.
-//	P4  A file is whole only once it is closed: the index stands at its end.
+//	P4  A file is whole only once it is closed: the index stands at its end. Joined files are read
+//	    by their indexes and written as rows, so that there is one index and row groups are large;
+//	    whatever no writer of the same kind would have made is refused (W6).
 //
 // A file of any writer is read, row by row, as the JSON that package avro makes of the same values:
 // what no Avro has is a number when it is unsigned, a list of keys and values when it is a map whose

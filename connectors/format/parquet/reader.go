@@ -3,6 +3,7 @@ package parquet
 import (
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 
 	"github.com/parquet-go/parquet-go"
@@ -26,6 +27,7 @@ type Reader struct {
 	in    io.ReadCloser // nil without a row group
 	at    int64         // in the file
 	left  []groupPlace  // row groups that are not begun
+	ours  bool          // a writer of this package made the file
 
 	group    groupPlace
 	rows     parquet.Rows // of the row group; nil between two
@@ -154,7 +156,13 @@ func (r *Reader) checkPages() error {
 		begin, end := chunkPlace(meta)
 		var most int64
 		err := guard(func() (err error) {
-			most, err = checkChunk(w.bytes[begin-w.begin:end-w.begin], meta.NumValues)
+			chunk := w.bytes[begin-w.begin : end-w.begin]
+			if r.ours {
+				err = checkOurs(chunk, meta)
+			}
+			if err == nil {
+				most, err = checkChunk(chunk, meta.NumValues)
+			}
 			return err
 		})
 		if err != nil {
@@ -168,23 +176,39 @@ func (r *Reader) checkPages() error {
 	return nil
 }
 
+// errChecksum is of any page that has one: the library looks at those of values, but not at those of
+// dictionaries, nor at headers.
+var errChecksum = fmt.Errorf("%w: a page has another checksum", format.ErrDamaged)
+
+// cutPage returns the first page of a column, as it is in the file, and what stands behind it.
+func cutPage(chunk []byte) (header parquetformat.PageHeader, page, rest []byte, err error) {
+	var protocol thrift.CompactProtocol
+	in := protocol.NewReaderFromBytes(chunk)
+	if err := thrift.NewDecoder(in).Decode(&header); err != nil {
+		return header, nil, nil, err
+	}
+	chunk = chunk[in.BytesRead():]
+	size, expanded := int64(header.CompressedPageSize), header.UncompressedPageSize
+	if size < 0 || size > int64(len(chunk)) || expanded < 0 {
+		return header, nil, nil, fmt.Errorf("%w: a page of %d bytes, expanded %d, in %d",
+			format.ErrDamaged, size, expanded, len(chunk))
+	}
+	return header, chunk[:size], chunk[size:], nil
+}
+
 // checkChunk returns what the dictionary and the largest page of a column take in memory.
 func checkChunk(chunk []byte, values int64) (int64, error) {
-	var protocol thrift.CompactProtocol
 	var dictionary, most int64
 	for len(chunk) > 0 && values > 0 {
-		var header parquetformat.PageHeader
-		in := protocol.NewReaderFromBytes(chunk)
-		if err := thrift.NewDecoder(in).Decode(&header); err != nil {
+		header, page, rest, err := cutPage(chunk)
+		if err != nil {
 			return 0, err
 		}
-		chunk = chunk[in.BytesRead():]
-		size, expanded := int64(header.CompressedPageSize), int64(header.UncompressedPageSize)
-		if size < 0 || size > int64(len(chunk)) || expanded < 0 {
-			return 0, fmt.Errorf("%w: a page of %d bytes, expanded %d, in %d", format.ErrDamaged, size,
-				expanded, len(chunk))
+		chunk = rest
+		if sum := crc32.ChecksumIEEE(page); header.CRC != 0 && uint32(header.CRC) != sum {
+			return 0, errChecksum
 		}
-		chunk = chunk[size:]
+		expanded := int64(header.UncompressedPageSize)
 		n := header.DataPageHeader.V.NumValues
 		switch header.Type {
 		case parquetformat.DataPage:

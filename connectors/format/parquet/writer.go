@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"sync"
 
 	"github.com/parquet-go/parquet-go"
 
@@ -39,6 +40,7 @@ type Files struct {
 	config  []parquet.WriterOption
 	buffers parquet.BufferPool
 	memory  memory
+	columns func() []byte // as the index of a file has them
 }
 
 func newFiles(p *plan, o Options) *Files {
@@ -58,11 +60,14 @@ func newFiles(p *plan, o Options) *Files {
 	for _, path := range p.unordered {
 		f.config = append(f.config, parquet.SkipPageBounds(path...))
 	}
+	f.columns = sync.OnceValue(f.readColumns)
 	return f
 }
 
 // Open implements format.Opener.
-func (f *Files) Open(out io.Writer) (format.Writer, error) {
+func (f *Files) Open(out io.Writer) (format.Writer, error) { return f.begin(out), nil }
+
+func (f *Files) begin(out io.Writer) *writer {
 	w := &writer{
 		files: f, out: format.NewStream(out), pages: &pages{BufferPool: f.buffers},
 		encoder: avro.NewEncoder(f.plan.values, f.options.Values),
@@ -74,7 +79,7 @@ func (f *Files) Open(out io.Writer) (format.Writer, error) {
 	w.file = parquet.NewGenericWriter[any](streamWriter{w.out}, options...)
 	// A file that fails is given up, not closed.
 	runtime.AddCleanup(w, (*share).leave, w.share)
-	return w, nil
+	return w
 }
 
 // streamWriter is what the library writes to.

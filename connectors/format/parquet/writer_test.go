@@ -25,6 +25,9 @@ import (
 const lineSchema = `{"type": "record", "name": "Line", "fields": [
 	{"name": "n", "type": "int"}, {"name": "text", "type": ["null", "string"], "default": null}]}`
 
+// lineMaybeSchema is lineSchema, but that n may be null.
+var lineMaybeSchema = strings.Replace(lineSchema, `"int"`, `["null", "int"]`, 1)
+
 func openFiles(t testing.TB, schema string, change ...func(*Options)) *Files {
 	t.Helper()
 	o := NewOptions()
@@ -86,8 +89,10 @@ func TestWriterConformance(t *testing.T) {
 	for _, compression := range Compressions() {
 		t.Run(compression, func(t *testing.T) {
 			files := openFiles(t, lineSchema, func(o *Options) { o.Compression = compression })
+			another := openFiles(t, lineMaybeSchema, func(o *Options) { o.Compression = compression })
 			connectortest.RunFormatWriter(t, connectortest.FormatWriterHarness{
 				Values: lineValues(100), Blocks: true, Footer: true,
+				Joiner: files, Marks: true, OtherKinds: []format.Joiner{another},
 				Refused: [][]byte{nil, {}, []byte("{"), []byte(`{"text":"no n"}`), []byte("null"),
 					[]byte(`{"n":1,"text":"x","more":1}`), []byte(`{"n":3000000000}`)},
 				Open: func(t *testing.T, out io.Writer) format.Writer {

@@ -35,7 +35,7 @@ type joining struct {
 }
 
 // Add implements format.Joining.
-func (j *joining) Add(in io.Reader) error {
+func (j *joining) Add(in format.File) error {
 	j.in.Reset(in)
 	head := make([]byte, len(j.head))
 	if _, err := io.ReadFull(j.in, head); err != nil {

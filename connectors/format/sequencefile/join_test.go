@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/wasmflow/wasmflow/connectors"
+	"github.com/wasmflow/wasmflow/connectors/format"
 )
 
 // FuzzJoin holds that joining loses nothing: whatever is taken for a file reads the same when it is
@@ -19,10 +20,10 @@ func FuzzJoin(f *testing.F) {
 		{KeyClass: Long, ValueClass: Text, Compression: "snappy", CompressBy: ByBlock},
 	}
 	for _, o := range kinds {
-		format, err := New(o)
+		files, err := New(o)
 		require.NoError(f, err)
 		var out bytes.Buffer
-		w, err := format.Open(&out)
+		w, err := files.Open(&out)
 		require.NoError(f, err)
 		for _, value := range []string{"a", "", "third"} {
 			require.NoError(f, w.Append(&connectors.Record{Key: []byte("7"), Value: []byte(value)}))
@@ -37,7 +38,7 @@ func FuzzJoin(f *testing.F) {
 			var out bytes.Buffer
 			j, err := newFormat(t, o).Join(&out)
 			require.NoError(t, err)
-			if j.Add(bytes.NewReader(file)) != nil {
+			if j.Add(format.InMemory(file)) != nil {
 				continue
 			}
 			require.NoError(t, j.Close())

@@ -102,7 +102,7 @@ func TestJoinedIsAsWrittenAtOnce(t *testing.T) {
 				require.NoError(t, all.Append(r))
 			}
 			require.NoError(t, w.Close())
-			require.NoError(t, joining.Add(&part))
+			require.NoError(t, joining.Add(format.InMemory(part.Bytes())))
 		}
 		require.NoError(t, joining.Close())
 		require.NoError(t, all.Close())
