@@ -132,7 +132,7 @@ func (f halfFile) OpenAt(offset int64) (io.ReadCloser, error) {
 }
 
 // againEvery is how many cuts and bits are left out where rows are written again, which takes long.
-const againEvery = 7
+const againEvery = 17
 
 // few are so few values that every byte of a file can be tried.
 func (s *formatSuite) few() [][]byte { return s.h.Values[:min(len(s.h.Values), 6)] }

@@ -88,7 +88,7 @@ const (
 	// groupRows is after how many rows a file begins another row group or block.
 	groupRows = 1000
 	// partRows are the rows of a file that is joined with others.
-	partRows = 37
+	partRows = 211
 )
 
 // Encode writes rows as one file.
