@@ -33,8 +33,7 @@ const (
 const (
 	// nodesMax bounds how deeply the nodes of a schema are nested: an array or a map has two.
 	nodesMax = 2 * levelsMax
-	// decimalDigitsMax bounds a decimal of a file that is read: its text takes time that grows with
-	// the square.
+	// decimalDigitsMax bounds a decimal: its text takes time that grows with the square.
 	decimalDigitsMax = 1000
 	// decimalBytesMax holds as many.
 	decimalBytesMax = 512

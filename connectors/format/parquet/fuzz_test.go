@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/wasmflow/wasmflow/connectors"
+	"github.com/wasmflow/wasmflow/connectors/format"
 )
 
 // everything returns a schema of every type, and a row.
@@ -22,7 +23,8 @@ func everything(t testing.TB) (schema string, row []byte) {
 	return string(text), row
 }
 
-// FuzzSchema holds that any text ends in columns that a file can have, or in an error.
+// FuzzSchema holds that any text ends in columns that a file can have, which is read and joined, or
+// in an error.
 func FuzzSchema(f *testing.F) {
 	schema, _ := everything(f)
 	f.Add(false, schema)
@@ -41,10 +43,14 @@ func FuzzSchema(f *testing.F) {
 		if err != nil {
 			return
 		}
-		file := writeFile(t, newFiles(p, o))
+		files := newFiles(p, o)
+		file := writeFile(t, files)
 		opened, err := parquet.OpenFile(bytes.NewReader(file), int64(len(file)))
 		require.NoError(t, err)
 		require.Zero(t, opened.NumRows())
+		require.NotEmpty(t, files.Kind())
+		_, err = joinFiles(t, files, format.InMemory(file))
+		require.NoError(t, err)
 	})
 }
 

@@ -166,6 +166,10 @@ func (b *builder) present(t *avro.Type, at place) (parquet.Node, *shape, error) 
 	if t.Kind == "fixed" && t.Size == 0 {
 		return nil, nil, at.refuse("%s has no bytes; leave the field out", t.Name)
 	}
+	if t.Logical == "decimal" && t.Precision > decimalDigitsMax {
+		return nil, nil, at.refuse("a decimal of %d digits; %d are the most", t.Precision,
+			decimalDigitsMax)
+	}
 	if b.columns++; b.columns > columnsMax {
 		return nil, nil, at.refuse("the schema has more than %d columns", columnsMax)
 	}

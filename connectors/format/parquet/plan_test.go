@@ -115,8 +115,10 @@ func TestTypesWithoutAFormAreRefused(t *testing.T) {
 		"in a map": {
 			fieldSchema(`{"type":"map","values":"null"}`), "field x.{}: Parquet has no type",
 		},
-		"deep":      {fieldSchema(deep), "it is nested in more than 80 types"},
-		"columns":   {doubling(20), "the schema has more than 10000 columns"},
+		"deep":    {fieldSchema(deep), "it is nested in more than 80 types"},
+		"columns": {doubling(20), "the schema has more than 10000 columns"},
+		"digits": {fieldSchema(`{"type":"bytes","logicalType":"decimal","precision":1001}`),
+			"field x: a decimal of 1001 digits; 1000 are the most"},
 		"recursive": {fieldSchema(`["null","R"]`), "field x: record R holds itself"},
 		"no JSON":   {"{\n\"type\":\n}", "line 3: "},
 		"no schema": {`{"type":"nope"}`, "reading the schema"},
