@@ -233,7 +233,7 @@ FUZZ_CPU_MINUTES ?= 30
 PYTHON ?= python3
 
 .PHONY: check-formats
-check-formats: ## the programs of others read files of every type; pip install pyarrow duckdb fastavro cramjam zstandard
+check-formats: ## the programs of others read files of every type; pip install pyarrow duckdb fastavro cramjam backports.zstd
 	$(GO) run ./cmd/formatfiles -dir $(BUILD)/formats
 	$(PYTHON) connectors/connectortest/formats/check.py $(BUILD)/formats
 
