@@ -160,6 +160,9 @@ func withRemedy(err error) string {
 		text += "; give the user that runs wasmflow the right to it, or name another path"
 	case isFull(err):
 		text += "; make room and run the job again, it goes on from the last epoch"
+	case errors.As(err, &record) && strings.Contains(text, "(limits."):
+		text += "; raise that limit of the plugin, mend the plugin or the record, or set on_error to " +
+			"\"skip\" or \"dead-letter\""
 	case errors.As(err, &record):
 		text += "; mend the record, or set on_error to \"skip\" or \"dead-letter\""
 	case errors.Is(err, checkpoint.ErrTimeout):

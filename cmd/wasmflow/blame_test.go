@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/wasmflow/wasmflow/checkpoint"
+	"github.com/wasmflow/wasmflow/connectors"
 	"github.com/wasmflow/wasmflow/connectors/filesystem"
 	"github.com/wasmflow/wasmflow/host/operator"
 	"github.com/wasmflow/wasmflow/host/task"
@@ -30,7 +31,6 @@ func TestWhatTasksFailOfIsSaidOnce(t *testing.T) {
 		withRemedy(errors.Join(same, errors.New("writing out: full"), same)))
 }
 
-// TestASpentCrashBudgetBlamesThePlugin: the stage that called it last has nothing to do with it.
 func TestOneRemedyIsEnough(t *testing.T) {
 	denied := func(words string) error {
 		return fmt.Errorf("describing s3://lake/x: %w",
@@ -46,6 +46,19 @@ func TestOneRemedyIsEnough(t *testing.T) {
 	}
 }
 
+// TestRemedyOfARecord: where a limit of a plugin ended a record, the limit is what can be changed.
+func TestRemedyOfARecord(t *testing.T) {
+	for text, want := range map[string]string{
+		"no number": "; mend the record, or set on_error to ",
+		"out of memory (limits.memory = 1 bytes)": "; raise that limit of the plugin, mend the plugin " +
+			"or the record, or set on_error to ",
+	} {
+		err := &task.RecordError{Stage: "enrich", Fault: connectors.Fault{Text: text}}
+		require.Contains(t, withRemedy(err), want)
+	}
+}
+
+// TestASpentCrashBudgetBlamesThePlugin: the stage that called it last has nothing to do with it.
 func TestASpentCrashBudgetBlamesThePlugin(t *testing.T) {
 	dir := folder(t, map[string]string{
 		"job.toml": swapJob, "upper.wasm": string(guestC(t, "uppercase_c.wasm")),

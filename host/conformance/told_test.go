@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -113,6 +114,9 @@ func checkTold(t *testing.T, path string, want told) {
 	checkNamed(t, log, want.inPanic, want.unnamed)
 	text, log = failure(t, m, "hoard")
 	require.Contains(t, text, want.memory)
+	if strings.HasPrefix(text, "trapped") {
+		require.Contains(t, text, "(limits.memory = 67108864 bytes; function hoard of ")
+	}
 	require.NotContains(t, text, "?", "a place that nobody knows is not told")
 	checkNamed(t, log, want.inMemory, want.unnamed)
 

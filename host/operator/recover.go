@@ -176,7 +176,19 @@ func (r *runner) trapText(trap *guest.TrapError) string {
 	if line, _, _ := strings.Cut(trap.Output, "\n"); line != "" {
 		text += ": " + line
 	}
+	if trap.Limit == "" && speaksOfMemory(trap) {
+		text += fmt.Sprintf(" (limits.memory = %d bytes; function %s of %s)",
+			r.cfg.Module.Limits().MemoryBytes, r.spec.Name, trap.Plugin)
+	}
 	return text
+}
+
+// speaksOfMemory tells that a guest may have ended because it got no more memory. The engine answers
+// its question with a number, and what it does then is its own; so its words decide.
+func speaksOfMemory(trap *guest.TrapError) bool {
+	words := strings.ToLower(trap.Reason + " " + trap.Output)
+	return strings.Contains(words, "memory") && !strings.Contains(words, "memory access") ||
+		strings.Contains(words, "alloc")
 }
 
 // faultText makes what a guest says of an error fit for logs and headers.
