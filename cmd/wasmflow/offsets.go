@@ -160,6 +160,20 @@ func (t *offsetsTool) show(ctx context.Context) error {
 	}
 	fmt.Fprintf(t.p.stdout, "as of record %d, %s\n", m.Epoch,
 		time.UnixMilli(m.CreatedMillis).UTC().Format(time.RFC3339))
+	rows := 0
+	for _, s := range t.sources {
+		if rows += len(out[s.Name]); len(out[s.Name]) > 0 {
+			continue
+		}
+		why := "has no positions yet"
+		if state, _ := stateOfSource(m, s.Name); state.Finished {
+			why = "is read to its end and has no positions any more"
+		}
+		fmt.Fprintf(t.p.stdout, "source %s %s\n", s.Name, why)
+	}
+	if rows == 0 {
+		return nil
+	}
 	return table(t.p.stdout, "SOURCE\tTOPIC\tPARTITION\tNEXT\tEND\tLAG\t", func(w io.Writer) {
 		for _, s := range t.sources {
 			for _, x := range out[s.Name] {

@@ -89,6 +89,21 @@ topic = `)
 	require.Zero(t, s.lag(file))
 }
 
+// TestOffsetsOfAFinishedSource: a source that is read to its end says so, in place of an empty table.
+func TestOffsetsOfAFinishedSource(t *testing.T) {
+	s := newShop(t)
+	s.sell(20)
+	file := s.write(strings.ReplaceAll(fmt.Sprintf(ordersJob, 1, "", s.address),
+		`start = "earliest"`, `start = "earliest"
+stop = "latest"`))
+	r := do(t, "run", file)
+	require.Equal(t, 0, r.code, r.stderr)
+	r = do(t, "offsets", "show", file)
+	require.Equal(t, 0, r.code, r.stderr)
+	require.Contains(t, r.stdout, "source orders is read to its end and has no positions any more")
+	require.NotContains(t, r.stdout, "PARTITION")
+}
+
 // stable returns how many offsets of a topic readers of committed records get past.
 func (s *shop) stable(topic string) int64 {
 	s.t.Helper()
