@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -17,6 +18,9 @@ const (
 	differencesMax = 5
 	// shownBytesMax cuts what is shown of a record.
 	shownBytesMax = 200
+	// trialTrapsMax is how often a plugin may trap on records on which the other one did not. It has
+	// been judged by then, and each trap may take all the time that its limits allow.
+	trialTrapsMax = 5
 )
 
 // Comparison says how a plugin did beside another on the same records.
@@ -71,24 +75,32 @@ func (r *Run) add(o Run) {
 
 // Compare runs a function of two plugins over the same samples, each in instances of its own, and
 // says where they differ. Logs and metrics of both are dropped. Both get the time at which Compare
-// began. The error is about a plugin that cannot be run at all.
+// began. After trialTrapsMax traps where before had none, after is not called for the rest, which it
+// refuses then. The error is about a plugin that cannot be run at all.
 func Compare(ctx context.Context, samples []Sample, before, after Config, role abi.Role,
 ) (c Comparison, err error) {
 	at := after.Now()
 	clock := func() time.Time { return at }
 	sides := make([]*side, 2)
+	said := make([][][]string, 2) // by side, sample and record
 	for i, cfg := range []Config{before, after} {
 		cfg.Logger, cfg.Metrics, cfg.Sampler, cfg.Replace, cfg.Crashes = nil, nil, nil, nil, nil
 		cfg.Capture = nil
 		cfg.Now, cfg.Health = clock, &Health{}
+		if i > 0 && sides[0].health.Load().Traps == 0 {
+			cfg.Crashes = NewCrashBudget(cfg.Step, CrashLimits{
+				Traps: trialTrapsMax, Within: math.MaxInt64, Policy: CrashDeadLetter,
+			})
+		}
 		if sides[i], err = newSide(ctx, cfg, role); err != nil {
 			return Comparison{}, closeSides(sides, err)
 		}
-	}
-	for _, s := range samples {
-		if err := c.sample(ctx, sides, s); err != nil {
+		if said[i], err = sides[i].runAll(ctx, samples); err != nil {
 			return Comparison{}, closeSides(sides, err)
 		}
+	}
+	for i, s := range samples {
+		c.sample(sides[1].step, s, said[0][i], said[1][i])
 	}
 	c.Old, c.New = sides[0].ran, sides[1].ran
 	c.Old.Vitals, c.New.Vitals = sides[0].health.Load(), sides[1].health.Load()
@@ -97,27 +109,31 @@ func Compare(ctx context.Context, samples []Sample, before, after Config, role a
 	return total, closeSides(sides, nil)
 }
 
-// sample runs one batch through both as a whole, which tells what they cost, and looks for the
-// records that differ.
-func (c *Comparison) sample(ctx context.Context, sides []*side, s Sample) error {
-	var said [2][]string
-	for i, x := range sides {
+// runAll runs every sample as a whole, which tells what they cost.
+func (s *side) runAll(ctx context.Context, samples []Sample) ([][]string, error) {
+	said := make([][]string, len(samples))
+	for i, x := range samples {
 		var err error
-		if said[i], err = x.run(ctx, s); err != nil {
-			return err
+		if said[i], err = s.run(ctx, x); err != nil {
+			return nil, err
 		}
 	}
+	return said, nil
+}
+
+// sample looks for the records of a batch of which the sides said different things.
+func (c *Comparison) sample(step string, s Sample, before, after []string) {
 	for i := range s.Batch.Records {
 		c.Records++
-		if said[0][i] == said[1][i] {
+		if before[i] == after[i] {
 			continue
 		}
 		c.Different++
 		if len(c.First) < differencesMax {
 			r := &s.Batch.Records[i]
 			d := Difference{
-				Step: sides[1].step, Position: fmt.Sprintf("%d", r.Position.Lo), Input: shown(string(r.Value)),
-				Old: shown(said[0][i]), New: shown(said[1][i]),
+				Step: step, Position: fmt.Sprintf("%d", r.Position.Lo), Input: shown(string(r.Value)),
+				Old: shown(before[i]), New: shown(after[i]),
 			}
 			if int(r.Split) < len(s.Batch.Splits) {
 				d.Split = s.Batch.Splits[r.Split]
@@ -125,7 +141,6 @@ func (c *Comparison) sample(ctx context.Context, sides []*side, s Sample) error 
 			c.First = append(c.First, d)
 		}
 	}
-	return nil
 }
 
 func closeSides(sides []*side, err error) error {

@@ -3,6 +3,7 @@ package operator_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -131,6 +132,29 @@ func TestCompare(t *testing.T) {
 					Step: "prefix", Split: "s", Position: "0", Input: "0", Old: `"-0"`, New: `"+0"`,
 				}, c.First[0])
 			}
+		})
+	}
+}
+
+// TestComparisonEndsWithATrapper: a plugin that traps where the other one did not is not called for
+// the rest, for which a loop would take all its time each. What both trap on is run to the end.
+func TestComparisonEndsWithATrapper(t *testing.T) {
+	values := slices.Repeat([]string{"exit"}, 40)
+	samples := sampleOf(t, len(values), batch(values...))
+	for name, tt := range map[string]struct {
+		old       operator.Config
+		traps     uint64
+		different int
+	}{
+		"one of them": {prefixed("-"), 5, 40},
+		"both":        {config("script"), 40, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, err := operator.Compare(t.Context(), samples, tt.old, config("script"), abi.RoleTransform)
+			require.NoError(t, err)
+			require.Equal(t, tt.traps, c.New.Traps)
+			require.Equal(t, tt.different, c.Different)
+			require.Equal(t, 40, c.Records)
 		})
 	}
 }
