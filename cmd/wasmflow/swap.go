@@ -183,6 +183,10 @@ func (o *swapOptions) order(doing string) order {
 		},
 		settled: func(ctx context.Context, _ target, c *admin.Client) (bool, string, error) {
 			err := lookAtSwap(ctx, c, o.request.Plugin, begun.ID, &s)
+			if errors.Is(err, admin.ErrUnreachable) {
+				err = fmt.Errorf("the job ended before it was over; the next run begins with the version of "+
+					"the last epoch: %w", err)
+			}
 			return s.State.Over() || s.State == host.SwapProbation,
 				fmt.Sprintf("it is %s; wasmflow plugins tells how it goes on", s.State), err
 		},

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,7 +11,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/wasmflow/wasmflow/connectors"
 	"github.com/wasmflow/wasmflow/host"
+	"github.com/wasmflow/wasmflow/host/admin"
 	"github.com/wasmflow/wasmflow/host/operator"
 )
 
@@ -86,6 +90,16 @@ func TestSwapFromTheCommandLine(t *testing.T) {
 
 	s.signals <- os.Interrupt
 	require.Zero(t, <-s.code, s.stderr)
+}
+
+// TestSwapOfAJobThatEnds: a job may be through before it has tried the new version.
+func TestSwapOfAJobThatEnds(t *testing.T) {
+	listener := httptest.NewServer(http.NotFoundHandler())
+	address := listener.Listener.Addr().String()
+	listener.Close()
+	_, _, err := (&swapOptions{}).order("swapping").settled(t.Context(), target{},
+		admin.NewClient(address, connectors.Secret{}, nil))
+	require.ErrorContains(t, err, "the job ended before it was over; the next run begins with")
 }
 
 func TestPluginsShowsASpentCrashBudget(t *testing.T) {
