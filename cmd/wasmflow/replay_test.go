@@ -63,7 +63,7 @@ func TestReplayOfWhatAJobCaptured(t *testing.T) {
 	files := captured(t, dir)
 	require.Len(t, files, 2)
 	for _, file := range files {
-		require.Contains(t, r.stdout, "captured as "+filepath.Base(file), "the dead letter names it")
+		require.Contains(t, r.stdout, "captured as "+file, "the dead letter names it")
 	}
 	require.Contains(t, r.stderr, "captured="+files[0], "the log names it")
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 
 	"github.com/wasmflow/wasmflow/abi"
@@ -156,11 +155,11 @@ func (r *runner) keepAnswer(ctx context.Context, cause error) error {
 	return fmt.Errorf("%w%s", cause, inCapture(path))
 }
 
-// inCapture names a capture behind a text. Texts go to dead letters, which are read elsewhere: the
-// folder is in the log.
+// inCapture names a capture behind a text, with its folder: whoever reads a dead letter gives that
+// path to wasmflow replay.
 func inCapture(path string) string {
 	if path == "" {
 		return ""
 	}
-	return "; captured as " + filepath.Base(path)
+	return "; captured as " + path
 }
