@@ -43,6 +43,8 @@
 //	    a dead owner that the server carries out late finds no source once the part was published:
 //	    whoever took the published object away does not see it come back. Only the object that was
 //	    written is copied: its tag is asked for.
+//	O8  What is put in the place of a staged object is put where nothing stands: a put that the
+//	    server carries out late neither replaces a part by its marker nor gives it another tag.
 //
 // Below: checkpoint/failpoint, connectors (classes of errors), connectors/filesystem. Above: cmd,
 // which chooses it for s3: URLs.

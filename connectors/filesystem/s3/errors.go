@@ -156,6 +156,8 @@ func doneBy(err error) string {
 		return " to s3:GetObject or s3:ListBucket" // without the second a missing key is denied
 	case "ListObjectsV2":
 		return " to s3:ListBucket"
+	case "CopyObject":
+		return " to s3:GetObject or s3:PutObject"
 	case "CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload":
 		return " to s3:PutObject"
 	case "ListMultipartUploads":

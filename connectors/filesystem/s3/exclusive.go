@@ -22,6 +22,11 @@ const nonceKey = "wasmflow-nonce"
 var errIgnores = errors.New("the server ignores If-None-Match, so it cannot keep two owners apart; " +
 	"choose another place for the checkpoint store")
 
+// newNonce returns what no other call carries.
+func (f *FileSystem) newNonce() string {
+	return f.nonce + "-" + strconv.FormatUint(f.calls.Add(1), 10)
+}
+
 // put makes or replaces an object.
 func (f *FileSystem) put(ctx context.Context, p string, data []byte) error {
 	return f.do(ctx, partMax, func(ctx context.Context, _ bool) error {
@@ -60,7 +65,7 @@ func (f *FileSystem) PublishExclusive(ctx context.Context, p string, data []byte
 // putExclusive makes a new object, or returns ErrExists. A call whose answer is lost, the library's
 // own ones included, may have made the object: its nonce tells.
 func (f *FileSystem) putExclusive(ctx context.Context, p string, data []byte) error {
-	nonce := f.nonce + "-" + strconv.FormatUint(f.calls.Add(1), 10)
+	nonce := f.newNonce()
 	err := f.do(ctx, partMax, func(ctx context.Context, _ bool) error {
 		_, err := f.client.PutObject(ctx, &client.PutObjectInput{
 			Bucket: &f.bucket, Key: keyOf(p), Body: bytes.NewReader(data),
@@ -87,7 +92,7 @@ func (f *FileSystem) probe(ctx context.Context, dir string) error {
 	if f.honours.Load() {
 		return nil
 	}
-	p := path.Join(dir, ".probe-"+f.nonce+"-"+strconv.FormatUint(f.calls.Add(1), 10)+".tmp")
+	p := path.Join(dir, ".probe-"+f.newNonce()+".tmp")
 	if err := f.putExclusive(ctx, p, []byte(p)); err != nil {
 		if codeOf(err) == codeNotImplemented {
 			return fmt.Errorf("%w: %w", errIgnores, err)

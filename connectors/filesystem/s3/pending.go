@@ -55,7 +55,7 @@ func (f *FileSystem) CreatePending(
 		final:  name.Target, buffer: f.buffers.Get().(*[]byte),
 	}
 	if name.Readable {
-		w.target, w.staged = w.marker, true
+		w.target, w.staged, w.nonce = w.marker, true, f.newNonce()
 	}
 	return w, nil
 }
@@ -186,6 +186,7 @@ type upload struct {
 	fs             *FileSystem
 	marker, target string // paths
 	staged         bool   // both are one: the object is not the part's last form
+	nonce          string // of what is put in the marker's place, if staged
 	begun          bool   // the marker may stand
 	id             string // "" before the upload is known
 	tags           []string
@@ -194,7 +195,7 @@ type upload struct {
 // begin puts the marker and then creates the upload (O1).
 func (u *upload) begin(ctx context.Context) error {
 	u.begun = true
-	if err := u.fs.put(ctx, u.marker, []byte(u.target)); err != nil {
+	if err := u.mark(ctx); err != nil {
 		return u.fs.wrap("marking", u.target, err)
 	}
 	if err := failpoint.Hit("s3/after-marker"); err != nil {
@@ -212,6 +213,15 @@ func (u *upload) begin(ctx context.Context) error {
 		err = errMarkerGone
 	}
 	return u.fs.wrap("beginning", u.target, err)
+}
+
+// mark puts the marker. Where the part will take its place it must not come late (O8).
+func (u *upload) mark(ctx context.Context) error {
+	if !u.staged {
+		return u.fs.put(ctx, u.marker, []byte(u.target))
+	}
+	_, err := u.putNew(ctx, []byte(u.target), map[string]string{nonceKey: u.nonce})
+	return err
 }
 
 // create begins an upload. After a lost answer there is one that nobody knows, which is ended before

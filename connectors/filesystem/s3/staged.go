@@ -39,23 +39,13 @@ func (u *upload) metadata() map[string]string {
 	if !u.staged {
 		return nil
 	}
-	return map[string]string{stagedKey: "1"}
+	return map[string]string{stagedKey: "1", nonceKey: u.nonce}
 }
 
 // stage makes a part that is short an object at once and returns the data of its token.
 func (u *upload) stage(ctx context.Context, data []byte) ([]byte, error) {
 	u.begun = true
-	var tag string
-	err := u.fs.do(ctx, partMax, func(ctx context.Context, _ bool) error {
-		out, err := u.fs.client.PutObject(ctx, &client.PutObjectInput{
-			Bucket: &u.fs.bucket, Key: keyOf(u.target), Body: bytes.NewReader(data),
-			Metadata: u.metadata(),
-		})
-		if err == nil {
-			tag = aws.ToString(out.ETag)
-		}
-		return err
-	})
+	tag, err := u.putNew(ctx, data, u.metadata())
 	if err == nil && tag == "" {
 		err = errNoTag
 	}
@@ -63,6 +53,41 @@ func (u *upload) stage(ctx context.Context, data []byte) ([]byte, error) {
 		return nil, u.fs.wrap("writing", u.target, err)
 	}
 	return encodeTexts([]string{u.target, tag}), nil
+}
+
+// putNew makes an object in the marker's place where there is none and returns its tag (O8). It may
+// have been made by an earlier call of this one, whose answer was lost: its nonce tells.
+func (u *upload) putNew(
+	ctx context.Context, data []byte, metadata map[string]string,
+) (tag string, err error) {
+	in := &client.PutObjectInput{
+		Bucket: &u.fs.bucket, Key: keyOf(u.marker), Metadata: metadata, IfNoneMatch: aws.String("*"),
+	}
+	err = u.fs.do(ctx, partMax, func(ctx context.Context, _ bool) error {
+		in.Body = bytes.NewReader(data)
+		out, err := u.fs.client.PutObject(ctx, in)
+		if in.IfNoneMatch != nil && codeOf(err) == codeNotImplemented {
+			in.IfNoneMatch, in.Body = nil, bytes.NewReader(data)
+			out, err = u.fs.client.PutObject(ctx, in)
+		}
+		if err == nil {
+			tag = aws.ToString(out.ETag)
+		}
+		return err
+	})
+	if codeOf(err) != codePrecondition {
+		return tag, err
+	}
+	standing, again := u.fs.head(ctx, u.marker)
+	switch {
+	case isNotFound(again):
+		return "", errMarkerGone
+	case again != nil:
+		return "", again
+	case standing.Metadata[nonceKey] != u.nonce:
+		return "", filesystem.Explain("the name is taken", err, filesystem.ErrExists)
+	}
+	return aws.ToString(standing.ETag), nil
 }
 
 // stageUpload completes the upload of a part of size bytes in the place of its marker and returns
