@@ -36,7 +36,17 @@ var (
 // Open implements filesystem.FileSystem. The reader sees one version of the object: when it has to
 // ask again it asks for that one.
 func (f *FileSystem) Open(ctx context.Context, p string, offset int64) (io.ReadCloser, error) {
-	r := &reader{fs: f, path: p, at: offset}
+	return f.open(ctx, p, offset, nil)
+}
+
+// open reads the version of an object that has the tag; nil is any.
+func (f *FileSystem) open(
+	ctx context.Context, p string, offset int64, tag *string,
+) (io.ReadCloser, error) {
+	r := &reader{fs: f, path: p, at: offset, tag: tag}
+	if tag != nil {
+		r.sentinel = filesystem.ErrDamaged
+	}
 	r.get = func() error { return r.fetch(context.WithoutCancel(ctx)) }
 	if err := r.fetch(ctx); err != nil {
 		return nil, f.wrap("opening", p, err)
@@ -49,7 +59,8 @@ type reader struct {
 	fs       *FileSystem
 	path     string
 	get      func() error // fetches from at on: a Read has no context of its own
-	tag      *string      // of the version that is read; nil before the first answer
+	tag      *string      // of the version that is read; nil is any, before the first answer
+	sentinel error        // of another version than the one that was asked for; nil is none
 	at, size int64
 	body     io.ReadCloser // nil when there is none
 	stop     context.CancelFunc
@@ -87,11 +98,19 @@ func (r *reader) fetch(ctx context.Context) error {
 			r.size = r.at
 			return nil
 		case codeOf(err) == codePrecondition && r.tag != nil:
-			err = filesystem.Explain("it was replaced while it was read", err, nil)
+			err = filesystem.Explain(r.replaced(), err, r.sentinel)
 		}
 		stop()
 		return err
 	})
+}
+
+// replaced says what another version means.
+func (r *reader) replaced() string {
+	if r.sentinel != nil {
+		return "it was replaced since it was written"
+	}
+	return "it was replaced while it was read"
 }
 
 // check holds an answer against the question.

@@ -127,11 +127,11 @@ func (f *FileSystem) OpenPending(
 	if t.Version == tokenVersion {
 		return nil, fmt.Errorf("reading the pending form of %s: %w", t.Target, errNotStaged)
 	}
-	p, _, err := stagedOf(t)
+	p, tag, err := stagedOf(t)
 	if err != nil {
 		return nil, err
 	}
-	return f.Open(ctx, p, offset)
+	return f.open(ctx, p, offset, &tag)
 }
 
 // publishStaged copies a part to its final key, within the server, and removes the one that was

@@ -72,6 +72,8 @@ func TestAnotherObjectIsNotPublished(t *testing.T) {
 	token, err := create(t, fs, n, "data").Close(t.Context())
 	require.NoError(t, err)
 	require.NoError(t, fs.WriteFile(t.Context(), n.PendingPath(), []byte("tada")))
+	_, err = fs.OpenPending(t.Context(), token, 0)
+	require.ErrorIs(t, err, filesystem.ErrDamaged)
 	err = fs.Publish(t.Context(), token)
 	require.ErrorIs(t, err, filesystem.ErrDamaged)
 	require.ErrorContains(t, err, n.PendingPath())
