@@ -102,6 +102,7 @@ func openS3(ctx context.Context, p *process, bucket string, _ bool) (filesystem.
 	if err != nil {
 		return nil, err
 	}
+	o.Logger = p.logger
 	return s3.New(o)
 }
 

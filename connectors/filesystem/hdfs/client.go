@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"sync"
 	"time"
@@ -12,6 +11,7 @@ import (
 	hdfsclient "github.com/colinmarc/hdfs/v2"
 
 	"github.com/wasmflow/wasmflow/connectors"
+	"github.com/wasmflow/wasmflow/connectors/filesystem"
 )
 
 const (
@@ -30,8 +30,6 @@ const (
 	// failure, so that tries in between cost nothing.
 	pauseMin = 50 * time.Millisecond
 	pauseMax = 2 * time.Second
-	// sayEvery is the time between two lines in the log about a wait that goes on.
-	sayEvery = 30 * time.Second
 )
 
 // lane is one connection to the NameNodes, opened when it is first needed.
@@ -77,7 +75,7 @@ func (l *lane) close() error {
 func (f *FileSystem) connect() (*hdfsclient.Client, error) {
 	o := f.options.base
 	o.Addresses, o.User = f.options.NameNodes, f.user
-	o.NamenodeDialFunc, o.DatanodeDialFunc = dial, dialData
+	o.NamenodeDialFunc, o.DatanodeDialFunc = f.dial, dialData
 	if f.kerberos != nil {
 		if err := f.kerberos.login(); err != nil {
 			return nil, err
@@ -99,7 +97,7 @@ func (f *FileSystem) connect() (*hdfsclient.Client, error) {
 // do calls try with the connection l until it succeeds or fails for another reason than that the
 // NameNode is away. again tells try that an earlier call may have been carried out (D4).
 func (f *FileSystem) do(
-	ctx context.Context, l *lane, try func(c *hdfsclient.Client, again bool) error,
+	ctx context.Context, l *lane, call string, try func(c *hdfsclient.Client, again bool) error,
 ) error {
 	bound := firstMax
 	if f.met.Load() {
@@ -115,16 +113,19 @@ func (f *FileSystem) do(
 		if err := f.checkGuess(ctx); err != nil {
 			return err
 		}
-		c, err := l.get()
-		if err == nil {
-			err = try(c, again)
-		}
+		connected, err := f.once(l, call, func(c *hdfsclient.Client) error { return try(c, again) })
 		if err == nil || !isAway(err) {
 			f.met.Store(true)
-			f.waits.end()
+			f.waits.Answered()
 			return err
 		}
-		f.waits.say(err)
+		if !connected && !f.met.Load() {
+			err = f.notMet(err)
+			if connectors.Classify(err) == connectors.Fatal {
+				return err
+			}
+		}
+		f.waits.Failed(call, err)
 		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:
@@ -137,6 +138,31 @@ func (f *FileSystem) do(
 		}
 		pause = min(2*pause, pauseMax)
 	}
+}
+
+// once makes one try, and tells whether it got as far as to a connection.
+func (f *FileSystem) once(
+	l *lane, call string, try func(c *hdfsclient.Client) error,
+) (connected bool, err error) {
+	defer f.waits.Begin(call)()
+	c, err := l.get()
+	if err != nil {
+		return false, err
+	}
+	return true, try(c)
+}
+
+// notMet words why there is no NameNode where none has ever answered. What speaks another protocol
+// there is no NameNode that starts: where no other address is left, waiting would not mend it.
+func (f *FileSystem) notMet(err error) error {
+	words := filesystem.Explain(fmt.Sprintf("%v; check host and port of the URL, or fs.defaultFS in "+
+		"Hadoop's configuration: the port is the NameNode's for RPC, mostly %s, not %s of its web pages",
+		f.explain(err), rpcPort, webPort), err, nil)
+	var stranger *strangerError
+	if errors.As(err, &stranger) && len(f.options.NameNodes) == 1 {
+		return connectors.Permanent(words)
+	}
+	return words
 }
 
 // checkGuess refuses a name that is neither a nameservice nor a host: waiting would not mend it.
@@ -154,50 +180,9 @@ func (f *FileSystem) checkGuess(ctx context.Context) error {
 		"hdfs://host:port/path", f.options.guess, f.options.guess, f.options.guess))
 }
 
-// waits tells a log that calls wait for a NameNode: at once, and then rarely. It is safe for
-// concurrent use.
-type waits struct {
-	logger *slog.Logger // nil is none
-	where  string
-	mu     struct {
-		sync.Mutex
-		since, said time.Time // zero while nobody waits
-	}
-}
-
-// say tells of a call that failed because the NameNode is away.
-func (w *waits) say(err error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	now := time.Now()
-	if w.mu.since.IsZero() {
-		w.mu.since = now
-	}
-	if w.logger == nil || !w.mu.said.IsZero() && now.Sub(w.mu.said) < sayEvery {
-		return
-	}
-	w.mu.said = now
-	w.logger.Warn("waiting for a NameNode", "at", w.where,
-		"since", now.Sub(w.mu.since).Round(time.Second).String(), "error", err)
-}
-
-// end tells that a NameNode answered.
-func (w *waits) end() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.mu.since.IsZero() {
-		return
-	}
-	if w.logger != nil {
-		w.logger.Info("the NameNode answers again", "at", w.where,
-			"after", time.Since(w.mu.since).Round(time.Second).String())
-	}
-	w.mu.since, w.mu.said = time.Time{}, time.Time{}
-}
-
 // meta is do with the shared connection.
 func (f *FileSystem) meta(
-	ctx context.Context, try func(c *hdfsclient.Client, again bool) error,
+	ctx context.Context, call string, try func(c *hdfsclient.Client, again bool) error,
 ) error {
-	return f.do(ctx, f.shared, try)
+	return f.do(ctx, f.shared, call, try)
 }

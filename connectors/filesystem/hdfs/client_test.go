@@ -1,11 +1,8 @@
 package hdfs
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"io"
-	"log/slog"
 	"net"
 	"strings"
 	"testing"
@@ -31,21 +28,49 @@ func TestUnknownNameservice(t *testing.T) {
 	require.Equal(t, connectors.Fatal, connectors.Classify(err))
 }
 
-func TestWaitsAreToldRarely(t *testing.T) {
-	var said bytes.Buffer
-	w := waits{logger: slog.New(slog.NewTextHandler(&said, nil)), where: "nn:8020"}
-	w.end()
-	require.Empty(t, said.String())
-	for range 3 {
-		w.say(io.EOF)
+// TestSomethingElseListens: what is no NameNode is named, with what it said and what to check.
+func TestSomethingElseListens(t *testing.T) {
+	for name, tt := range map[string]struct {
+		answer, want string
+	}{
+		"web server": {
+			"HTTP/1.1 400 Bad Request\r\n\r\n",
+			`a web server listens at %s: its answer begins with "HTTP/1.1 400 Bad Request";`,
+		},
+		"remote shell": {
+			"SSH-2.0-x\r\n",
+			`something else than a NameNode's RPC listens at %s: its answer begins with "SSH-2.0-x";`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			listener, err := net.Listen("tcp", "127.0.0.1:0")
+			require.NoError(t, err)
+			served := make(chan struct{})
+			go func() { // ends when the listener is closed
+				defer close(served)
+				for {
+					c, err := listener.Accept()
+					if err != nil {
+						return
+					}
+					_, _ = io.ReadFull(c, make([]byte, 4)) // "hrpc"
+					_, _ = io.WriteString(c, tt.answer)
+					_ = c.(*net.TCPConn).CloseWrite()
+					_, _ = io.Copy(io.Discard, c)
+					_ = c.Close()
+				}
+			}()
+			at := listener.Addr().String()
+			fs, err := New(Options{NameNodes: []string{at}, User: "ann"})
+			require.NoError(t, err)
+			_, err = fs.Stat(t.Context(), "/")
+			require.ErrorContains(t, err, strings.Replace(tt.want, "%s", at, 1))
+			require.ErrorContains(t, err, "fs.defaultFS")
+			require.ErrorContains(t, err, "8020")
+			require.Equal(t, connectors.Fatal, connectors.Classify(err))
+			require.NoError(t, fs.Close())
+			require.NoError(t, listener.Close())
+			<-served
+		})
 	}
-	require.Equal(t, 1, strings.Count(said.String(), "waiting for a NameNode"))
-	w.mu.said = w.mu.said.Add(-sayEvery)
-	w.say(errors.New("still away"))
-	require.Equal(t, 2, strings.Count(said.String(), "waiting for a NameNode"))
-	w.end()
-	w.end()
-	require.Equal(t, 1, strings.Count(said.String(), "the NameNode answers again"))
-	w.say(io.EOF)
-	require.Equal(t, 3, strings.Count(said.String(), "waiting for a NameNode"))
 }

@@ -1,6 +1,7 @@
 package hdfs
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -38,7 +39,7 @@ func (f *FileSystem) wrap(doing, path string, err error) error {
 		return nil
 	}
 	out := fmt.Errorf("%s %s: %w", doing, path, f.explain(err))
-	if isAway(err) {
+	if isAway(err) && connectors.Classify(err) != connectors.Fatal {
 		return connectors.Retryable(out)
 	}
 	return out
@@ -85,6 +86,22 @@ func (f *FileSystem) explain(err error) error {
 	return err
 }
 
+// strangerError is an answer that is not of Hadoop's RPC.
+type strangerError struct {
+	address string
+	said    []byte // as much as is shown
+}
+
+func (e *strangerError) Error() string {
+	line, _, _ := bytes.Cut(e.said, []byte("\n"))
+	what := "something else than a NameNode's RPC"
+	if bytes.HasPrefix(e.said, []byte("HTTP/")) {
+		what = "a web server"
+	}
+	return fmt.Sprintf("%s listens at %s: its answer begins with %q", what, e.address,
+		bytes.TrimRight(line, "\r"))
+}
+
 // errConnection stands for a connection that ended where an answer was due.
 var errConnection = errors.New("connection ended")
 
@@ -116,10 +133,11 @@ func isAway(err error) bool {
 		return false
 	}
 	var network net.Error
+	var stranger *strangerError
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.Is(err, errConnection) || errors.Is(err, net.ErrClosed) ||
 		errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &network) ||
-		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) ||
+		errors.As(err, &stranger) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) ||
 		// The library has no type for these two.
 		strings.Contains(err.Error(), "no available namenodes") ||
 		strings.Contains(err.Error(), "unexpected sequence number")

@@ -178,7 +178,8 @@ func TestNobodyListens(t *testing.T) {
 	_, err := fs.Stat(t.Context(), "/")
 	require.ErrorContains(t, err, "for a NameNode at 127.0.0.1:1")
 	require.ErrorContains(t, err, "connection refused")
+	require.ErrorContains(t, err, "fs.defaultFS")
 	require.Equal(t, connectors.Retry, connectors.Classify(err))
-	require.Contains(t, said.String(), `msg="waiting for a NameNode" at=127.0.0.1:1 since=0s`)
+	require.Contains(t, said.String(), `msg="waiting for a NameNode" at=127.0.0.1:1 call="describing /" since=0s`)
 	require.Contains(t, said.String(), "connection refused")
 }

@@ -56,7 +56,7 @@ type FileSystem struct {
 	temps    atomic.Uint64
 	buffers  sync.Pool // of *bufio.Writer
 	met      atomic.Bool
-	waits    waits
+	waits    *filesystem.Waits
 	lookup   func(ctx context.Context, host string) ([]string, error)
 	shared   *lane
 	lanes    []*lane
@@ -81,7 +81,7 @@ func New(o Options) (*FileSystem, error) {
 		f.user = o.Kerberos.Principal
 	}
 	f.lookup = net.DefaultResolver.LookupHost
-	f.waits.logger, f.waits.where = o.Logger, f.addresses()
+	f.waits = filesystem.NewWaits(o.Logger, "a NameNode", f.addresses())
 	f.web = &http.Client{Timeout: callMax}
 	f.buffers.New = func() any { return bufio.NewWriterSize(nil, writeBufferBytes) }
 	f.known.folders = map[string]struct{}{}
@@ -118,7 +118,7 @@ func (f *FileSystem) Close() error {
 
 // stat describes p with errors of the library.
 func (f *FileSystem) stat(ctx context.Context, p string) (info os.FileInfo, err error) {
-	err = f.meta(ctx, func(c *hdfsclient.Client, _ bool) error {
+	err = f.meta(ctx, "describing "+p, func(c *hdfsclient.Client, _ bool) error {
 		info, err = c.Stat(p)
 		return err
 	})
@@ -206,7 +206,7 @@ func (f *FileSystem) list(
 }
 
 func (f *FileSystem) readDir(ctx context.Context, dir string) (entries []os.FileInfo, err error) {
-	err = f.meta(ctx, func(c *hdfsclient.Client, _ bool) error {
+	err = f.meta(ctx, "listing "+dir, func(c *hdfsclient.Client, _ bool) error {
 		info, err := c.Stat(dir)
 		if err == nil && !info.IsDir() {
 			return &fs.PathError{Op: "list", Path: dir, Err: fs.ErrNotExist}
@@ -260,7 +260,9 @@ var errReplaced = errors.New("the file was replaced while it was read")
 
 // Remove implements filesystem.FileSystem.
 func (f *FileSystem) Remove(ctx context.Context, p string) error {
-	err := f.meta(ctx, func(c *hdfsclient.Client, _ bool) error { return c.Remove(p) })
+	err := f.meta(ctx, "removing "+p, func(c *hdfsclient.Client, _ bool) error {
+		return c.Remove(p)
+	})
 	if err = f.wrap("removing", p, err); errors.Is(err, filesystem.ErrNotFound) {
 		return nil
 	}
@@ -279,7 +281,9 @@ func (f *FileSystem) inFolder(ctx context.Context, dir string, do func() error) 
 	if f.options.Private {
 		mode = privateFolderMode
 	}
-	err := f.meta(ctx, func(c *hdfsclient.Client, _ bool) error { return c.MkdirAll(dir, mode) })
+	err := f.meta(ctx, "making folder "+dir, func(c *hdfsclient.Client, _ bool) error {
+		return c.MkdirAll(dir, mode)
+	})
 	if err != nil {
 		return f.wrap("making folder", dir, err)
 	}

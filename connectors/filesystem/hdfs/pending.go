@@ -40,7 +40,7 @@ func (f *FileSystem) create(
 	ctx context.Context, l *lane, p string,
 ) (file *hdfsclient.FileWriter, err error) {
 	err = f.inFolder(ctx, path.Dir(p), func() error {
-		return f.do(ctx, l, func(c *hdfsclient.Client, again bool) error {
+		return f.do(ctx, l, "creating "+p, func(c *hdfsclient.Client, again bool) error {
 			file, err = f.createOnce(c, p)
 			if again && errors.Is(err, fs.ErrExist) {
 				// The first call was carried out and its answer was lost. The name is one that

@@ -38,7 +38,7 @@ func (f *FileSystem) Publish(ctx context.Context, t filesystem.Token) error {
 	}
 	if err == nil {
 		err = f.inFolder(ctx, path.Dir(t.Target), func() error {
-			return f.meta(ctx, func(c *hdfsclient.Client, _ bool) error {
+			return f.meta(ctx, "publishing "+t.Target, func(c *hdfsclient.Client, _ bool) error {
 				return c.Rename(pending, t.Target)
 			})
 		})
@@ -149,7 +149,7 @@ func (f *FileSystem) WriteFile(ctx context.Context, p string, data []byte) error
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", p, err)
 	}
-	err = f.meta(ctx, func(c *hdfsclient.Client, again bool) error {
+	err = f.meta(ctx, "replacing "+p, func(c *hdfsclient.Client, again bool) error {
 		err := c.Rename(temp, p)
 		if again && errors.Is(err, fs.ErrNotExist) {
 			return nil // nobody else touches the temporary file: the first call renamed it

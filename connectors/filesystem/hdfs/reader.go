@@ -19,7 +19,7 @@ const readBufferBytes = 64 << 10
 // is away is waited for here, where ctx can end it.
 func (f *FileSystem) Open(ctx context.Context, p string, offset int64) (io.ReadCloser, error) {
 	var r *reader
-	err := f.meta(ctx, func(c *hdfsclient.Client, _ bool) error {
+	err := f.meta(ctx, "opening "+p, func(c *hdfsclient.Client, _ bool) error {
 		file, err := c.Open(p)
 		if err != nil {
 			return f.wrap("opening", p, err)

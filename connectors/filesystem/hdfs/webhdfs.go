@@ -58,7 +58,7 @@ func (f *FileSystem) ask(
 	if f.kerberos == nil {
 		query.Set("user.name", f.user)
 	}
-	return f.meta(ctx, func(*hdfsclient.Client, bool) error {
+	return f.meta(ctx, "asking WebHDFS for "+p, func(*hdfsclient.Client, bool) error {
 		var failures []error
 		for _, base := range f.options.WebHDFS {
 			status, body, err := f.askAt(ctx, method, base, p, query)

@@ -1,6 +1,7 @@
 package s3
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,10 +10,14 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	client "github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go/middleware"
+
+	"github.com/wasmflow/wasmflow/connectors/filesystem"
 )
 
 const (
@@ -44,9 +49,12 @@ const (
 	transportBytes = 64 << 10
 )
 
-// connect makes the client of the library. It sends nothing.
-func connect(o Options) *client.Client {
+// connect makes the client of the library, whose calls are told to watch. It sends nothing.
+func connect(o Options, watch middleware.InitializeMiddleware) *client.Client {
 	return client.NewFromConfig(o.Config, func(c *client.Options) {
+		c.APIOptions = append(c.APIOptions, func(stack *middleware.Stack) error {
+			return stack.Initialize.Add(watch, middleware.After)
+		})
 		if c.Region == "" {
 			c.Region = regionDefault
 		}
@@ -75,6 +83,28 @@ func httpClient(configured client.HTTPClient) client.HTTPClient {
 			t.MaxIdleConns, t.MaxIdleConnsPerHost = connectionsMax, connectionsMax
 			t.ReadBufferSize, t.WriteBufferSize = transportBytes, transportBytes
 		})
+}
+
+// watched tells waits of every call: one that goes unanswered, and one that fails because the server
+// is away. Whoever gave a call up has learned nothing of the server.
+func watched(waits *filesystem.Waits) middleware.InitializeMiddleware {
+	return middleware.InitializeMiddlewareFunc("wasmflow/waits", func(
+		ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler,
+	) (out middleware.InitializeOutput, meta middleware.Metadata, err error) {
+		call := awsmiddleware.GetOperationName(ctx)
+		done := waits.Begin(call)
+		out, meta, err = next.HandleInitialize(ctx, in)
+		done()
+		switch {
+		case err != nil && isAway(err):
+			if !errors.Is(ctx.Err(), context.Canceled) {
+				waits.Failed(call, err)
+			}
+		case ctx.Err() == nil:
+			waits.Answered()
+		}
+		return out, meta, err
+	})
 }
 
 // do calls try until it succeeds or fails for another reason than that the server is away. Each
@@ -171,10 +201,15 @@ func (e *meetError) Unwrap() error { return e.err }
 
 // server names the server for people.
 func (f *FileSystem) server() string {
-	if endpoint := f.client.Options().BaseEndpoint; endpoint != nil {
+	o := f.client.Options()
+	return serverOf(o.BaseEndpoint, o.Region)
+}
+
+func serverOf(endpoint *string, region string) string {
+	if endpoint != nil {
 		return *endpoint
 	}
-	return "Amazon S3 in " + f.client.Options().Region
+	return "Amazon S3 in " + cmp.Or(region, regionDefault)
 }
 
 // isMeeting tells errors of the bucket from those of an object in it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"path"
 	"strings"
 
@@ -41,6 +42,8 @@ type Options struct {
 	Config aws.Config
 	// Addressing is empty for the default.
 	Addressing Addressing
+	// Logger is told when calls wait for the server, and when it is back; nil is nobody.
+	Logger *slog.Logger
 }
 
 // Reference says for the reference page how jobs find buckets.
