@@ -218,6 +218,7 @@ func (c *committer) Recover(
 		if err := c.removeStrays(ctx, at, min(keep.Claim, c.claim), fate); err != nil {
 			c.sink.env.Logger.Warn("removing what earlier runs left", "path", base, "error", err)
 		}
+		c.tellOthers(ctx, base, at)
 	}
 	return nil
 }

@@ -1,0 +1,77 @@
+package bucketing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/wasmflow/wasmflow/connectors/filesystem"
+)
+
+const (
+	// othersListedMax bounds the entries that are looked at below a staging folder: to tell that there
+	// are parts of other jobs takes no more, and a job is not to wait for a longer listing.
+	othersListedMax = 10_000
+	// othersToldMax is of how many other jobs a log line tells.
+	othersToldMax = 5
+)
+
+// leftover is what another job holds pending below a base path.
+type leftover struct {
+	job   string
+	parts int
+	bytes int64
+}
+
+// others returns what other jobs hold pending at a place, in the order of their names. more tells
+// that there may be more of it.
+func (c *committer) others(ctx context.Context, at place) (found []leftover, more bool, err error) {
+	staging := path.Join(at.root, filesystem.StagingFolder)
+	listed := 0
+	for info, err := range at.fs.List(ctx, staging, true) {
+		if errors.Is(err, filesystem.ErrNotFound) {
+			return nil, false, nil
+		}
+		if err != nil {
+			return found, true, err
+		}
+		if listed++; listed > othersListedMax {
+			return found, true, nil
+		}
+		_, _, pending := filesystem.ParsePending(path.Base(info.Path))
+		job := path.Base(path.Dir(info.Path))
+		if !pending || info.Dir || path.Dir(path.Dir(info.Path)) != staging || job == c.sink.env.JobID {
+			continue
+		}
+		if len(found) == 0 || found[len(found)-1].job != job {
+			found = append(found, leftover{job: job})
+		}
+		last := &found[len(found)-1]
+		last.parts++
+		last.bytes += max(info.Size, 0)
+	}
+	return found, false, nil
+}
+
+// tellOthers warns of pending parts that no claim of this job will ever look at: those of a job
+// whose store is gone stay for ever.
+func (c *committer) tellOthers(ctx context.Context, base string, at place) {
+	found, more, err := c.others(ctx, at)
+	log := c.sink.env.Logger
+	if err != nil {
+		log.Warn("looking for what other jobs left", "path", base, "error", err)
+	}
+	if len(found) == 0 {
+		return
+	}
+	var words []string
+	for _, l := range found[:min(len(found), othersToldMax)] {
+		words = append(words, fmt.Sprintf("%s (%d parts, %d bytes)", l.job, l.parts, l.bytes))
+	}
+	log.Warn("other jobs hold pending parts below the base path; those of a job that is no more, as "+
+		"after its store was deleted, stay until somebody removes their folder", "path", base,
+		"jobs", len(found), "hold", strings.Join(words, ", "), "more", more,
+		"folder", path.Join(at.root, filesystem.StagingFolder, "JOB"))
+}
