@@ -161,7 +161,7 @@ func (r *Reader) checkPages() error {
 				err = checkOurs(chunk, meta)
 			}
 			if err == nil {
-				most, err = checkChunk(chunk, meta.NumValues)
+				most, err = checkChunk(chunk, meta.Codec, meta.NumValues)
 			}
 			return err
 		})
@@ -197,7 +197,9 @@ func cutPage(chunk []byte) (header parquetformat.PageHeader, page, rest []byte, 
 }
 
 // checkChunk returns what the dictionary and the largest page of a column take in memory.
-func checkChunk(chunk []byte, values int64) (int64, error) {
+func checkChunk(
+	chunk []byte, codec parquetformat.CompressionCodec, values int64,
+) (int64, error) {
 	var dictionary, most int64
 	for len(chunk) > 0 && values > 0 {
 		header, page, rest, err := cutPage(chunk)
@@ -207,6 +209,9 @@ func checkChunk(chunk []byte, values int64) (int64, error) {
 		chunk = rest
 		if sum := crc32.ChecksumIEEE(page); header.CRC != 0 && uint32(header.CRC) != sum {
 			return 0, errChecksum
+		}
+		if err := checkExpanded(codec, &header, page); err != nil {
+			return 0, err
 		}
 		expanded := int64(header.UncompressedPageSize)
 		n := header.DataPageHeader.V.NumValues
