@@ -82,7 +82,7 @@ func (v *View) list(ctx context.Context) (listing, error) {
 			return listing{}, nil
 		}
 		if err != nil {
-			return listing{}, fmt.Errorf("listing %s: %w", v.dir, err)
+			return listing{}, fmt.Errorf("looking for records: %w", err)
 		}
 		name := path.Base(info.Path)
 		if n, ok := parseNumbered(epochPrefix, name); ok {
@@ -326,7 +326,7 @@ func (v *View) modules(ctx context.Context) ([]storedModule, error) {
 			return nil, nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("listing %s: %w", dir, err)
+			return nil, fmt.Errorf("looking for kept modules: %w", err)
 		}
 		if sha, claim, ok := parseModuleName(path.Base(info.Path)); ok && !info.Dir {
 			out = append(out, storedModule{path: info.Path, sha: sha, claim: claim})
@@ -347,7 +347,7 @@ func (v *View) Accepted(ctx context.Context) ([]string, error) {
 			return nil, nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("listing %s: %w", dir, err)
+			return nil, fmt.Errorf("looking for accepted losses: %w", err)
 		}
 		if info.Dir || len(path.Base(info.Path)) != 64 {
 			continue
