@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path"
 	"strings"
+	"time"
 
 	"github.com/wasmflow/wasmflow/connectors/filesystem"
 )
@@ -14,6 +15,9 @@ const (
 	// othersListedMax bounds the entries that are looked at below a staging folder: to tell that there
 	// are parts of other jobs takes no more, and a job is not to wait for a longer listing.
 	othersListedMax = 10_000
+	// othersAgeMin is how old a part is at least that is told of: jobs may well share a base path, and
+	// what lives publishes or discards its parts sooner.
+	othersAgeMin = 24 * time.Hour
 	// othersToldMax is of how many other jobs a log line tells.
 	othersToldMax = 5
 )
@@ -25,7 +29,7 @@ type leftover struct {
 	bytes int64
 }
 
-// others returns what other jobs hold pending at a place, in the order of their names. more tells
+// others returns what other jobs have held pending at a place for long, in the order of their names. more tells
 // that there may be more of it.
 func (c *committer) others(ctx context.Context, at place) (found []leftover, more bool, err error) {
 	staging := path.Join(at.root, filesystem.StagingFolder)
@@ -42,7 +46,8 @@ func (c *committer) others(ctx context.Context, at place) (found []leftover, mor
 		}
 		_, _, pending := filesystem.ParsePending(path.Base(info.Path))
 		job := path.Base(path.Dir(info.Path))
-		if !pending || info.Dir || path.Dir(path.Dir(info.Path)) != staging || job == c.sink.env.JobID {
+		if !pending || info.Dir || c.sink.env.Now().Sub(info.ModTime) < othersAgeMin ||
+			path.Dir(path.Dir(info.Path)) != staging || job == c.sink.env.JobID {
 			continue
 		}
 		if len(found) == 0 || found[len(found)-1].job != job {
@@ -70,8 +75,9 @@ func (c *committer) tellOthers(ctx context.Context, base string, at place) {
 	for _, l := range found[:min(len(found), othersToldMax)] {
 		words = append(words, fmt.Sprintf("%s (%d parts, %d bytes)", l.job, l.parts, l.bytes))
 	}
-	log.Warn("other jobs hold pending parts below the base path; those of a job that is no more, as "+
-		"after its store was deleted, stay until somebody removes their folder", "path", base,
+	log.Warn("other jobs have had pending parts below the base path for more than a day; those of a job "+
+		"that is no more, as after its store was deleted, stay until somebody removes their folder; do "+
+		"not touch that of a job that runs or will run again", "path", base,
 		"jobs", len(found), "hold", strings.Join(words, ", "), "more", more,
 		"folder", path.Join(at.root, filesystem.StagingFolder, "JOB"))
 }

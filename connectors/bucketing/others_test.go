@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -19,8 +20,10 @@ func TestOthersAreTold(t *testing.T) {
 	fs := local.New(local.Options{})
 	root := t.TempDir()
 	var said bytes.Buffer
+	now := time.Now()
 	c := &committer{sink: &Sink{env: connectors.Env{
 		JobID: "mine", Logger: slog.New(slog.NewTextHandler(&said, nil)),
+		Now: func() time.Time { return now },
 	}}}
 	at := place{fs, root}
 	c.tellOthers(t.Context(), root, at)
@@ -41,6 +44,9 @@ func TestOthersAreTold(t *testing.T) {
 	pending("gone", "b")
 	pending("gone", "c")
 	pending("older", "d")
+	c.tellOthers(t.Context(), root, at)
+	require.Empty(t, said.String(), "they may be alive")
+	now = now.Add(25 * time.Hour)
 	c.tellOthers(t.Context(), root, at)
 	require.Equal(t, 1, strings.Count(said.String(), "\n"))
 	require.Contains(t, said.String(), "level=WARN")
