@@ -1,7 +1,6 @@
 package s3
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -49,12 +48,9 @@ const (
 	transportBytes = 64 << 10
 )
 
-// connect makes the client of the library, whose calls are told to watch. It sends nothing.
-func connect(o Options, watch middleware.InitializeMiddleware) *client.Client {
+// connect makes the client of the library, whose calls are watched. It sends nothing.
+func connect(o Options) *client.Client {
 	return client.NewFromConfig(o.Config, func(c *client.Options) {
-		c.APIOptions = append(c.APIOptions, func(stack *middleware.Stack) error {
-			return stack.Initialize.Add(watch, middleware.After)
-		})
 		if c.Region == "" {
 			c.Region = regionDefault
 		}
@@ -68,6 +64,12 @@ func connect(o Options, watch middleware.InitializeMiddleware) *client.Client {
 		// that Amazon's understands besides are refused by some.
 		c.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
 		c.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
+		// The address is known only here: the environment may say it.
+		watch := watched(filesystem.NewWaits(o.Logger, "the S3 server",
+			serverOf(c.BaseEndpoint, c.Region)))
+		c.APIOptions = append(c.APIOptions, func(stack *middleware.Stack) error {
+			return stack.Initialize.Add(watch, middleware.After)
+		})
 	})
 }
 
@@ -209,7 +211,7 @@ func serverOf(endpoint *string, region string) string {
 	if endpoint != nil {
 		return *endpoint
 	}
-	return "Amazon S3 in " + cmp.Or(region, regionDefault)
+	return "Amazon S3 in " + region
 }
 
 // isMeeting tells errors of the bucket from those of an object in it.

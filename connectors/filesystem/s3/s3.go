@@ -42,10 +42,8 @@ func New(o Options) (*FileSystem, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	waits := filesystem.NewWaits(o.Logger, "the S3 server",
-		serverOf(o.Config.BaseEndpoint, o.Config.Region))
 	f := &FileSystem{
-		bucket: o.Bucket, client: connect(o, watched(waits)), nonce: rand.Text(), shownMax: shownMax,
+		bucket: o.Bucket, client: connect(o), nonce: rand.Text(), shownMax: shownMax,
 	}
 	f.buffers.New = func() any { return new([]byte) }
 	return f, nil

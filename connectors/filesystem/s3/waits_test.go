@@ -6,13 +6,13 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/smithy-go/middleware"
 	"github.com/stretchr/testify/require"
@@ -58,10 +58,14 @@ func TestCallsThatWaitAreTold(t *testing.T) {
 // TestOutagesAreTold: the calls of a file system are watched.
 func TestOutagesAreTold(t *testing.T) {
 	var said bytes.Buffer
-	o := Options{Bucket: "lake", Logger: slog.New(slog.NewTextHandler(&said, nil))}
-	address := "http://127.0.0.1:1"
-	o.Config.BaseEndpoint = &address
-	o.Config.Credentials = aws.AnonymousCredentials{}
+	t.Setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:1")
+	t.Setenv("AWS_ACCESS_KEY_ID", "a")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "b")
+	t.Setenv("AWS_CONFIG_FILE", "none")
+	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", "none")
+	o, err := FromEnvironment(t.Context(), os.LookupEnv, "lake")
+	require.NoError(t, err)
+	o.Logger = slog.New(slog.NewTextHandler(&said, nil))
 	fs, err := New(o)
 	require.NoError(t, err)
 	require.Error(t, fs.meet(t.Context()))
