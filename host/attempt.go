@@ -252,6 +252,8 @@ func (a *attempt) do(ctx context.Context, effect checkpoint.Effect) {
 	case checkpoint.Claim:
 		a.call(func() checkpoint.Event { return a.claim(ctx) })
 	case checkpoint.Recover:
+		// What the attempt before decided is counted although a stop may come before tasks start.
+		a.counts = ef.Manifest.Counts
 		a.call(func() checkpoint.Event {
 			err := a.recover(ctx, ef.Manifest)
 			return checkpoint.RecoverDone{Settles: a.settles(), Err: err, Fatal: isFatal(err)}

@@ -168,3 +168,21 @@ from = ["again"]`
 	}
 	b.stop()
 }
+
+// TestStopBeforeTasksStart: the counts of a run that is stopped while it recovers are those of all
+// that earlier runs decided, which it may have published.
+func TestStopBeforeTasksStart(t *testing.T) {
+	b := newSwapBench(t, 0)
+	b.start()
+	b.flow()
+	b.stop()
+	before := b.engine.Status().Stages
+	require.NotZero(t, before["lines"].Out)
+	require.NoError(t, b.open())
+	b.engine.Stop()
+	result, err := b.engine.Run(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, b.engine.Close(t.Context()))
+	require.Equal(t, before, result.Counts)
+	b.requireNothingLostOrDoubled()
+}
