@@ -266,7 +266,6 @@ func (a *attempt) do(ctx context.Context, effect checkpoint.Effect) {
 		}
 		a.tx = tx
 	case checkpoint.StartTasks:
-		a.counts = ef.Manifest.Counts
 		if err := a.start(ef.Manifest); err != nil {
 			a.fail(ctx, err)
 		}

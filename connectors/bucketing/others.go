@@ -29,33 +29,38 @@ type leftover struct {
 	bytes int64
 }
 
-// others returns what other jobs have held pending at a place for long, in the order of their names. more tells
-// that there may be more of it.
+// others returns what other jobs have held pending at a place for long, in the order of their names.
+// more tells that there may be more of it. Folders of this job are not looked into: strays were
+// listed, and it may hold many parts.
 func (c *committer) others(ctx context.Context, at place) (found []leftover, more bool, err error) {
-	staging := path.Join(at.root, filesystem.StagingFolder)
 	listed := 0
-	for info, err := range at.fs.List(ctx, staging, true) {
+	for job, err := range at.fs.List(ctx, path.Join(at.root, filesystem.StagingFolder), false) {
 		if errors.Is(err, filesystem.ErrNotFound) {
 			return nil, false, nil
 		}
 		if err != nil {
 			return found, true, err
 		}
-		if listed++; listed > othersListedMax {
-			return found, true, nil
-		}
-		_, _, pending := filesystem.ParsePending(path.Base(info.Path))
-		job := path.Base(path.Dir(info.Path))
-		if !pending || info.Dir || c.sink.env.Now().Sub(info.ModTime) < othersAgeMin ||
-			path.Dir(path.Dir(info.Path)) != staging || job == c.sink.env.JobID {
+		left := leftover{job: path.Base(job.Path)}
+		if !job.Dir || left.job == c.sink.env.JobID {
 			continue
 		}
-		if len(found) == 0 || found[len(found)-1].job != job {
-			found = append(found, leftover{job: job})
+		for info, err := range at.fs.List(ctx, job.Path, false) {
+			if errors.Is(err, filesystem.ErrNotFound) {
+				break // its last part went meanwhile
+			}
+			if listed++; err != nil || listed > othersListedMax {
+				return found, true, err
+			}
+			_, _, pending := filesystem.ParsePending(path.Base(info.Path))
+			if pending && !info.Dir && c.sink.env.Now().Sub(info.ModTime) >= othersAgeMin {
+				left.parts++
+				left.bytes += max(info.Size, 0)
+			}
 		}
-		last := &found[len(found)-1]
-		last.parts++
-		last.bytes += max(info.Size, 0)
+		if left.parts > 0 {
+			found = append(found, left)
+		}
 	}
 	return found, false, nil
 }

@@ -3,6 +3,7 @@ package format
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"io"
 )
 
@@ -40,6 +41,27 @@ func (i *Input) Offset() int64 { return i.below.next - int64(i.Buffered()) }
 func (i *Input) Restart(in io.Reader, offset int64) {
 	i.below = counted{in, offset}
 	i.Reset(&i.below)
+}
+
+// Enter begins a range of the file, from byte start to end, behind the first marker that begins in it;
+// inside is false where none does. open opens the file at an offset; it is called at most once.
+func (i *Input) Enter(
+	marker []byte, start, end int64, open func(offset int64) (io.Reader, error),
+) (inside bool, err error) {
+	from := max(start, i.Offset())
+	if from >= end {
+		return false, nil
+	}
+	in, err := open(from)
+	if err != nil {
+		return false, err
+	}
+	i.Restart(in, from)
+	err = i.Find(marker, end)
+	if errors.Is(err, io.EOF) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // Find moves behind the next marker that begins before end, or returns io.EOF.

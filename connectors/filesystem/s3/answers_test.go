@@ -27,6 +27,7 @@ func TestEmptyAnswers(t *testing.T) {
 	}{
 		{"CreateMultipartUpload", false}, {"CreateMultipartUpload", true},
 		{"CompleteMultipartUpload", false}, {"CompleteMultipartUpload", true},
+		{"CopyObject", false}, {"CopyObject", true},
 	} {
 		t.Run(fmt.Sprint(c.call, c.done), func(t *testing.T) {
 			var calls atomic.Int32
@@ -41,13 +42,18 @@ func TestEmptyAnswers(t *testing.T) {
 				w.WriteHeader(http.StatusOK)
 			})
 			fs, n := opened(t, o), part("/out")
+			n.Readable = c.call == "CopyObject"
 			token, err := create(t, fs, n, "data").Close(t.Context())
 			require.NoError(t, err)
 			require.NoError(t, fs.Publish(t.Context(), token))
+			require.Positive(t, calls.Load())
 			data, err := fs.ReadFile(t.Context(), n.Target, 100)
 			require.NoError(t, err)
 			require.Equal(t, "data", string(data))
-			require.Empty(t, uploads(t, o, "/out"))
+			require.Equal(t, []string{n.Target}, visible(t, fs, n.Root))
+			if !n.Readable { // the fake lists uploads only once there was one
+				require.Empty(t, uploads(t, o, "/out"))
+			}
 		})
 	}
 }

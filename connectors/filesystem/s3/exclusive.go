@@ -27,6 +27,17 @@ func (f *FileSystem) newNonce() string {
 	return f.nonce + "-" + strconv.FormatUint(f.calls.Add(1), 10)
 }
 
+// conditional makes a call that has a condition, and again without it where the server does not know
+// it. What hangs on the condition alone must not be called so: see probe.
+func conditional(condition **string, call func() error) error {
+	err := call()
+	if *condition != nil && codeOf(err) == codeNotImplemented {
+		*condition = nil
+		err = call()
+	}
+	return err
+}
+
 // put makes or replaces an object.
 func (f *FileSystem) put(ctx context.Context, p string, data []byte) error {
 	return f.do(ctx, partMax, func(ctx context.Context, _ bool) error {

@@ -297,16 +297,14 @@ func (u *upload) complete(ctx context.Context) error {
 			types.CompletedPart{PartNumber: aws.Int32(int32(i + 1)), ETag: aws.String(tag)})
 	}
 	return u.fs.do(ctx, callMax, func(ctx context.Context, _ bool) error {
-		out, err := u.fs.client.CompleteMultipartUpload(ctx, in)
-		if in.IfNoneMatch != nil && codeOf(err) == codeNotImplemented {
-			in.IfNoneMatch = nil
-			out, err = u.fs.client.CompleteMultipartUpload(ctx, in)
-		}
-		// The status comes before the work is done, and for the library no body is a success.
-		if err == nil && aws.ToString(out.ETag) == "" {
-			return errCut
-		}
-		return err
+		return conditional(&in.IfNoneMatch, func() error {
+			out, err := u.fs.client.CompleteMultipartUpload(ctx, in)
+			// The status comes before the work is done, and for the library no body is a success.
+			if err == nil && aws.ToString(out.ETag) == "" {
+				return errCut
+			}
+			return err
+		})
 	})
 }
 

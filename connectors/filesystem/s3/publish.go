@@ -17,8 +17,9 @@ import (
 	"github.com/wasmflow/wasmflow/connectors/filesystem"
 )
 
-// tokenVersion is the version of Token.Data of an upload to the final key: 1 is the marker's path, the upload's id and the tags of
-// its parts, each as uvarint length and bytes. Without an id it is that of a stray.
+// tokenVersion is the version of Token.Data of an upload to the final key: 1 is the marker's path,
+// the upload's id and the tags of its parts, each as uvarint length and bytes. Without an id it is
+// that of a stray.
 const tokenVersion uint16 = 1
 
 // shownMax is how long the object of a completed upload may take to show. It shows at once where
@@ -136,10 +137,10 @@ func (f *FileSystem) Publish(ctx context.Context, t filesystem.Token) error {
 	return f.Remove(ctx, u.marker)
 }
 
-// awaitShown looks for an object that the server says it made (O4). There are
-// servers whose word is too early: (1) one dies while it completes an upload, (2) it starts again
-// and takes the upload for one that is being completed, (3) it answers every later call for it with
-// success, and there is never an object.
+// awaitShown looks for an object that the server says it made (O4). There are servers whose word is
+// too early: (1) one dies while it completes an upload, (2) it starts again and takes the upload for
+// one that is being completed, (3) it answers every later call for it with success, and there is
+// never an object.
 func (f *FileSystem) awaitShown(ctx context.Context, t filesystem.Token) error {
 	waiting, cancel := context.WithTimeout(ctx, f.shownMax)
 	defer cancel()

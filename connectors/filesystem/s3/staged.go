@@ -64,16 +64,14 @@ func (u *upload) putNew(
 		Bucket: &u.fs.bucket, Key: keyOf(u.marker), Metadata: metadata, IfNoneMatch: aws.String("*"),
 	}
 	err = u.fs.do(ctx, partMax, func(ctx context.Context, _ bool) error {
-		in.Body = bytes.NewReader(data)
-		out, err := u.fs.client.PutObject(ctx, in)
-		if in.IfNoneMatch != nil && codeOf(err) == codeNotImplemented {
-			in.IfNoneMatch, in.Body = nil, bytes.NewReader(data)
-			out, err = u.fs.client.PutObject(ctx, in)
-		}
-		if err == nil {
-			tag = aws.ToString(out.ETag)
-		}
-		return err
+		return conditional(&in.IfNoneMatch, func() error {
+			in.Body = bytes.NewReader(data)
+			out, err := u.fs.client.PutObject(ctx, in)
+			if err == nil {
+				tag = aws.ToString(out.ETag)
+			}
+			return err
+		})
 	})
 	if codeOf(err) != codePrecondition {
 		return tag, err
@@ -192,15 +190,14 @@ func (f *FileSystem) copy(ctx context.Context, p, tag, target string) error {
 		IfNoneMatch: aws.String("*"), MetadataDirective: types.MetadataDirectiveReplace,
 	}
 	return f.do(ctx, callMax, func(ctx context.Context, _ bool) error {
-		out, err := f.client.CopyObject(ctx, in)
-		if in.IfNoneMatch != nil && codeOf(err) == codeNotImplemented {
-			in.IfNoneMatch = nil
-			out, err = f.client.CopyObject(ctx, in)
-		}
-		if err == nil && (out.CopyObjectResult == nil || aws.ToString(out.CopyObjectResult.ETag) == "") {
-			return errCut
-		}
-		return err
+		return conditional(&in.IfNoneMatch, func() error {
+			out, err := f.client.CopyObject(ctx, in)
+			if err == nil &&
+				(out.CopyObjectResult == nil || aws.ToString(out.CopyObjectResult.ETag) == "") {
+				return errCut
+			}
+			return err
+		})
 	})
 }
 

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -17,33 +16,6 @@ func readable(root string) filesystem.PendingName {
 	n := part(root)
 	n.Readable = true
 	return n
-}
-
-// TestEmptyCopies: a copy whose answer has status 200 and says nothing is looked for.
-func TestEmptyCopies(t *testing.T) {
-	for _, done := range []bool{false, true} {
-		t.Run(fmt.Sprint(done), func(t *testing.T) {
-			var calls atomic.Int32
-			o, _ := between(t, func(w http.ResponseWriter, r *http.Request, next func() *http.Response) {
-				if call(r) != "CopyObject" || calls.Add(1) > 1 {
-					pass(w, next())
-					return
-				}
-				if done {
-					_ = next().Body.Close()
-				}
-				w.WriteHeader(http.StatusOK)
-			})
-			fs, n := opened(t, o), readable("/out")
-			token, err := create(t, fs, n, "data").Close(t.Context())
-			require.NoError(t, err)
-			require.NoError(t, fs.Publish(t.Context(), token))
-			data, err := fs.ReadFile(t.Context(), n.Target, 100)
-			require.NoError(t, err)
-			require.Equal(t, "data", string(data))
-			require.Equal(t, []string{n.Target}, visible(t, fs, n.Root))
-		})
-	}
 }
 
 // TestCopyWithoutCondition: a server that cannot hold the final key against its condition is asked

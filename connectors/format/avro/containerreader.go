@@ -174,18 +174,8 @@ func (r *FileReader) Within(
 	if start == 0 {
 		return nil
 	}
-	from := max(start, r.in.Offset())
-	if r.ended = from >= end; r.ended {
-		return nil
-	}
-	in, err := open(from)
-	if err != nil {
-		return err
-	}
-	r.in.Restart(in, from)
-	if err = r.in.Find(r.sync[:], end); errors.Is(err, io.EOF) {
-		r.ended, err = true, nil
-	}
+	inside, err := r.in.Enter(r.sync[:], start, end, open)
+	r.ended = !inside
 	return err
 }
 

@@ -85,21 +85,9 @@ func (r *Reader) Within(start, end int64, open func(offset int64) (io.Reader, er
 	if start == 0 {
 		return nil
 	}
-	from := max(start, r.in.Offset())
-	if r.ended = from >= end; r.ended {
-		return nil
-	}
-	in, err := open(from)
-	if err != nil {
-		return err
-	}
-	r.in.Restart(in, from)
 	marker := binary.BigEndian.AppendUint32(nil, syncEscape)
-	err = r.in.Find(append(marker, r.sync[:]...), end)
-	if errors.Is(err, io.EOF) {
-		r.ended, err = true, nil
-	}
-	r.marked = true
+	inside, err := r.in.Enter(append(marker, r.sync[:]...), start, end, open)
+	r.ended, r.marked = !inside, inside
 	return err
 }
 
